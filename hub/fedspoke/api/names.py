@@ -1,0 +1,53 @@
+"""The names that objects, labels, claims and certificates carry, so that hub, spokes and console mean the same thing."""
+
+from typing import Literal
+
+DOMAIN = "federation-ai.open-cluster-management.io"
+VERSION = "v1alpha1"
+API_VERSION = f"{DOMAIN}/{VERSION}"
+KIND = "FederatedLearning"
+PLURAL = "federatedlearnings"
+
+ADDON = "federated-learning"
+SIGNER = f"{DOMAIN}/collaborator"
+FINALIZER = f"{DOMAIN}/cleanup"
+FEDERATED_LEARNING = f"{DOMAIN}/federated-learning"  # label: <namespace>.<name> of the owning CR
+PHASE_LABEL = f"{DOMAIN}/phase"
+ROUND_LABEL = f"{DOMAIN}/round"
+
+Platform = Literal["facebook", "instagram"]
+PLATFORMS: tuple[Platform, ...] = ("facebook", "instagram")
+
+
+def run_name(namespace: str, name: str) -> str:
+    """`<namespace>.<name>`: the ManifestWork's name, the run in URLs, the label's value. Neither part holds a dot."""
+    return f"{namespace}.{name}"
+
+
+def server_name(namespace: str, name: str) -> str:
+    """The TLS server name (SNI) under which one federation's gateway answers."""
+    return f"{name}.{namespace}.{DOMAIN}"
+
+
+def data_claim(platform: Platform) -> str:
+    """The ClusterClaim by which a cluster declares a dataset; its value is the dataset's path."""
+    return f"{platform}.data.{DOMAIN}"
+
+
+def posts_claim(platform: Platform) -> str:
+    """The ClusterClaim that counts a dataset's posts."""
+    return f"{platform}.posts.{DOMAIN}"
+
+
+GPUS_CLAIM = f"gpus.{DOMAIN}"
+GPU_LABEL = "gpu"
+
+
+def platform_label(platform: Platform) -> str:
+    """The ManagedCluster label by which a hub admin declares a dataset instead."""
+    return f"{DOMAIN}/{platform}"
+
+
+def identity(hub: str, cluster: str) -> str:
+    """The URI SAN of a cluster's certificate (SPIFFE ID)."""
+    return f"spiffe://{hub}/cluster/{cluster}"

@@ -1,0 +1,229 @@
+"""What crosses a process boundary: the settings a process starts with, the orders and answers that Flower carries, and
+the files that the aggregator leaves behind. All are JSON; all are checked where they enter."""
+
+from datetime import datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+from pydantic.alias_generators import to_camel
+
+from fedspoke.api.federated_learning import Lora, Phase, Profiles, Server, Training
+from fedspoke.api.names import Platform
+
+Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+"""SHA-256, in hex."""
+
+
+class Record(BaseModel):
+    """A frozen value, camelCase in JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+# Settings: one file a process, without secrets.
+
+
+class CollaboratorSettings(Record):
+    """What the two processes of one collaborator share. Paths are as the processes see them."""
+
+    run: str
+    cluster: str
+    datasets: dict[Platform, str]
+    output: str = Field(
+        description="Folder for all that the collaborator makes; its sub-folders are written by one process each."
+    )
+    training: Training
+    profiles: Profiles
+    gateway: str = Field(description="host:port of the sidecar, on loopback: plaintext in, mutual TLS out.")
+    mcp_port: int
+    mcp_token: str = Field(
+        description="File that mcp-server makes at its start (0600) and flower-client reads: the bearer token."
+    )
+    supernode_port: int
+
+
+class AggregatorSettings(Record):
+    """What the aggregator of one federation is told."""
+
+    run: str
+    clusters: tuple[str, ...] = Field(description="The chosen clusters; no other takes part.")
+    server: Server
+    lora: Lora
+    model: str = Field(description="The base model's name, for adapter_config.json.")
+    profiles: bool
+    state: str = Field(description="Folder for checkpoints, rounds.jsonl and progress.json.")
+    superlink_port: int
+    adapters_port: int
+    fusion: str = Field(description="host:port of the fusion service.")
+    deadline: datetime
+
+
+class FusionSettings(Record):
+    """What the fusion service is told."""
+
+    run: str
+    folder: str
+    port: int
+
+
+# Orders and answers: the `json` entry of a ConfigRecord in a Flower message.
+
+
+class Tensor(Record):
+    """One tensor of an adapter, by PEFT's name for it."""
+
+    name: str
+    shape: tuple[int, int]
+
+
+class PrepareOrder(Record):
+    """Be ready to train: model found, data fetched and cleaned."""
+
+    run: str
+
+
+class Prepared(Record):
+    """Ready: how many posts of which platform, and the adapter that this cluster's model takes."""
+
+    cluster: str
+    posts: dict[Platform, int]
+    layout: tuple[Tensor, ...]
+
+
+class TrainOrder(Record):
+    """Fetch the adapter that this round starts from, train it, upload the result."""
+
+    run: str
+    round: int
+    digest: Digest
+
+
+class Trained(Record):
+    """This cluster's adapter is on the hub; a hub that finds other bytes under its name does not use them."""
+
+    cluster: str
+    round: int
+    digest: Digest
+    examples: Annotated[int, Field(ge=1)]
+    loss: float = Field(description="Mean training loss of the round.")
+    seconds: float
+
+
+class ProfileOrder(Record):
+    """Make and share the profiles, with the final adapter."""
+
+    run: str
+    round: int = Field(description="The round whose result is final; its adapter is served as that of round + 1.")
+    digest: Digest
+
+
+class Profiled(Record):
+    """Which platforms' profiles were shared, and why the others were not."""
+
+    cluster: str
+    shared: tuple[Platform, ...]
+    refused: dict[Platform, str] = {}
+
+
+class Failure(Record):
+    """A step that failed, in one sentence for a person at the hub; never a post's text or a file's name."""
+
+    cluster: str
+    step: str
+    message: str
+
+
+# Profiles.
+
+
+class Noise(Record):
+    """The Gaussian mechanism that a profile's embedding went through; the unit of privacy is one post."""
+
+    epsilon: float
+    delta: float
+    sigma: float
+
+
+class Profile(Record):
+    """One platform's data on one cluster, as much of it as is shared.
+
+    `embedding` is the mean of the posts' unit-norm text embeddings, noised as `noise` says (None: not at all)."""
+
+    cluster: str
+    platform: Platform
+    posts: int
+    first: datetime | None
+    last: datetime | None
+    encoder: Digest = Field(description="Digest of the encoder's weights: embeddings of other encoders cannot be compared.")
+    embedding: tuple[float, ...]
+    noise: Noise | None
+    loss_before: float
+    loss_after: float
+
+
+class ProfilePart(Record):
+    """What one profile gave to the general one."""
+
+    cluster: str
+    platform: Platform
+    posts: int
+    weight: float
+    noise: Noise | None
+
+
+class GeneralProfile(Record):
+    """The count-weighted mean of all profiles, normalised to length 1, with what it is made of."""
+
+    run: str
+    embedding: tuple[float, ...]
+    encoder: Digest
+    posts: int
+    parts: tuple[ProfilePart, ...]
+    cosines: tuple[tuple[float, ...], ...] = Field(description="Similarity of each pair of parts, in their order.")
+
+
+# Files of the aggregator.
+
+
+class ClusterRound(Record):
+    """One cluster's part in one round."""
+
+    loss: float
+    examples: int
+    seconds: float
+    bytes_in: int
+    bytes_out: int
+
+
+class RoundRecord(Record):
+    """A line of rounds.jsonl."""
+
+    round: int
+    digest: Digest = Field(description="Of the adapter that the round produced.")
+    loss: float
+    seconds: float
+    clusters: dict[str, ClusterRound]
+    refused: dict[str, str] = Field({}, description="Clusters whose update was not used, and why.")
+    lora_bias: float | None = None
+
+
+class ClusterProgress(Record):
+    """Where one chosen cluster is."""
+
+    phase: Literal["Waiting", "Preparing", "Ready", "Training", "Trained", "Profiled", "Failed"] = "Waiting"
+    reason: str = ""
+    posts: dict[Platform, int] = {}
+    last_round: int | None = None
+    loss: float | None = None
+
+
+class Progress(Record):
+    """progress.json: the aggregator's own account of itself, replaced whole at every step."""
+
+    phase: Phase
+    message: str = Field(description="What it does or waits for; for whom, since when and until when.")
+    round: int = Field(0, description="The last finished round.")
+    clusters: dict[str, ClusterProgress] = {}
+    model: Digest | None = None
+    profile: Digest | None = None
+    fused: str = Field("", description="Why the profiles were not fused, if they were not.")

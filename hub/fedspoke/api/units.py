@@ -1,0 +1,60 @@
+"""Durations and quantities as Kubernetes writes them, parsed once at the edge."""
+
+import re
+from datetime import timedelta
+from decimal import Decimal
+from typing import Annotated, Any
+
+import durationpy
+from pydantic import BeforeValidator, Field, PlainSerializer
+
+_DURATION = r"^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$"
+_QUANTITY = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([EPTGMk]i?|[num]|[eE][+-]?[0-9]+)?$"
+_SUFFIX = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
+
+
+def _duration(value: Any) -> Any:
+    if isinstance(value, str):
+        if not re.match(_DURATION, value):
+            raise ValueError(f"{value!r} is no duration; write one like 30m or 1h30m")
+        return durationpy.from_str(value)
+    return value
+
+
+def format_duration(value: timedelta) -> str:
+    """`timedelta(minutes=90)` → `1h30m`."""
+    return str(durationpy.to_str(value)) or "0s"
+
+
+Duration = Annotated[
+    timedelta,
+    BeforeValidator(_duration, json_schema_input_type=str),
+    PlainSerializer(format_duration, return_type=str),
+    Field(json_schema_extra={"pattern": _DURATION}),
+]
+
+
+def parse_quantity(value: str | int | float) -> Decimal:
+    """`500m` → 0.5, `50Gi` → 53687091200 (apimachinery's resource.Quantity).
+
+    Raises:
+        ValueError: the text is no quantity.
+    """
+    text = str(value)
+    if not re.match(_QUANTITY, text):
+        raise ValueError(f"{text!r} is no quantity; write one like 50Gi, 4 or 500m")
+    for suffix, power in _BINARY.items():
+        if text.endswith(suffix):
+            return Decimal(text.removesuffix(suffix)) * 1024**power
+    if text[-1] in _SUFFIX:
+        return Decimal(text[:-1]).scaleb(_SUFFIX[text[-1]])
+    return Decimal(text)
+
+
+def _quantity(value: Any) -> str:
+    parse_quantity(value)
+    return str(value)
+
+
+Quantity = Annotated[str, BeforeValidator(_quantity), Field(json_schema_extra={"x-kubernetes-int-or-string": True})]

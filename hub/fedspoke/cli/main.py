@@ -1,0 +1,62 @@
+"""The `fedspoke` command. Each sub-command is a module of its own, imported only when it is called: `--help` stays quick."""
+
+import importlib
+import sys
+
+import click
+
+from fedspoke.api.errors import Failed, Refused
+
+_COMMANDS = {  # name: (module, one line for --help)
+    "demo": ("demo", "Write a ready example: a CR, clusters, exports with photographs, a tiny LLaVA."),
+    "run": ("run", "Run one federation on this machine, to Completed or Failed."),
+    "place": ("place", "Decide which clusters a FederatedLearning or a Placement chooses, and why not the others."),
+    "render": ("render", "Print every object that the hub would apply, as YAML."),
+    "status": ("status", "Show how a federation is doing."),
+    "data": ("data", "Inspect or prepare a Facebook or Instagram export."),
+    "model": ("model", "Make a tiny LLaVA, or download the real one."),
+    "crd": ("crd", "Print the FederatedLearning CRD as YAML."),
+    "aggregator": ("processes", "Run a federation's aggregator (a container's command)."),
+    "fusion": ("processes", "Run the fusion service (a container's command)."),
+    "mcp": ("processes", "Run a collaborator's trainer as an MCP server (a container's command)."),
+    "collaborator": ("processes", "Run a collaborator's Flower client (a container's command)."),
+}
+
+
+class _Lazy(click.Group):
+    """Knows its commands' names and help lines; imports a command's module when it is called."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return list(_COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:  # noqa: ARG002  click's signature
+        if cmd_name not in _COMMANDS:
+            return None
+        module = importlib.import_module(f"fedspoke.cli.{_COMMANDS[cmd_name][0]}")
+        command: click.Command = getattr(module, cmd_name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002  click's signature
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+
+
+@click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="fedspoke")
+def fedspoke() -> None:
+    """Fine-tune LLaVA with LoRA across clusters whose social-media data never leaves them."""
+
+
+def main() -> None:
+    """Exit with 0 done, 1 it failed, 2 the input was refused; the reason is one sentence on stderr, never a traceback."""
+    try:
+        fedspoke()
+    except Refused as error:
+        sys.exit(_say(error, 2))
+    except Failed as error:
+        sys.exit(_say(error, 1))
+
+
+def _say(error: Exception, status: int) -> int:
+    click.echo(f"fedspoke: {error}", err=True)
+    return status
