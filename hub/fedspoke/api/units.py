@@ -46,7 +46,7 @@ def parse_quantity(value: str | int | float) -> Decimal:
         raise ValueError(f"{text!r} is no quantity; write one like 50Gi, 4 or 500m")
     for suffix, power in _BINARY.items():
         if text.endswith(suffix):
-            return Decimal(text.removesuffix(suffix)) * 1024**power
+            return Decimal(text.removesuffix(suffix)) * Decimal(1024**power)
     if text[-1] in _SUFFIX:
         return Decimal(text[:-1]).scaleb(_SUFFIX[text[-1]])
     return Decimal(text)
