@@ -1,0 +1,36 @@
+"""How much Gaussian noise hides one post: the analytic Gaussian mechanism (Balle & Wang 2018, arXiv 1805.06530, theorem 8)."""
+
+import math
+
+_LARGEST = (
+    500.0  # exp(710) overflows; what is safe at 500 is safe at every larger epsilon, and there the noise is next to nothing
+)
+
+
+def sigma(epsilon: float, delta: float, sensitivity: float) -> float:
+    """The least standard deviation of noise on each coordinate that makes a release (epsilon, delta)-private.
+
+    Exact, where the textbook's `sqrt(2 ln(1.25 / delta)) / epsilon` is loose and does not hold above epsilon 1.
+
+    Args:
+        epsilon: privacy loss, over 0.
+        delta: the probability that is left out, between 0 and 1.
+        sensitivity: the largest L2 distance between the results of two data sets that differ in one post.
+    """
+    # The exact delta grows with mu = sensitivity / sigma, so bisect for the largest mu that is safe; `safe` stays safe throughout.
+    safe, unsafe = 1e-12, 1e3
+    while unsafe / safe > 1 + 1e-12:
+        mu = math.sqrt(safe * unsafe)
+        safe, unsafe = (mu, unsafe) if exact_delta(epsilon, mu) <= delta else (safe, mu)
+    return sensitivity / safe
+
+
+def exact_delta(epsilon: float, mu: float) -> float:
+    """The smallest delta that Gaussian noise gives at this epsilon, for mu = sensitivity / sigma."""
+    epsilon = min(epsilon, _LARGEST)
+    return _normal(mu / 2 - epsilon / mu) - math.exp(epsilon) * _normal(-mu / 2 - epsilon / mu)
+
+
+def _normal(x: float) -> float:
+    """The standard normal distribution's CDF; erfc keeps its digits in the lower tail, where the answer lies."""
+    return math.erfc(-x / math.sqrt(2)) / 2
