@@ -62,7 +62,7 @@ def _fetch(name: str) -> Path:
         return Path(snapshot_download(name, allow_patterns=_FILES))
     except (OSError, ValueError) as error:  # not on the hub, no network, offline mode; ValueError: not even a name
         raise Refused(
-            f"profiles.encoder is {name}, which is neither a folder nor an encoder that can be fetched here ({type(error).__name__})"
+            f"profiles.encoder is {name}, neither a folder nor a name that this machine can fetch ({type(error).__name__})"
         ) from error
 
 

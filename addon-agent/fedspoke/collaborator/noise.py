@@ -17,7 +17,7 @@ def sigma(epsilon: float, delta: float, sensitivity: float) -> float:
         delta: the probability that is left out, between 0 and 1.
         sensitivity: the largest L2 distance between the results of two data sets that differ in one post.
     """
-    # The exact delta grows with mu = sensitivity / sigma, so bisect for the largest mu that is safe; `safe` stays safe throughout.
+    # The exact delta grows with mu = sensitivity / sigma, so bisect for the largest mu that is safe; `safe` always is.
     safe, unsafe = 1e-12, 1e3
     while unsafe / safe > 1 + 1e-12:
         mu = math.sqrt(safe * unsafe)

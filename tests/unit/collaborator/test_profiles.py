@@ -9,6 +9,7 @@ import pytest
 
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import Profiles
+from fedspoke.collaborator.encoder import Encoder
 from fedspoke.collaborator.noise import sigma
 from fedspoke.collaborator.profiles import refusal, span, summary
 
@@ -79,8 +80,6 @@ def minilm():
 
 
 def test_texts_of_one_topic_are_closer_than_texts_of_two(minilm):
-    from fedspoke.collaborator.encoder import Encoder
-
     encode = Encoder(str(minilm))
     hike, trail, recipe = encode(
         ["hiking in the alps with friends", "mountain trail, snow and boots", "new recipe: tomato pasta"]
@@ -90,21 +89,15 @@ def test_texts_of_one_topic_are_closer_than_texts_of_two(minilm):
 
 
 def test_an_encoder_is_known_by_its_weights(minilm):
-    from fedspoke.collaborator.encoder import Encoder
-
     assert Encoder(str(minilm)).digest == hashlib.sha256((minilm / "model.safetensors").read_bytes()).hexdigest()
 
 
 def test_padding_does_not_change_a_text_s_vector(minilm):
-    from fedspoke.collaborator.encoder import Encoder
-
     encode = Encoder(str(minilm))
     alone, beside = encode(["a short one"]), encode(["a short one", "a much longer text that makes the batch wider " * 5])
     assert alone[0] == pytest.approx(beside[0], abs=1e-5)
 
 
 def test_a_folder_without_an_encoder_is_refused_in_one_sentence(tmp_path):
-    from fedspoke.collaborator.encoder import Encoder
-
     with pytest.raises(Refused, match=r"holds no \*\.safetensors file"):
         Encoder(str(tmp_path))
