@@ -1,0 +1,85 @@
+"""A person's export, found and read: which platform it is from, and everything that was posted."""
+
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+from fedspoke.api.errors import Refused
+from fedspoke.api.names import PLATFORMS, Platform
+from fedspoke.collaborator.exports import facebook, instagram
+from fedspoke.collaborator.exports.folder import Folder
+from fedspoke.collaborator.exports.post import Post, RawPost, usable
+from fedspoke.collaborator.exports.repair import repaired
+
+_PARSERS: dict[Platform, ModuleType] = {"facebook": facebook, "instagram": instagram}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Export:
+    """What one export holds. `raw` is all that was found, `posts` what can be learned from, `skipped` why the rest cannot."""
+
+    platform: Platform
+    root: Path
+    raw: tuple[RawPost, ...]
+    posts: tuple[Post, ...]
+    skipped: dict[str, int]
+
+
+def read(path: Path) -> Export:
+    """Read the export in a folder, or one folder further down.
+
+    Raises:
+        Refused: there is no such folder, or no one export in it that can be read.
+    """
+    platform, folder = _find(path)
+    parser = _PARSERS[platform]
+    raw: list[RawPost] = []
+    unreadable: Counter[str] = Counter()
+    for name in folder.names(parser.FILES):
+        try:
+            found = parser.parse(repaired(json.loads(folder.read(name).decode("utf-8-sig"))))
+        except (OSError, ValueError, RecursionError):
+            found = None
+        if found is None:
+            unreadable["unreadable_json"] += 1
+        else:
+            raw += found
+    posts, skipped = usable(raw, folder.lacking)
+    return Export(
+        platform=platform,
+        root=folder.root,
+        raw=tuple(raw),
+        posts=tuple(posts),
+        skipped=dict(sorted((skipped + unreadable).items())),
+    )
+
+
+def _find(path: Path) -> tuple[Platform, Folder]:
+    if not path.exists():
+        raise Refused(f"{path} does not exist; name the folder of an unpacked Facebook or Instagram export")
+    if path.suffix.lower() == ".zip":
+        raise Refused(f"{path} is a zip; unpack it first and name the folder")
+    if not path.is_dir():
+        raise Refused(f"{path} is a file; name the folder of an unpacked Facebook or Instagram export")
+    folders = [Folder(path.resolve()), *(Folder(child.resolve()) for child in sorted(path.iterdir()) if child.is_dir())]
+    found = list(_matches(folders, ".json"))
+    if len(found) == 1:
+        return found[0]
+    if found:
+        places = ", ".join(f"{platform} in {folder.root}" for platform, folder in found)
+        raise Refused(f"{path} holds several exports ({places}); name the folder of one")
+    if list(_matches(folders, ".html")):
+        raise Refused(f"{path} is an export as HTML; ask the platform for it again and choose the format JSON")
+    raise Refused(
+        f"{path} is no Facebook or Instagram export; name the folder that holds your_facebook_activity or your_instagram_activity"
+    )
+
+
+def _matches(folders: list[Folder], suffix: str) -> Iterator[tuple[Platform, Folder]]:
+    for folder in folders:
+        for platform in PLATFORMS:
+            if folder.names(pattern.removesuffix(".json") + suffix for pattern in _PARSERS[platform].FILES):
+                yield platform, folder

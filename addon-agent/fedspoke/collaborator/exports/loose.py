@@ -1,0 +1,23 @@
+"""Reaching into JSON of which nothing is certain: what is not of the expected type is simply not there."""
+
+from typing import Any
+
+_YEAR_10000 = 253_402_300_800  # datetime ends there
+
+
+def objects(value: Any, key: str) -> list[dict[str, Any]]:
+    """The objects in the list `value[key]`."""
+    items = value.get(key) if isinstance(value, dict) else None
+    return [item for item in items if isinstance(item, dict)] if isinstance(items, list) else []
+
+
+def text(value: Any, key: str) -> str:
+    """The string `value[key]` without the space around it."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return found.strip() if isinstance(found, str) else ""
+
+
+def timestamp(value: Any, key: str) -> int | None:
+    """The time `value[key]`, in seconds since 1970; 0 is what the platforms write where they know none."""
+    found = value.get(key) if isinstance(value, dict) else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 < found < _YEAR_10000 else None
