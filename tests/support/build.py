@@ -1,0 +1,67 @@
+"""Kubernetes objects for tests, each built from only what its test is about."""
+
+from typing import Any
+
+from fedspoke.api.federated_learning import Object
+from fedspoke.api.names import API_VERSION, KIND, Platform, data_claim, platform_label, posts_claim
+
+
+def federated_learning(name: str = "social", namespace: str = "default", **spec: Any) -> Object:
+    """A FederatedLearning document; `federated_learning(server={"rounds": 3})`."""
+    return {
+        "apiVersion": API_VERSION,
+        "kind": KIND,
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": {"framework": "flower"} | spec,
+    }
+
+
+def cluster(
+    name: str = "cluster1", labels: dict[str, str] | None = None, claims: dict[str, str] | None = None, **spec: Any
+) -> Object:
+    """A ManagedCluster that the hub has accepted."""
+    return {
+        "apiVersion": "cluster.open-cluster-management.io/v1",
+        "kind": "ManagedCluster",
+        "metadata": {"name": name, "labels": labels or {}},
+        "spec": {"hubAcceptsClient": True} | spec,
+        "status": {"clusterClaims": [{"name": claim, "value": value} for claim, value in (claims or {}).items()]},
+    }
+
+
+def declares(*platforms: Platform, path: str = "/data", posts: int | None = None) -> dict[str, str]:
+    """The claims of a cluster that has data: `cluster("cluster1", claims=declares("facebook", posts=40))`."""
+    counts = {} if posts is None else {posts_claim(platform): str(posts) for platform in platforms}
+    return {data_claim(platform): path for platform in platforms} | counts
+
+
+def labelled(*platforms: Platform) -> dict[str, str]:
+    """The labels of a cluster whose data a hub admin declares."""
+    return {platform_label(platform): "true" for platform in platforms}
+
+
+def placement(*selectors: Object, name: str = "chosen", **spec: Any) -> Object:
+    """A Placement: one predicate a selector (they are ORed), none for every cluster."""
+    predicates = {"predicates": [{"requiredClusterSelector": selector} for selector in selectors]} if selectors else {}
+    return {
+        "apiVersion": "cluster.open-cluster-management.io/v1beta1",
+        "kind": "Placement",
+        "metadata": {"name": name, "namespace": "default"},
+        "spec": predicates | spec,
+    }
+
+
+def has(key: str, operator: str = "Exists", *values: str) -> Object:
+    """One selector requirement: `has("gpu", "In", "true")`."""
+    return {"key": key, "operator": operator} | ({"values": list(values)} if values else {})
+
+
+def with_claim(*requirements: Object) -> Object:
+    """A cluster selector over claims."""
+    return {"claimSelector": {"matchExpressions": list(requirements)}}
+
+
+def with_label(*requirements: Object, **match_labels: str) -> Object:
+    """A cluster selector over labels."""
+    selector: Object = {"matchExpressions": list(requirements)} if requirements else {}
+    return {"labelSelector": selector | ({"matchLabels": match_labels} if match_labels else {})}
