@@ -1,0 +1,156 @@
+"""From posts to tensors: what the model reads, and which of its tokens it learns.
+
+A post becomes `<prompt> <caption> </s>`, and only the caption and `</s>` are supervised. There are two prompts, with an image and
+without; each is tokenised once, its length is where the answers begin, and truncation never reaches it. Captions are tokenised
+apart, as plain text: a post that contains the characters `<image>` or `</s>` stays a post.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+from PIL import Image
+
+from fedspoke.api.errors import Failed, Refused
+from fedspoke.collaborator.records import CleanRecord
+
+INSTRUCTION = "Write the caption this person would post."
+
+CHAT_TEMPLATE = (
+    "{% for message in messages %}{{ message.role.upper() }}: "
+    "{% for part in message.content if part.type == 'image' %}<image>\n{% endfor %}"
+    "{% for part in message.content if part.type == 'text' %}{{ part.text }} {% endfor %}{% endfor %}"
+    "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
+)
+"""How LLaVA 1.5 is spoken to, for a processor that brings no template of its own."""
+
+_IGNORED = -100  # the label that torch's cross entropy leaves out
+
+
+@dataclass(frozen=True, slots=True)
+class Example:
+    """One post, ready to be batched: the tokens of its answer end with EOS."""
+
+    id: str
+    image: Path | None
+    answer: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """Arguments of the model's forward call, and how many tokens of them are supervised.
+
+    The logits are computed for the answers' positions only: of LLaVA's ~640 tokens a post, 576 are its image.
+    """
+
+    inputs: dict[str, Any]
+    tokens: int
+
+
+class Collator:
+    """Posts to batches, for one model's processor."""
+
+    def __init__(self, processor: Any, max_length: int) -> None:
+        self._processor = processor
+        self._tokenizer = processor.tokenizer
+        self._max_length = max_length
+        text, with_image = self._prompt_text(image=False), self._prompt_text(image=True)
+        blank = Image.new("RGB", (64, 64))
+        self._prompts: dict[bool, list[int]] = {
+            False: self._tokenizer(text)["input_ids"],
+            True: processor(text=[with_image], images=[blank])["input_ids"][0],
+        }
+        self._tail = with_image.split()[-1]  # `ASSISTANT:`
+        longest = len(self._prompts[True])
+        if longest + 2 > max_length:  # a caption's first token, and EOS
+            raise Refused(
+                f"training.maxLength is {max_length}, but the prompt with an image takes {longest} tokens of this model; "
+                f"at least {longest + 2} are needed"
+            )
+
+    def example(self, record: CleanRecord, images: Path) -> Example:
+        """Tokenise one post; what goes beyond maxLength is cut off the caption, never off prompt or EOS."""
+        room = self._max_length - len(self._prompts[record.image is not None]) - 1
+        answer = (*self._caption_tokens(record.text)[:room], self._tokenizer.eos_token_id)
+        return Example(id=record.id, image=None if record.image is None else images / record.image, answer=answer)
+
+    def batch(self, examples: Sequence[Example]) -> Batch:
+        """Pad posts of one kind (all with an image, or all without) to one length; they are supervised on their answers.
+
+        Raises:
+            Failed: an image cannot be read.
+        """
+        prompt = self._prompts[examples[0].image is not None]
+        width = max(len(example.answer) for example in examples)
+        input_ids = torch.full((len(examples), len(prompt) + width), self._tokenizer.pad_token_id)
+        attention_mask = torch.zeros_like(input_ids)
+        # The logits kept are those of the prompt's last token and of the answer; labels start where these start.
+        labels = torch.full((len(examples), 1 + width), _IGNORED)
+        for row, example in enumerate(examples):
+            end = len(prompt) + len(example.answer)
+            input_ids[row, :end] = torch.tensor([*prompt, *example.answer])
+            attention_mask[row, :end] = 1
+            labels[row, 1 : 1 + len(example.answer)] = torch.tensor(example.answer)
+        inputs = {"input_ids": input_ids, "attention_mask": attention_mask, "labels": labels, "logits_to_keep": 1 + width}
+        return Batch(inputs=inputs | self._pixels(examples), tokens=sum(len(example.answer) for example in examples))
+
+    def prompts(self, examples: Sequence[Example]) -> dict[str, Any]:
+        """The prompts alone, for generation; those of one kind are equally long and need no padding."""
+        prompt = self._prompts[examples[0].image is not None]
+        input_ids = torch.tensor([prompt] * len(examples))
+        return {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)} | self._pixels(examples)
+
+    def _prompt_text(self, *, image: bool) -> str:
+        content = [*([{"type": "image"}] if image else []), {"type": "text", "text": INSTRUCTION}]
+        text: str = self._processor.apply_chat_template(
+            [{"role": "user", "content": content}],
+            chat_template=self._processor.chat_template or CHAT_TEMPLATE,
+            add_generation_prompt=True,
+            tokenize=False,
+        )
+        return text
+
+    def _caption_tokens(self, text: str) -> list[int]:
+        """The caption's tokens as they follow the prompt: `cat` and ` cat` differ, and tokenizers add spaces as they like."""
+        tail, both = (
+            self._tokenizer(part, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+            for part in (self._tail, f"{self._tail} {text}")
+        )
+        if both[: len(tail)] != tail:
+            raise Failed(
+                f"this model's tokenizer merges {self._tail!r} with what follows, so that no caption can be told from its prompt"
+            )
+        tokens: list[int] = both[len(tail) :]
+        return tokens
+
+    def _pixels(self, examples: Sequence[Example]) -> dict[str, Any]:
+        if examples[0].image is None:
+            return {}
+        pictures = [_picture(example) for example in examples]
+        return {"pixel_values": self._processor.image_processor(images=pictures, return_tensors="pt")["pixel_values"]}
+
+
+def in_batches(examples: Sequence[Example], size: int) -> list[list[Example]]:
+    """Split into batches of one kind each, in order; a batch of both would pad every text by the length of an image."""
+    kinds = ([e for e in examples if e.image is not None], [e for e in examples if e.image is None])
+    return [kind[start : start + size] for kind in kinds for start in range(0, len(kind), size)]
+
+
+def epochs(examples: Sequence[Example], size: int, generator: torch.Generator) -> Iterator[list[list[Example]]]:
+    """Endless epochs, each with its own order of posts and of batches."""
+    while True:
+        shuffled = [examples[i] for i in torch.randperm(len(examples), generator=generator).tolist()]
+        batches = in_batches(shuffled, size)
+        yield [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
+
+
+def _picture(example: Example) -> Image.Image:
+    if example.image is None:
+        raise TypeError("a post without an image has no picture")
+    try:
+        with Image.open(example.image) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow's decoders raise
+        raise Failed(f"the image of record {example.id} cannot be read; prepare the data again") from error

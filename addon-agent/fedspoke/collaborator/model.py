@@ -1,0 +1,205 @@
+"""The LLaVA that is fine-tuned: found by name or path, or made tiny and offline for demos and tests.
+
+The tiny one is made through the real classes and loaded by the real code; its size, and that it was never trained, set it apart.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import torch
+from httpx import HTTPError
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
+from transformers import (
+    AutoModelForImageTextToText,
+    AutoProcessor,
+    CLIPImageProcessorPil,
+    CLIPVisionConfig,
+    LlamaConfig,
+    LlavaConfig,
+    LlavaForConditionalGeneration,
+    LlavaProcessor,
+    PreTrainedTokenizerFast,
+)
+from transformers.utils.logging import disable_progress_bar
+
+from fedspoke.api.errors import Failed, Refused
+from fedspoke.collaborator.batches import CHAT_TEMPLATE, INSTRUCTION
+
+disable_progress_bar()  # of weights read from disk: it fills logs; downloads keep theirs
+
+_FILES = ["*.json", "*.jinja", "*.model", "*.safetensors"]
+
+_CORPUS = [
+    f"USER: <image>\n{INSTRUCTION} ASSISTANT:",
+    "What a day at the beach with friends, the sea was warm and the sun did not go down #summer #holiday",
+    "My cat sleeps on the keyboard again, so no work for me this morning #cat #monday",
+    "Coffee first, then everything else. Have a good week, all of you! #coffee",
+    "We are in the mountains: snow, blue sky, and the best soup of the year #hiking #winter",
+    "Happy birthday to my little brother, who is not so little now. Love you!",
+    "Baked bread for the first time today and it looks like bread #baking #homemade",
+    "The old camera still takes beautiful pictures in black and white #photography",
+    "Look at this rocket on its way to the stars, what a night #space #launch",
+    "Red, green, yellow and blue: the market of our town in the evening light #travel #city",
+    "Thank you for all the kind words, they mean the world to me and my family.",
+    "A walk in the park, a small circle of friends, a square of chocolate #simple #happy",
+]
+
+
+def load(name: str) -> tuple[Any, LlavaForConditionalGeneration]:
+    """The processor and the model in a folder, or under a name on the model hub (then fetched into its cache if it is not there).
+
+    On a GPU with bf16 the weights are bf16, else fp32. A path is never looked up on a network.
+
+    Raises:
+        Refused: there is no such model, or it is no LLaVA.
+        Failed: the model hub does not answer.
+    """
+    folder = _folder(name)
+    _require_llava(folder, name)
+    device = "cuda" if torch.cuda.is_available() else "cpu"
+    bf16 = device == "cuda" and torch.cuda.is_bf16_supported()
+    processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+    model: LlavaForConditionalGeneration = AutoModelForImageTextToText.from_pretrained(
+        folder, local_files_only=True, dtype=torch.bfloat16 if bf16 else torch.float32, device_map=device
+    )
+    return processor, model
+
+
+def download(name: str, directory: Path) -> None:
+    """Put a model, by name or path, into a new folder.
+
+    Raises:
+        Refused: the folder holds something already, there is no such model, or it is no LLaVA.
+        Failed: the model hub does not answer.
+    """
+    with _new_folder(directory) as partial:
+        folder = _folder(name)
+        _require_llava(folder, name)
+        for pattern in _FILES:
+            for file in folder.glob(pattern):
+                shutil.copyfile(file, partial / file.name)
+
+
+def make_tiny(directory: Path, seed: int = 0) -> None:
+    """A LLaVA of 0.2 M parameters in a new folder, offline; the same seed gives the same bytes.
+
+    Raises:
+        Refused: the folder holds something already.
+    """
+    with _new_folder(directory) as partial:
+        tokenizer = _tiny_tokenizer()
+        config = LlavaConfig(
+            vision_config=CLIPVisionConfig(
+                hidden_size=32,
+                intermediate_size=64,
+                num_hidden_layers=3,
+                num_attention_heads=4,
+                image_size=56,
+                patch_size=14,
+                projection_dim=32,
+            ),
+            text_config=LlamaConfig(
+                vocab_size=len(tokenizer),
+                hidden_size=64,
+                intermediate_size=160,
+                num_hidden_layers=2,
+                num_attention_heads=4,
+                num_key_value_heads=4,
+                initializer_range=64**-0.5,
+                bos_token_id=tokenizer.bos_token_id,
+                eos_token_id=tokenizer.eos_token_id,
+                pad_token_id=tokenizer.pad_token_id,
+            ),
+            image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
+            image_seq_length=(56 // 14) ** 2,
+            vision_feature_layer=-2,
+            vision_feature_select_strategy="default",
+        )
+        with torch.random.fork_rng(), torch.no_grad():
+            torch.manual_seed(seed)
+            model = LlavaForConditionalGeneration(config)
+            # Both stay frozen. At their usual 0.02 the head could not reach far enough for a loss near 0, whatever LoRA learned.
+            model.lm_head.weight.normal_(0, 0.5)
+            model.get_input_embeddings().weight.normal_(0, 1)
+        processor = LlavaProcessor(
+            image_processor=CLIPImageProcessorPil(size={"shortest_edge": 56}, crop_size={"height": 56, "width": 56}),
+            tokenizer=tokenizer,
+            patch_size=14,
+            vision_feature_select_strategy="default",
+            num_additional_image_tokens=1,  # CLIP's class token, which the strategy "default" takes away again
+            chat_template=CHAT_TEMPLATE,
+        )
+        model.save_pretrained(partial)
+        processor.save_pretrained(partial)
+
+
+def _tiny_tokenizer() -> PreTrainedTokenizerFast:
+    """Byte-level BPE, so that every text has tokens; special tokens as Llama's."""
+    tokenizer = Tokenizer(models.BPE())
+    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    tokenizer.decoder = decoders.ByteLevel()
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    special = {"unk_token": "<unk>", "bos_token": "<s>", "eos_token": "</s>", "pad_token": "<pad>"}
+    image = {"image_token": "<image>"}
+    tokenizer.train_from_iterator(
+        _CORPUS,
+        trainers.BpeTrainer(
+            vocab_size=512,
+            special_tokens=[*special.values(), *image.values()],
+            initial_alphabet=sorted(alphabet),
+            show_progress=False,
+        ),
+    )
+    tokenizer.post_processor = processors.TemplateProcessing(
+        single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))]
+    )
+    return PreTrainedTokenizerFast(tokenizer_object=tokenizer, extra_special_tokens=image, padding_side="left", **special)
+
+
+def _folder(name: str) -> Path:
+    """Where the model's files are on this machine."""
+    if Path(name).is_dir():
+        return Path(name)
+    if name.startswith((".", "/", "~")):
+        raise Refused(f"there is no folder {name}; name one that holds a LLaVA, such as `fedspoke model tiny` makes")
+    try:
+        return Path(snapshot_download(name, allow_patterns=_FILES))
+    except HFValidationError as error:
+        raise Refused(f"{name!r} is neither a folder nor a model's name, which looks like llava-hf/llava-1.5-7b-hf") from error
+    except LocalEntryNotFoundError as error:
+        raise Failed(
+            f"the model hub cannot be reached and {name} is not in its cache on this machine; give the path of a folder instead"
+        ) from error
+    except HTTPError as error:
+        raise Failed(f"the model hub does not give {name}: {error}") from error
+
+
+def _require_llava(folder: Path, name: str) -> None:
+    try:
+        kind = json.loads((folder / "config.json").read_text())["model_type"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(f"{name} is no model: it has no config.json that names its model_type") from error
+    if kind != "llava":
+        raise Refused(f"{name} is a model of type {kind}; only LLaVA 1.5 (type llava) can be trained")
+
+
+@contextmanager
+def _new_folder(directory: Path) -> Iterator[Path]:
+    """A folder that appears under its name when it is complete, or not at all."""
+    directory = directory.resolve()
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise Refused(f"{directory} exists and is not empty; name a new folder")
+    partial = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    try:
+        yield partial
+        partial.replace(directory)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
