@@ -1,0 +1,44 @@
+# Everything runs in .venv, which uv makes from uv.lock. uv is taken from the PATH, or installed into .tools by pip.
+UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
+RUN := .venv/bin
+export OMP_NUM_THREADS ?= 1
+
+.PHONY: help install demo test check bench crd clean
+
+help: ## Show what can be made
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+
+install: .venv/.installed ## Install what is missing into .venv
+
+.venv/.installed: pyproject.toml uv.lock | $(UV)
+	$(UV) sync --locked --extra local
+	@touch $@
+
+.tools/bin/uv:
+	@python3 -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { echo "fedspoke needs Python 3.11 or newer; python3 is $$(python3 --version 2>&1)" >&2; exit 1; }
+	@{ python3 -m venv .tools && .tools/bin/pip install --quiet uv; } >/dev/null 2>&1 \
+	  || { rm -rf .tools; python3 -m pip install --quiet --target .tools uv; } >/dev/null 2>&1 \
+	  || { rm -rf .tools; echo "uv is missing and pip could not install it: apt-get install python3-venv, or put uv on the PATH" >&2; exit 1; }
+
+demo: install ## Run a whole federation on this machine; the result is in demo/out
+	rm -rf demo
+	$(RUN)/fedspoke demo demo/example
+	$(RUN)/fedspoke run demo/example/federatedlearning.yaml --clusters demo/example/clusters --out demo/out
+
+test: install ## Run every test that needs no cluster
+	$(RUN)/pytest tests
+
+check: install ## Check format, lint, types and layers
+	$(RUN)/ruff format --check .
+	$(RUN)/ruff check .
+	$(RUN)/mypy
+	$(RUN)/lint-imports
+
+bench: install ## Measure what a round costs beside stock Flower
+	$(RUN)/python tests/benchmarks/round.py
+
+crd: install ## Write hub/deploy/crd.yaml anew from the API's models
+	$(RUN)/fedspoke crd > hub/deploy/crd.yaml.new && mv hub/deploy/crd.yaml.new hub/deploy/crd.yaml
+
+clean: ## Remove what the targets above made
+	rm -rf .venv .tools demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

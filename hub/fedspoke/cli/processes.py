@@ -1,0 +1,62 @@
+"""The processes that the images run. Each reads one settings file (fedspoke.api.records), which holds no secret."""
+
+import sys
+from pathlib import Path
+from typing import TypeVar
+
+import click
+from pydantic import ValidationError
+
+from fedspoke.api.errors import Refused
+from fedspoke.api.records import AggregatorSettings, CollaboratorSettings, FusionSettings, Record
+
+R = TypeVar("R", bound=Record)
+
+_settings = click.option("--settings", "path", type=click.Path(path_type=Path), required=True, help="The settings file, JSON.")
+
+
+@click.command
+@_settings
+def aggregator(path: Path) -> None:
+    """Run a federation's aggregator: the SuperLink and the rounds."""
+    from fedspoke.hub.aggregation import superlink
+
+    sys.exit(superlink.run(_read(path, AggregatorSettings)))
+
+
+@click.command
+@_settings
+def fusion(path: Path) -> None:
+    """Run the fusion service."""
+    from fedspoke.hub.fusion import service
+
+    service.serve(_read(path, FusionSettings))
+
+
+@click.command
+@_settings
+def mcp(path: Path) -> None:
+    """Run a collaborator's trainer as an MCP server."""
+    from fedspoke.collaborator import mcp_server
+
+    mcp_server.serve(_read(path, CollaboratorSettings))
+
+
+@click.command
+@_settings
+def collaborator(path: Path) -> None:
+    """Run a collaborator's Flower client."""
+    from fedspoke.collaborator import workflow
+
+    sys.exit(workflow.run(_read(path, CollaboratorSettings)))
+
+
+def _read(path: Path, record: type[R]) -> R:
+    try:
+        return record.model_validate_json(path.read_bytes())
+    except OSError as error:
+        raise Refused(f"the settings file {path} cannot be read: {error.strerror}") from error
+    except ValidationError as error:
+        first = error.errors()[0]
+        where = ".".join(str(part) for part in first["loc"])
+        raise Refused(f"the settings file {path} is wrong at {where}: {first['msg']}") from error

@@ -1,0 +1,183 @@
+"""What the hub runs for one federation: the gateway that spokes dial, the aggregator behind it, and the fusion service.
+
+Only the gateway's port is reachable; everything else listens on the pod's loopback.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from fedspoke.api.federated_learning import FederatedLearning, Object
+from fedspoke.api.names import identity, run_name
+from fedspoke.api.records import AggregatorSettings, FusionSettings
+from fedspoke.hub import gateway
+from fedspoke.manifestworks import envoy
+from fedspoke.manifestworks.collaborator import labels
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where the aggregator's files and ports are. The defaults are the pod's; a laptop has its own."""
+
+    config: str = "/etc/fedspoke"
+    certificate: str = "/var/run/fedspoke/certificate"
+    ca: str = "/var/run/fedspoke/ca"
+    state: str = "/model"
+    access_log: str = "/dev/stdout"
+    listen: str = "0.0.0.0"  # noqa: S104  the gateway is what may be reached; it asks for a client certificate
+    gateway_port: int = 8443
+    superlink_port: int = 9092
+    adapters_port: int = 9093
+    fusion_port: int = 9094
+
+
+def aggregator(
+    fl: FederatedLearning, clusters: Sequence[str], hub: str, deadline: datetime, image: str, place: Place | None = None
+) -> list[Object]:
+    """ConfigMap, volume, Deployment and Service of one federation's aggregator.
+
+    Args:
+        fl: the federation.
+        clusters: the chosen clusters; no other certificate passes the gateway.
+        hub: the hub cluster's id, the trust domain of the clusters' identities.
+        deadline: when the federation fails if it has not completed.
+        image: the aggregator's image, unless the CR names one.
+        place: files and ports; the pod's by default.
+    """
+    place = place or Place()
+    run = run_name(fl.namespace, fl.name)
+    name = f"{fl.name}-aggregator"
+    metadata = {"name": name, "namespace": fl.namespace, "labels": labels(run)}
+    selector = {"app.kubernetes.io/component": "aggregator"} | labels(run)
+    storage = fl.spec.server.storage
+    claim = storage.name or name
+    objects: list[Object] = [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": _files(fl, clusters, hub, deadline, place)},
+        {
+            "apiVersion": "apps/v1",
+            "kind": "Deployment",
+            "metadata": metadata,
+            "spec": {
+                "replicas": 1,
+                "strategy": {"type": "Recreate"},  # two aggregators must never write one checkpoint
+                "selector": {"matchLabels": selector},
+                "template": {"metadata": {"labels": selector}, "spec": _pod(name, claim, fl.spec.server.image or image, place)},
+            },
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "Service",
+            "metadata": metadata,
+            "spec": {
+                "type": "NodePort" if any(listener.type == "NodePort" for listener in fl.spec.server.listeners) else "ClusterIP",
+                "selector": selector,
+                "ports": [_service_port(fl, place)],
+            },
+        },
+    ]
+    if storage.name is None:
+        objects.insert(1, _volume_claim(metadata, storage.size or "10Gi"))
+    return objects
+
+
+def _files(fl: FederatedLearning, clusters: Sequence[str], hub: str, deadline: datetime, place: Place) -> dict[str, str]:
+    run = run_name(fl.namespace, fl.name)
+    settings = AggregatorSettings(
+        run=run,
+        clusters=tuple(clusters),
+        server=fl.spec.server,
+        lora=fl.spec.training.lora,
+        model=fl.spec.training.model.name,
+        profiles=fl.spec.profiles.enabled,
+        state=place.state,
+        superlink_port=place.superlink_port,
+        adapters_port=place.adapters_port,
+        fusion=f"127.0.0.1:{place.fusion_port}",
+        deadline=deadline,
+    )
+    fusion = FusionSettings(run=run, folder=f"{place.state}/profiles", port=place.fusion_port)
+    return {
+        "aggregator.json": settings.model_dump_json(by_alias=True, indent=1),
+        "fusion.json": fusion.model_dump_json(by_alias=True, indent=1),
+    } | {name: json.dumps(content, indent=1) for name, content in _gateway(fl, clusters, hub, place).items()}
+
+
+def _gateway(fl: FederatedLearning, clusters: Sequence[str], hub: str, place: Place) -> dict[str, Object]:
+    wire = gateway.Gateway(
+        folder=place.config,
+        certificate=place.certificate,
+        authority=place.ca,
+        access_log=place.access_log,
+        host=place.listen,
+        port=place.gateway_port,
+    )
+    federation = gateway.Federation(
+        namespace=fl.namespace,
+        name=fl.name,
+        identities=tuple(identity(hub, cluster) for cluster in clusters),
+        superlink=place.superlink_port,
+        adapters=place.adapters_port,
+        fusion=place.fusion_port,
+    )
+    return gateway.files(wire, [federation])
+
+
+def _pod(name: str, claim: str, image: str, place: Place) -> Object:
+    config = {"name": "config", "mountPath": place.config, "readOnly": True}
+    state = {"name": "model", "mountPath": place.state}
+    scratch = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108  a pod's own emptyDir
+    containers: list[Object] = [
+        {
+            "name": "gateway",
+            "command": envoy.command(f"{place.config}/{gateway.CONFIG_FILE}"),
+            "ports": [{"name": "gateway", "containerPort": place.gateway_port}],
+            "volumeMounts": [
+                config,
+                {"name": "certificate", "mountPath": place.certificate, "readOnly": True},
+                {"name": "ca", "mountPath": place.ca, "readOnly": True},
+            ],
+        },
+        {
+            "name": "aggregator",
+            "command": ["fedspoke", "aggregator", "--settings", f"{place.config}/aggregator.json"],
+            "volumeMounts": [config, state, scratch],
+        },
+        {
+            "name": "fusion",
+            "command": ["fedspoke", "fusion", "--settings", f"{place.config}/fusion.json"],
+            "volumeMounts": [config, state, scratch],
+        },
+    ]
+    hardened = {
+        "image": image,
+        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+    }
+    return {
+        "automountServiceAccountToken": False,
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "containers": [container | hardened for container in containers],
+        "volumes": [
+            {"name": "config", "configMap": {"name": name}},
+            {"name": "certificate", "secret": {"secretName": f"{name}-certificate"}},
+            {"name": "ca", "configMap": {"name": f"{name}-ca"}},
+            {"name": "model", "persistentVolumeClaim": {"claimName": claim}},
+            {"name": "tmp", "emptyDir": {}},
+        ],
+    }
+
+
+def _service_port(fl: FederatedLearning, place: Place) -> Object:
+    port: Object = {"name": "gateway", "port": place.gateway_port, "targetPort": "gateway"}
+    node_port = next((listener.port for listener in fl.spec.server.listeners if listener.type == "NodePort"), None)
+    return port | ({"nodePort": node_port} if node_port else {})
+
+
+def _volume_claim(metadata: Object, size: str) -> Object:
+    return {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": metadata,
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}},
+    }

@@ -1,0 +1,102 @@
+"""The folder that a run leaves: what the user asked for and got at the top, what the hub and each cluster keep to themselves
+below `hub/` and `clusters/`. A file is replaced whole or not at all.
+"""
+
+import json
+import os
+import shutil
+from dataclasses import dataclass
+from pathlib import Path
+
+import yaml
+
+from fedspoke.api.errors import Refused
+from fedspoke.api.federated_learning import FederatedLearningStatus, Object
+
+STATUS_FILE = "federatedlearning.yaml"
+
+
+@dataclass(frozen=True, slots=True)
+class Folder:
+    """OUT."""
+
+    path: Path
+
+    @classmethod
+    def open(cls, path: Path, document: Object) -> "Folder":
+        """An empty folder, or that of an unfinished run of this very document, which then goes on.
+
+        Raises:
+            Refused: the folder holds anything else.
+        """
+        path = path.resolve()  # the processes that are told of it have a working directory of their own
+        if path.exists() and not path.is_dir():
+            raise Refused(f"--out {path} is a file; name a folder that is new or empty")
+        if path.is_dir() and any(path.iterdir()):
+            before = _previous(path / STATUS_FILE)
+            if before is None or before.get("status", {}).get("phase") == "Completed":
+                raise Refused(f"--out {path} is not empty; name a folder that is new or empty, or remove it")
+            if {**before, "status": None} != {**document, "status": None}:
+                raise Refused(
+                    f"--out {path} holds an unfinished run of another FederatedLearning; name another folder, or remove it"
+                )
+        path.mkdir(parents=True, exist_ok=True)
+        return cls(path)
+
+    @property
+    def logs(self) -> Path:
+        """One file a process."""
+        return self.path / "logs"
+
+    @property
+    def hub(self) -> Path:
+        """What only the hub may read."""
+        return self.path / "hub"
+
+    @property
+    def state(self) -> Path:
+        """The aggregator's checkpoints and its account of itself."""
+        return self.hub / "state"
+
+    def cluster(self, name: str) -> Path:
+        """What only this cluster may read; of its content, adapter and profile alone went to the hub."""
+        return self.path / "clusters" / name
+
+    def write_status(self, document: Object, status: FederatedLearningStatus) -> None:
+        """The CR as the user wrote it, with its status."""
+        shown = {**document, "status": status.model_dump(mode="json", by_alias=True, exclude_none=True)}
+        write(self.path / STATUS_FILE, yaml.safe_dump(shown, sort_keys=False, allow_unicode=True))
+
+    def write_json(self, name: str, content: Object) -> None:
+        """A file at the top."""
+        write(self.path / name, json.dumps(content, indent=1))
+
+    def publish(self, source: Path) -> Path:
+        """Bring a result of the aggregator to the top, under its name."""
+        target = self.path / source.name
+        staging = self.path / f".{source.name}.new"
+        if source.is_dir():
+            shutil.rmtree(staging, ignore_errors=True)
+            shutil.copytree(source, staging)
+            shutil.rmtree(target, ignore_errors=True)
+        else:
+            shutil.copyfile(source, staging)
+        staging.replace(target)
+        return target
+
+
+def write(path: Path, text: str, mode: int = 0o644) -> None:
+    """Replace a file by `text` in one step."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    staging = path.with_name(f".{path.name}.new")
+    with os.fdopen(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
+        file.write(text)
+    staging.replace(path)
+
+
+def _previous(path: Path) -> Object | None:
+    try:
+        document = yaml.safe_load(path.read_text())
+    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return None
+    return document if isinstance(document, dict) else None

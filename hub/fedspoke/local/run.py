@@ -1,0 +1,271 @@
+"""One federation on this machine, to Completed or Failed.
+
+The hub's decisions, certificates, gateways, aggregator and collaborators are the real ones; what a cluster would do with the
+objects (mount a volume, start a container, renew a certificate) is done here with folders and processes.
+"""
+
+import socket
+import time
+import uuid
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from pathlib import Path
+
+from fedspoke.api import parse
+from fedspoke.api.adapter import WEIGHTS_FILE
+from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.federated_learning import Artifact, FederatedLearning, FederatedLearningStatus, ListenerStatus, Object
+from fedspoke.api.names import Platform, server_name
+from fedspoke.api.records import Progress, RoundRecord
+from fedspoke.hub.aggregator_workload import Place as HubPlace
+from fedspoke.hub.aggregator_workload import aggregator
+from fedspoke.hub.status import Observed, status, unplaced
+from fedspoke.hub.unsupported import unsupported
+from fedspoke.local import report
+from fedspoke.local.certificates import Certificates, authority
+from fedspoke.local.clusters import Clusters, read
+from fedspoke.local.folder import Folder, write
+from fedspoke.local.processes import Machine, Process, machine
+from fedspoke.manifestworks.collaborator import Hub, Spoke, collaborator
+from fedspoke.manifestworks.collaborator import Place as SpokePlace
+from fedspoke.placement.evaluate import Decision, evaluate
+from fedspoke.placement.objects import placement
+
+_POLL = 0.2  # seconds; all that is read are small local files
+_IMAGE = "fedspoke"  # no image is pulled here: containers are processes of this environment
+
+
+def run(cr: Path, clusters: Path, out: Path, show: Callable[[FederatedLearningStatus], None]) -> FederatedLearningStatus:
+    """Run the federation of `cr` over the clusters described in `clusters`, and leave all that it produced in `out`.
+
+    `show` is called with every new status.
+
+    Raises:
+        Refused: the CR, the clusters or the folder cannot be used; nothing was started.
+        Failed: it was started and could not go on, and not even a status could be written.
+    """
+    document = parse.document(cr)
+    fl = parse.federated_learning(document)
+    wishes = unsupported(fl.spec)
+    if wishes:
+        raise Refused(f"{cr}: {'; '.join(wishes)}")
+    known = read(clusters)
+    decision = evaluate(placement(fl), known.clusters)
+    local = _here(fl, cr)
+    spokes = [] if unplaced(fl, decision) else [_spoke(local, known, name) for name, _ in decision.decisions]
+    folder = Folder.open(out, document)
+    folder.write_json("placement.json", decision.as_json())
+    with machine(folder.logs) as here:
+        federation = _Federation(local, decision, spokes, folder, here)
+        last = federation.run(lambda new: (folder.write_status(document, new), show(new)))
+    report.write(folder.path)
+    return last
+
+
+@dataclass(slots=True)
+class _Federation:
+    """One run: what was decided, and where it happens."""
+
+    fl: FederatedLearning
+    decision: Decision
+    spokes: Sequence[Spoke]
+    folder: Folder
+    machine: Machine
+
+    def run(self, changed: Callable[[FederatedLearningStatus], object]) -> FederatedLearningStatus:
+        """Start what is wanted and watch it until the federation has ended."""
+        started = datetime.now(UTC)
+        current = FederatedLearningStatus()
+        seen = Observed(decision=self.decision)
+        if missing := unplaced(self.fl, self.decision):
+            seen = replace(seen, failure=missing)  # on a hub it would wait; here no cluster can come
+        else:
+            listener, certificates = self._start(started)
+            seen = replace(seen, listener=listener)
+        while True:
+            now = datetime.now(UTC)
+            new = status(self.fl, seen, current, now)
+            if new != current:
+                changed(new)
+                current = new
+            if new.phase in ("Completed", "Failed"):
+                return new
+            time.sleep(_POLL)
+            certificates.keep_fresh(now)
+            seen = self._observe(seen)
+
+    def _start(self, now: datetime) -> tuple[ListenerStatus, Certificates]:
+        fl, hub = self.fl, self.folder.hub
+        port = _listener_port(fl)
+        trust_domain = _hub_id(hub / "id")
+        where = HubPlace(
+            config=str(hub / "config"),
+            certificate=str(hub / "certificate"),
+            ca=str(hub / "ca"),
+            state=str(self.folder.state),
+            access_log=str(self.folder.logs / "gateway-access.log"),
+            listen="127.0.0.1",
+            gateway_port=port,
+            superlink_port=_free_port(),
+            adapters_port=_free_port(),
+            fusion_port=_free_port(),
+        )
+        folders = {spoke.cluster: self.folder.cluster(spoke.cluster) for spoke in self.spokes}
+        certificates = Certificates(
+            authority=authority(hub / "authority", now),
+            hub=trust_domain,
+            gateway=(server_name(fl.namespace, fl.name), hub / "certificate"),
+            clusters={name: path / "certificate" for name, path in folders.items()},
+        )
+        certificates.keep_fresh(now)
+        certificates.trust(hub / "ca", *(path / "ca" for path in folders.values()))
+        (self.folder.state / "progress.json").unlink(missing_ok=True)  # a run that goes on tells its own story
+        wanted = aggregator(fl, [spoke.cluster for spoke in self.spokes], trust_domain, now + fl.spec.deadline, _IMAGE, where)
+        self._apply("hub", wanted, Path(where.config))
+        for spoke in self.spokes:
+            path = folders[spoke.cluster]
+            place = SpokePlace(
+                config=str(path / "config"),
+                certificate=str(path / "certificate"),
+                ca=str(path / "ca"),
+                output=str(path),
+                sidecar_port=_free_port(),
+                mcp_port=_free_port(),
+                supernode_port=_free_port(),
+            )
+            self._apply(
+                spoke.cluster, collaborator(fl, spoke, Hub(address="127.0.0.1", port=port), _IMAGE, place), Path(place.config)
+            )
+        return ListenerStatus(name="local", type="Loopback", address="127.0.0.1", port=port), certificates
+
+    def _apply(self, pod: str, wanted: Sequence[Object], config: Path) -> None:
+        """What a kubelet makes of these objects: ConfigMaps become files, containers become processes."""
+        for item in wanted:
+            if item["kind"] == "ConfigMap":
+                for name, text in item["data"].items():
+                    write(config / name, text)
+        for item in wanted:
+            if item["kind"] in ("Deployment", "Job"):
+                spec = item["spec"]["template"]["spec"]
+                for container in [*spec.get("initContainers", []), *spec["containers"]]:
+                    self.machine.start(pod, container)
+
+    def _observe(self, before: Observed) -> Observed:
+        state = self.folder.state
+        ended = self.machine.ended()
+        # Read after the processes were looked at: what an aggregator wrote before it ended is not missed.
+        progress = _progress(state / "progress.json") or before.progress
+        finished = progress is not None and progress.phase in ("Completed", "Failed")
+        stopped = {process.pod: _why(process) for process in ended if process.pod != "hub"} if not finished else before.stopped
+        seen = replace(before, progress=progress, rounds=self._rounds(), stopped=stopped)
+        if progress and progress.phase == "Completed":
+            return replace(seen, model=self._model(progress), profile=self._profile(progress))
+        if not finished:
+            seen = replace(seen, failure=self._failure(ended, stopped))
+        return seen
+
+    def _failure(self, ended: Sequence[Process], stopped: Mapping[str, str]) -> str | None:
+        """The first cause, where something that the federation cannot do without is gone."""
+        for process in ended:
+            if process.pod == "hub":
+                return f"the hub's {_why(process)}"
+        left, quorum = len(self.spokes) - len(stopped), self.fl.spec.server.quorum
+        if stopped and left < quorum:
+            causes = "; ".join(f"{cluster}'s {why}" for cluster, why in stopped.items())
+            return f"{causes}; {left} clusters are left and a round needs {quorum}"
+        return None
+
+    def _rounds(self) -> tuple[RoundRecord, ...]:
+        source = self.folder.state / "rounds.jsonl"
+        if not source.exists():
+            return ()
+        lines = source.read_text()
+        write(self.folder.path / source.name, lines)
+        return tuple(RoundRecord.model_validate_json(line) for line in lines.splitlines())
+
+    def _model(self, progress: Progress) -> Artifact | None:
+        if progress.model is None:
+            return None
+        return Artifact(
+            uri=str(self.folder.publish(self.folder.state / "global") / WEIGHTS_FILE), digest=f"sha256:{progress.model}"
+        )
+
+    def _profile(self, progress: Progress) -> Artifact | None:
+        if progress.profile is None:
+            return None
+        return Artifact(
+            uri=str(self.folder.publish(self.folder.state / "general_profile.json")), digest=f"sha256:{progress.profile}"
+        )
+
+
+def _here(fl: FederatedLearning, cr: Path) -> FederatedLearning:
+    """The federation with paths that are relative to the CR's file made absolute; names on a model hub stay as they are."""
+
+    def found(field: str, name: str) -> str:
+        path = cr.parent / name
+        if path.exists():
+            return str(path.resolve())
+        if name.startswith((".", "/")):
+            raise Refused(f"{field} is {name}, and there is no such folder beside {cr}; name a folder or a model on a hub")
+        return name
+
+    training, profiles = fl.spec.training, fl.spec.profiles
+    model = training.model.model_copy(update={"name": found("spec.training.model.name", training.model.name)})
+    return fl.model_copy(
+        update={
+            "spec": fl.spec.model_copy(
+                update={
+                    "training": training.model_copy(update={"model": model}),
+                    "profiles": profiles.model_copy(update={"encoder": found("spec.profiles.encoder", profiles.encoder)}),
+                }
+            )
+        }
+    )
+
+
+def _spoke(fl: FederatedLearning, known: Clusters, cluster: str) -> Spoke:
+    datasets: dict[Platform, str] = {platform: str(path) for platform, path in known.datasets(cluster, fl).items()}
+    return Spoke(cluster=cluster, datasets=datasets)
+
+
+def _listener_port(fl: FederatedLearning) -> int:
+    """The port that the CR names for its first listener, or any free one."""
+    listeners = fl.spec.server.listeners
+    if not listeners:
+        return _free_port()
+    port = listeners[0].port
+    with closing(socket.socket()) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Failed(
+                f"spec.server.listeners[0].port is {port}, which this machine cannot give ({error.strerror}); "
+                "end what uses it, name another port, or leave listeners out to take any free one"
+            ) from error
+    return port
+
+
+def _free_port() -> int:
+    with closing(socket.socket()) as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+def _hub_id(path: Path) -> str:
+    """The id of this hub, made once: the trust domain of the identities that it issues."""
+    if not path.exists():
+        write(path, str(uuid.uuid4()))
+    return path.read_text()
+
+
+def _progress(path: Path) -> Progress | None:
+    return Progress.model_validate_json(path.read_bytes()) if path.exists() else None
+
+
+def _why(process: Process) -> str:
+    code = process.exit_code or 0
+    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
+    return f"{process.container} {how}: {process.last_words()}"

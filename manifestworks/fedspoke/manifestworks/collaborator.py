@@ -1,0 +1,177 @@
+"""What one cluster runs for one federation: a trainer, a Flower client, and a gateway that dials out. Nothing in it listens
+beyond the pod's loopback, and the dataset is mounted read-only.
+"""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from fedspoke.api.federated_learning import FederatedLearning, Object
+from fedspoke.api.names import ADDON, FEDERATED_LEARNING, SIGNER, Platform, run_name, server_name
+from fedspoke.api.records import CollaboratorSettings
+from fedspoke.manifestworks import envoy, sidecar
+
+NAMESPACE = "open-cluster-management-agent-addon"
+CERTIFICATE_SECRET = f"{ADDON}-{SIGNER.replace('/', '-')}-client-cert"  # the klusterlet's name for it
+CA_CONFIG_MAP = f"{ADDON}-ca"  # comes with the agent's ManifestWork
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Hub:
+    """The gateway as spokes reach it."""
+
+    address: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Place:
+    """Where a collaborator's files and ports are. The defaults are a pod's; a laptop has one of its own for each cluster."""
+
+    config: str = "/etc/fedspoke"
+    certificate: str = "/var/run/fedspoke/certificate"
+    ca: str = "/var/run/fedspoke/ca"
+    output: str = "/output"
+    sidecar_port: int = 9091
+    mcp_port: int = 9092
+    supernode_port: int = 9094
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spoke:
+    """One chosen cluster: the datasets that it declares, by platform, as paths in the pod."""
+
+    cluster: str
+    datasets: Mapping[Platform, str]
+
+
+def settings(fl: FederatedLearning, spoke: Spoke, place: Place) -> CollaboratorSettings:
+    """What the cluster's two processes are told."""
+    return CollaboratorSettings(
+        run=run_name(fl.namespace, fl.name),
+        cluster=spoke.cluster,
+        datasets=dict(spoke.datasets),
+        output=place.output,
+        training=fl.spec.training,
+        profiles=fl.spec.profiles,
+        gateway=f"127.0.0.1:{place.sidecar_port}",
+        mcp_port=place.mcp_port,
+        mcp_token=f"{place.output}/mcp-token",
+        supernode_port=place.supernode_port,
+    )
+
+
+def collaborator(fl: FederatedLearning, spoke: Spoke, hub: Hub, image: str, place: Place | None = None) -> list[Object]:
+    """The ConfigMap and the Job of one cluster.
+
+    The gateway and the mcp-server are native sidecars (init containers that keep running): the Job ends when flower-client does.
+    """
+    place = place or Place()
+    run = run_name(fl.namespace, fl.name)
+    metadata = {"name": run, "namespace": NAMESPACE, "labels": labels(run)}
+    wire = sidecar.Sidecar(
+        folder=place.config,
+        certificate=place.certificate,
+        authority=place.ca,
+        port=place.sidecar_port,
+        hub=(hub.address, hub.port),
+        server_name=server_name(fl.namespace, fl.name),
+    )
+    files = {"collaborator.json": settings(fl, spoke, place).model_dump_json(by_alias=True, indent=1)} | {
+        name: json.dumps(content, indent=1) for name, content in sidecar.files(wire).items()
+    }
+    return [
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": files},
+        {
+            "apiVersion": "batch/v1",
+            "kind": "Job",
+            "metadata": metadata,
+            "spec": {
+                "backoffLimit": 6,
+                "template": {"metadata": {"labels": labels(run)}, "spec": _pod(fl, spoke, image, place, run)},
+            },
+        },
+    ]
+
+
+def labels(run: str) -> dict[str, str]:
+    """What every object of one federation carries, on hub and spokes."""
+    return {
+        "app.kubernetes.io/name": "fedspoke",
+        "app.kubernetes.io/part-of": run,
+        "app.kubernetes.io/managed-by": ADDON,
+        FEDERATED_LEARNING: run,
+    }
+
+
+def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str) -> Object:
+    client, training = fl.spec.client, fl.spec.training
+    config = {"name": "config", "mountPath": place.config, "readOnly": True}
+    output = {"name": "output", "mountPath": place.output}
+    scratch = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108  a pod's own emptyDir
+    data = [{"name": f"data-{platform}", "mountPath": path, "readOnly": True} for platform, path in spoke.datasets.items()]
+    claim = training.model.claim_name
+    model = [{"name": "model", "mountPath": "/model"}] if claim else []
+    run_settings = ["--settings", f"{place.config}/collaborator.json"]
+
+    gateway = {
+        "name": "gateway",
+        "command": envoy.command(f"{place.config}/{sidecar.CONFIG_FILE}"),
+        "volumeMounts": [
+            config,
+            {"name": "certificate", "mountPath": place.certificate, "readOnly": True},
+            {"name": "ca", "mountPath": place.ca, "readOnly": True},
+        ],
+    }
+    mcp_server = {
+        "name": "mcp-server",
+        "command": ["fedspoke", "mcp", *run_settings],
+        "resources": client.resources.model_dump(exclude_defaults=True),
+        "volumeMounts": [config, output, scratch, *data, *model],
+    }
+    flower_client = {
+        "name": "flower-client",
+        "command": ["fedspoke", "collaborator", *run_settings],
+        "volumeMounts": [config, output, scratch],
+    }
+    pod: Object = {
+        "automountServiceAccountToken": False,
+        "restartPolicy": "OnFailure",
+        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "initContainers": [_contained(image, gateway, always=True), _contained(image, mcp_server, always=True)],
+        "containers": [_contained(image, flower_client)],
+        "volumes": [
+            {"name": "config", "configMap": {"name": run}},
+            {"name": "certificate", "secret": {"secretName": CERTIFICATE_SECRET}},
+            {"name": "ca", "configMap": {"name": CA_CONFIG_MAP}},
+            {"name": "output", "emptyDir": {}},
+            {"name": "tmp", "emptyDir": {}},
+            *(
+                {"name": f"data-{platform}", "persistentVolumeClaim": {"claimName": f"{platform}-data", "readOnly": True}}
+                for platform in spoke.datasets
+            ),
+            *([{"name": "model", "persistentVolumeClaim": {"claimName": claim}}] if claim else []),
+        ],
+    }
+    if client.node_selector:
+        pod["nodeSelector"] = client.node_selector
+    if client.tolerations:
+        pod["tolerations"] = [t.model_dump(by_alias=True, exclude_none=True) for t in client.tolerations]
+    return pod
+
+
+def _contained(image: str, container: Object, *, always: bool = False) -> Object:
+    restart = {"restartPolicy": "Always"} if always else {}
+    return (
+        container
+        | restart
+        | {
+            "image": image,
+            "securityContext": {
+                "allowPrivilegeEscalation": False,
+                "readOnlyRootFilesystem": True,
+                "capabilities": {"drop": ["ALL"]},
+            },
+            "terminationMessagePolicy": "FallbackToLogsOnError",
+        }
+    )
