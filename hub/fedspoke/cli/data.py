@@ -45,7 +45,7 @@ def inspect(path: Path, output: str) -> None:
 @click.argument("out", type=click.Path(path_type=Path))
 def prepare(path: Path, out: Path) -> None:
     """Make the records of the export in PATH: OUT/cleaned_data.json and OUT/images/."""
-    records.extract(path, read(path).platform, out)
+    records.extract(path, None, out)
     cleaned = records.clean(out)
     images = sum(record.image is not None for record in cleaned.records)
     click.echo(f"{out / records.CLEANED}: {len(cleaned.records)} records, {images} of them with a photo")

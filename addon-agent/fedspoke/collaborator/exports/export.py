@@ -2,7 +2,6 @@
 
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
@@ -64,22 +63,27 @@ def _find(path: Path) -> tuple[Platform, Folder]:
         raise Refused(f"{path} is a zip; unpack it first and name the folder")
     if not path.is_dir():
         raise Refused(f"{path} is a file; name the folder of an unpacked Facebook or Instagram export")
-    folders = [Folder(path.resolve()), *(Folder(child.resolve()) for child in sorted(path.iterdir()) if child.is_dir())]
-    found = list(_matches(folders, ".json"))
-    if len(found) == 1:
-        return found[0]
-    if found:
-        places = ", ".join(f"{platform} in {folder.root}" for platform, folder in found)
-        raise Refused(f"{path} holds several exports ({places}); name the folder of one")
-    if list(_matches(folders, ".html")):
-        raise Refused(f"{path} is an export as HTML; ask the platform for it again and choose the format JSON")
+    below = [Folder(child.resolve()) for child in sorted(path.iterdir()) if child.is_dir()]
+    for folders in ([Folder(path.resolve())], below):
+        found = _matches(folders, ".json")
+        if len(found) == 1:
+            return found[0]
+        if found:
+            places = ", ".join(f"{platform} in {folder.root}" for platform, folder in found)
+            raise Refused(f"{path} holds several exports ({places}); name the folder of one")
+        if _matches(folders, ".html"):
+            raise Refused(f"{path} is an export as HTML; ask the platform for it again and choose the format JSON")
     raise Refused(
         f"{path} is no Facebook or Instagram export; name the folder that holds your_facebook_activity or your_instagram_activity"
     )
 
 
-def _matches(folders: list[Folder], suffix: str) -> Iterator[tuple[Platform, Folder]]:
-    for folder in folders:
-        for platform in PLATFORMS:
-            if folder.names(pattern.removesuffix(".json") + suffix for pattern in _PARSERS[platform].FILES):
-                yield platform, folder
+def _matches(folders: list[Folder], suffix: str) -> list[tuple[Platform, Folder]]:
+    return [
+        (platform, folder)
+        for folder in folders
+        # The old layout had no your_facebook_activity: inside that folder it would be found, but no photo with it.
+        if not folder.root.name.startswith("your_")
+        for platform in PLATFORMS
+        if folder.names(pattern.removesuffix(".json") + suffix for pattern in _PARSERS[platform].FILES)
+    ]

