@@ -1,0 +1,268 @@
+"""Where adapters change hands: each cluster fetches the one a round starts from and leaves its own.
+
+It is beside Flower's messages: inside them a round costs 8–9 times as much. An upload is spooled to disk, hashed while it
+arrives and verified tensor by tensor; only then does it exist. The cluster is the one in the certificate: one adapter a
+cluster and round.
+
+    GET /v1/runs/{run}/rounds/{n}/adapter    ETag = SHA-256; Range; If-None-Match
+    PUT /v1/runs/{run}/rounds/{n}/adapter    with Content-Length, Content-Digest (RFC 9530) and Fedspoke-Examples
+"""
+
+import asyncio
+import base64
+import binascii
+import os
+import re
+import tempfile
+import threading
+from collections import Counter
+from collections.abc import Callable, Collection, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import FileResponse, JSONResponse, Response
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from fedspoke.api.errors import Refused
+from fedspoke.api.records import Tensor
+from fedspoke.hub import loopback
+from fedspoke.hub.aggregation import layout as layouts
+from fedspoke.hub.aggregation import tensor_file
+from fedspoke.hub.aggregation.spool import NoRoomError, discard, spool
+
+PATH = "/v1/runs/{run}/rounds/{round:int}/adapter"
+_EXAMPLES = 10**9
+_AT_ONCE = 4  # uploads of one cluster: a retry may overtake the attempt that died; more would only fill the disk
+_CONTENT_DIGEST = re.compile(r"sha-256=:([A-Za-z0-9+/]{43}=):")
+
+
+@dataclass(frozen=True)
+class Upload:
+    """One cluster's adapter, whole and verified."""
+
+    path: Path
+    digest: str
+    examples: int
+    size: int
+
+
+@dataclass
+class _Round:
+    adapter: Path
+    digest: str
+    layout: tuple[Tensor, ...]
+    clusters: frozenset[str]
+    open: bool
+    uploads: dict[str, Upload] = field(default_factory=dict)
+    arriving: Counter[str] = field(default_factory=Counter)
+    sent: Counter[str] = field(default_factory=Counter)
+
+    @property
+    def largest(self) -> int:
+        return tensor_file.largest(self.layout)
+
+
+@dataclass(frozen=True)
+class _Claim:
+    """What the headers of an upload promise."""
+
+    digest: bytes
+    examples: int
+    size: int
+
+
+class Exchange:
+    """The adapters of one run, round by round. `folder` is the exchange's own: what it finds there is a dead run's, and goes."""
+
+    def __init__(self, run: str, folder: Path) -> None:
+        self._run = run
+        self._folder = folder
+        self._rounds: dict[int, _Round] = {}
+        self._lock = threading.Lock()  # the ServerApp's thread opens, closes and asks; the event loop's threads store
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob("*.safetensors*"):
+            leftover.unlink()
+        self.app = loopback.application([Route(PATH, self._get, methods=["GET"]), Route(PATH, self._put, methods=["PUT"])])
+
+    def open(
+        self,
+        round: int,  # noqa: A002  the field's word
+        adapter: Path,
+        digest: str,
+        layout: Sequence[Tensor],
+        clusters: Collection[str],
+        *,
+        uploads: bool = True,
+    ) -> None:
+        """From now on these clusters may fetch the adapter and, unless `uploads` is false, leave theirs.
+
+        The uploads of earlier rounds are deleted.
+        """
+        with self._lock:
+            earlier = [known for number, known in self._rounds.items() if number != round]
+            self._rounds[round] = _Round(adapter, digest, tuple(layout), frozenset(clusters), open=uploads)
+            for known in earlier:
+                known.open = False
+                while known.uploads:
+                    known.uploads.popitem()[1].path.unlink(missing_ok=True)
+
+    def upload(self, round: int, cluster: str) -> Upload | None:  # noqa: A002
+        """What the cluster left, if it is whole and verified."""
+        with self._lock:
+            known = self._rounds.get(round)
+            return known.uploads.get(cluster) if known else None
+
+    def close(self, round: int) -> None:  # noqa: A002
+        """Whoever comes later is told so; what is there stays until another round is opened."""
+        with self._lock:
+            self._rounds[round].open = False
+
+    def sent(self, round: int, cluster: str) -> int:  # noqa: A002
+        """Bytes of adapters that this cluster was sent."""
+        with self._lock:
+            known = self._rounds.get(round)
+            return known.sent[cluster] if known else 0
+
+    async def _get(self, request: Request) -> Response:
+        number, known = self._round(request)
+        cluster = _member(request, known)
+        tag = f'"{known.digest}"'
+        if tag in (value.strip() for value in request.headers.get("if-none-match", "").split(",")):
+            return Response(status_code=304, headers={"etag": tag})
+        if not known.adapter.is_file():
+            raise HTTPException(404, f"the adapter of round {number} is no longer kept")
+
+        def count(size: int) -> None:
+            with self._lock:
+                known.sent[cluster] += size
+
+        return _File(known.adapter, tag, count)
+
+    async def _put(self, request: Request) -> Response:
+        try:
+            number, known, cluster, claim = self._admit(request)
+        except HTTPException:
+            await discard(request.stream())
+            raise
+        with self._one_more(known, cluster), self._temporary(number, cluster) as path:
+            try:
+                digest = await spool(request.stream(), path)
+            except ClientDisconnect:
+                raise HTTPException(400, "the upload broke off") from None
+            except TimeoutError:
+                raise HTTPException(408, "the upload all but stood still; begin anew") from None
+            except NoRoomError:
+                raise HTTPException(507, f"the hub's disk has no room for an adapter of {claim.size} bytes") from None
+            if digest != claim.digest:
+                raise HTTPException(400, "the bytes that arrived are not those of Content-Digest")
+            try:
+                await asyncio.to_thread(layouts.verify, path, known.layout)
+            except Refused as error:
+                raise HTTPException(422, str(error)) from None
+            return JSONResponse({"digest": digest.hex()}, self._keep(number, cluster, claim, path))
+
+    def _admit(self, request: Request) -> tuple[int, _Round, str, _Claim]:
+        """All that can be decided before the body arrives."""
+        number, known = self._round(request)
+        cluster = _member(request, known)
+        if not known.open:
+            raise HTTPException(410, f"round {number} is closed")
+        return number, known, cluster, _claim(request, known.largest)
+
+    def _round(self, request: Request) -> tuple[int, _Round]:
+        run, number = request.path_params["run"], request.path_params["round"]
+        known = self._rounds.get(number) if run == self._run else None
+        if known is None:
+            raise HTTPException(404, f"there is no round {number} of a run {run!r:.200} here")
+        return number, known
+
+    def _keep(self, number: int, cluster: str, claim: _Claim, path: Path) -> int:
+        """Makes the temporary file the cluster's upload, unless it has another or came too late; returns the status."""
+        final = self._folder / f"{number}-{cluster}.safetensors"
+        upload = Upload(final, claim.digest.hex(), claim.examples, claim.size)
+        with self._lock:
+            known = self._rounds[number]
+            if not known.open:
+                raise HTTPException(410, f"round {number} was closed while the upload arrived")
+            if cluster in known.uploads:
+                if known.uploads[cluster] == upload:
+                    return 200
+                raise HTTPException(409, f"{cluster} has already left another adapter in round {number}")
+            path.replace(final)
+            known.uploads[cluster] = upload
+            return 201
+
+    @contextmanager
+    def _one_more(self, known: _Round, cluster: str) -> Iterator[None]:
+        if known.arriving[cluster] >= _AT_ONCE:
+            raise HTTPException(429, f"{_AT_ONCE} uploads of {cluster} are already under way")
+        known.arriving[cluster] += 1
+        try:
+            yield
+        finally:
+            known.arriving[cluster] -= 1
+
+    @contextmanager
+    def _temporary(self, number: int, cluster: str) -> Iterator[Path]:
+        descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=f"{number}-{cluster}.safetensors.")
+        os.close(descriptor)
+        try:
+            yield Path(name)
+        finally:
+            Path(name).unlink(missing_ok=True)
+
+
+def serve(exchange: Exchange, port: int) -> AbstractContextManager[int]:
+    """Serves the exchange on loopback from a thread: ready when entered, gone when left.
+
+    Raises:
+        Failed: the port is taken.
+    """
+    return loopback.serving(exchange.app, port)
+
+
+def _member(request: Request, known: _Round) -> str:
+    cluster = loopback.sender(request)
+    if cluster not in known.clusters:
+        raise HTTPException(403, f"{cluster} takes no part in this round")
+    return cluster
+
+
+def _claim(request: Request, largest: int) -> _Claim:
+    headers = request.headers
+    if not headers.get("content-length", "").isdecimal():
+        raise HTTPException(411, "an upload says its Content-Length")
+    size = int(headers["content-length"])
+    if size > largest:
+        raise HTTPException(413, f"the upload has {size} bytes; an adapter of this run has at most {largest}")
+    digest = _CONTENT_DIGEST.fullmatch(headers.get("content-digest", "").strip())
+    if digest is None:
+        raise HTTPException(400, "an upload carries one Content-Digest: sha-256=:<base64>: (RFC 9530)")
+    examples = headers.get("fedspoke-examples", "")
+    if not re.fullmatch(r"[0-9]{1,10}", examples) or not 1 <= int(examples) <= _EXAMPLES:
+        raise HTTPException(400, f"an upload says on how many examples it was trained: Fedspoke-Examples, 1 to {_EXAMPLES}")
+    try:
+        return _Claim(base64.b64decode(digest[1], validate=True), int(examples), size)
+    except binascii.Error:
+        raise HTTPException(400, "Content-Digest is no base64") from None
+
+
+class _File(FileResponse):
+    """Starlette's file with ranges, in chunks that do not drown in thread switches, counting what leaves."""
+
+    chunk_size = 1 << 20
+
+    def __init__(self, path: Path, tag: str, count: Callable[[int], None]) -> None:
+        super().__init__(path, headers={"etag": tag}, media_type="application/octet-stream")
+        self._count = count
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def counted(message: Message) -> None:
+            await send(message)
+            self._count(len(message.get("body", b"")))
+
+        await super().__call__(scope, receive, counted)

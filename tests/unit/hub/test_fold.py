@@ -1,0 +1,134 @@
+"""The mean of adapters obeys the laws of a weighted mean, whatever the clusters send."""
+
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from fedspoke.api.errors import Refused
+from fedspoke.hub.aggregation.fold import Fold
+from support import adapters
+
+LAYOUT = adapters.layout()
+HALF_ULP = 2.0**-11
+SMALLEST = 2.0**-25  # half of the smallest fp16
+
+Votes = list[tuple[int, int]]
+
+votes = st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 10**6)), min_size=1, max_size=6)
+
+
+def folded(clusters: Sequence[tuple[int, int]]) -> dict[str, np.ndarray]:
+    """The mean of adapters drawn from these (seed, weight)."""
+    with tempfile.TemporaryDirectory() as folder:
+        fold = Fold(LAYOUT)
+        for seed, weight in clusters:
+            fold.add(adapters.save(adapters.drawn(LAYOUT, seed), Path(folder, "cluster.safetensors")), weight)
+        fold.mean(Path(folder, "mean.safetensors"))
+        return adapters.load(Path(folder, "mean.safetensors"))
+
+
+def exact(clusters: Sequence[tuple[int, int]]) -> dict[str, np.ndarray]:
+    """The same in fp64, all of it in memory."""
+    arrays = [adapters.drawn(LAYOUT, seed) for seed, _ in clusters]
+    weights = [weight for _, weight in clusters]
+    return {
+        tensor.name: np.average([array[tensor.name].astype(np.float64) for array in arrays], axis=0, weights=weights)
+        for tensor in LAYOUT
+    }
+
+
+def scale(clusters: Sequence[tuple[int, int]]) -> dict[str, np.ndarray]:
+    """Of what the sum is made: fp32 rounding is relative to this, not to a mean that may be near zero."""
+    arrays = [adapters.drawn(LAYOUT, seed) for seed, _ in clusters]
+    return {tensor.name: np.max([np.abs(array[tensor.name].astype(np.float64)) for array in arrays], axis=0) for tensor in LAYOUT}
+
+
+def assert_within_rounding(mean: dict[str, np.ndarray], clusters: Sequence[tuple[int, int]]) -> None:
+    wanted, largest = exact(clusters), scale(clusters)
+    for name, value in wanted.items():
+        bound = HALF_ULP * np.abs(value) + SMALLEST + 2.0**-20 * largest[name]
+        assert (np.abs(mean[name].astype(np.float64) - value) <= bound).all(), name
+
+
+@given(votes)
+def test_the_mean_is_that_of_fp64_but_for_rounding_to_fp16(clusters: Votes) -> None:
+    assert_within_rounding(folded(clusters), clusters)
+
+
+@given(votes, st.randoms(use_true_random=False))
+def test_the_order_in_which_clusters_answer_does_not_matter(clusters: Votes, random: Random) -> None:
+    shuffled = random.sample(clusters, len(clusters))
+    assert_within_rounding(folded(shuffled), clusters)
+
+
+@given(votes, st.integers(2, 1000))
+def test_only_the_proportion_of_the_weights_matters(clusters: Votes, times: int) -> None:
+    assert_within_rounding(folded([(seed, weight * times) for seed, weight in clusters]), clusters)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 10**9))
+def test_one_cluster_alone_keeps_its_adapter_to_the_bit(seed: int, weight: int) -> None:
+    mean = folded([(seed, weight)])
+    for name, values in adapters.drawn(LAYOUT, seed).items():
+        np.testing.assert_array_equal(mean[name], values)
+
+
+@given(st.integers(0, 2**32 - 1), st.integers(1, 10**6), st.integers(1, 10**6))
+def test_a_cluster_with_the_examples_of_two_counts_as_two(seed: int, one: int, two: int) -> None:
+    apart, together = folded([(seed, one), (seed, two), (7, 3)]), folded([(seed, one + two), (7, 3)])
+    assert_within_rounding(apart, [(seed, one + two), (7, 3)])
+    assert_within_rounding(together, [(seed, one), (seed, two), (7, 3)])
+
+
+def test_the_largest_values_do_not_overflow_on_their_way(tmp_path: Path) -> None:
+    largest = adapters.filled(LAYOUT, 65504)
+    fold = Fold(LAYOUT)
+    for weight in (10**9, 1, 3):
+        fold.add(adapters.save(largest, tmp_path / "largest.safetensors"), weight)
+    fold.mean(tmp_path / "mean.safetensors")
+    for name, values in adapters.load(tmp_path / "mean.safetensors").items():
+        np.testing.assert_array_equal(values, largest[name])
+
+
+def test_a_small_cluster_is_not_lost_beside_a_large_one(tmp_path: Path) -> None:
+    fold = Fold(LAYOUT)
+    fold.add(adapters.save(adapters.filled(LAYOUT, 0), tmp_path / "large.safetensors"), 9_999)
+    fold.add(adapters.save(adapters.filled(LAYOUT, 1), tmp_path / "small.safetensors"), 1)
+    fold.mean(tmp_path / "mean.safetensors")
+    for values in adapters.load(tmp_path / "mean.safetensors").values():
+        np.testing.assert_allclose(values, 1e-4, rtol=HALF_ULP)
+
+
+def test_tensors_larger_than_a_block_are_folded_whole(tmp_path: Path) -> None:
+    layout = adapters.layout(rank=3, layers=1, inner=400_001, outer=5)
+    fold = Fold(layout)
+    arrays = [adapters.drawn(layout, seed) for seed in (1, 2)]
+    for array in arrays:
+        fold.add(adapters.save(array, tmp_path / "cluster.safetensors"), 1)
+    fold.mean(tmp_path / "mean.safetensors")
+    for name, values in adapters.load(tmp_path / "mean.safetensors").items():
+        wanted = (arrays[0][name].astype(np.float32) + arrays[1][name]) / np.float32(2)
+        np.testing.assert_array_equal(values, wanted.astype(np.float16))
+
+
+def test_an_adapter_of_another_layout_leaves_the_sum_as_it_was(tmp_path: Path) -> None:
+    fold = Fold(LAYOUT)
+    fold.add(adapters.save(adapters.drawn(LAYOUT, 1), tmp_path / "one.safetensors"), 5)
+    other = adapters.layout(rank=3)
+    with pytest.raises(Refused, match="shape"):
+        fold.add(adapters.save(adapters.drawn(other, 2), tmp_path / "two.safetensors"), 5)
+    fold.mean(tmp_path / "mean.safetensors")
+    assert adapters.digest(tmp_path / "mean.safetensors") == adapters.digest(tmp_path / "one.safetensors")
+
+
+def test_the_digest_is_that_of_the_file_and_nothing_else_is_left_behind(tmp_path: Path) -> None:
+    fold = Fold(LAYOUT)
+    fold.add(adapters.save(adapters.drawn(LAYOUT, 1), tmp_path / "one.safetensors"), 5)
+    assert fold.mean(tmp_path / "mean.safetensors") == adapters.digest(tmp_path / "mean.safetensors")
+    assert {path.name for path in tmp_path.iterdir()} == {"one.safetensors", "mean.safetensors"}
