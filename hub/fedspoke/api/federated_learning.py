@@ -1,97 +1,161 @@
-"""The FederatedLearning resource: what a user asks for (spec) and what the hub answers (status).
+"""The FederatedLearning resource: what a user asks for (spec) and what the hub answers (status, in status.py).
 
-A superset of the community's CRD of the same group and kind: every CR that it accepts is accepted here and means the same.
-The CRD in hub/deploy is generated from these models (crd.py).
+A superset of the community's CRD of the same group and kind: every CR that its controller can run is accepted here and means
+the same. The CRD in hub/deploy is generated from these models (crd.py); a CR is read by parse.py.
 """
 
-from datetime import datetime, timedelta
-from typing import Annotated, Any, Literal
+from datetime import timedelta
+from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
-from pydantic.alias_generators import to_camel
+from pydantic import Field
 
+from fedspoke.api.base import Api, Object, Rule
 from fedspoke.api.names import PLATFORMS, Platform
+from fedspoke.api.placement_spec import PlacementSpec
+from fedspoke.api.status import (
+    Artifact,
+    ClusterStatus,
+    Condition,
+    FederatedLearningStatus,
+    ListenerStatus,
+    Phase,
+    RoundMetrics,
+    Rounds,
+)
+from fedspoke.api.training import AdapterPrivacy, Lora, Model, Privacy, Profiles, Training
 from fedspoke.api.units import Duration, Quantity
 
-Object = dict[str, Any]
-"""A Kubernetes object as it is on the wire."""
+# They are one resource: all its parts can be had from here.
+__all__ = [
+    "AdapterPrivacy",
+    "Artifact",
+    "ClusterStatus",
+    "Condition",
+    "FederatedLearningStatus",
+    "ListenerStatus",
+    "Lora",
+    "Model",
+    "Object",
+    "Phase",
+    "Privacy",
+    "Profiles",
+    "RoundMetrics",
+    "Rounds",
+    "Training",
+]
 
-Phase = Literal["Waiting", "Running", "Completed", "Failed"]
-
-
-class Api(BaseModel):
-    """A frozen value with camelCase names outside; an unknown field is an error, since a typo must not pass in silence."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+SUMS: tuple[str, ...] = ("fedavg", "fedprox", "fedadam", "fedyogi")
+"""Strategies that need only the sum of the updates, so that no single one is ever seen."""
 
 
 class S3(Api):
     """An S3 bucket that receives the model."""
 
-    bucket_name: str
-    region: str | None = None
-    prefix: str | None = None
+    bucket_name: Annotated[str, Field(min_length=1)] = Field(description="Name of an existing bucket.")
+    region: str | None = Field(None, description="The bucket's AWS region.")
+    prefix: str | None = Field(None, description="Folder inside the bucket; its root if not given.")
 
 
 class Storage(Api):
     """Where the global model is kept."""
 
-    name: str | None = None
-    type: Literal["PersistentVolumeClaim", "HostPath", "S3Bucket"] = "PersistentVolumeClaim"
-    size: Quantity | None = None
+    name: str | None = Field(None, description="Name of the PersistentVolumeClaim that is used, or made.")
+    type: Literal["PersistentVolumeClaim", "HostPath", "S3Bucket"] = Field(
+        "PersistentVolumeClaim", description="What kind of storage it is."
+    )
+    size: Quantity | None = Field(None, description="Size of a claim that is made.")
     path: str | None = Field(None, description="Folder of this federation inside the storage.")
-    s3: S3 | None = None
+    s3: S3 | None = Field(None, description="The bucket, for type S3Bucket.")
+
+    rules = (
+        Rule(
+            field="s3",
+            message="must be given when type is S3Bucket",
+            cel="self.type != 'S3Bucket' || has(self.s3)",
+            holds=lambda it: it.type != "S3Bucket" or it.s3 is not None,
+        ),
+        Rule(
+            field="path",
+            message="must be an absolute path on the node when type is HostPath",
+            cel="self.type != 'HostPath' || (has(self.path) && self.path.startsWith('/'))",
+            holds=lambda it: it.type != "HostPath" or (it.path or "").startswith("/"),
+        ),
+    )
 
 
 class Listener(Api):
     """One address at which spokes reach the hub's gateway."""
 
-    name: str
-    type: Literal["NodePort", "LoadBalancer", "Route", "Ingress"] = "NodePort"
-    port: Annotated[int, Field(ge=1, le=65535)] = 8080
+    name: str = Field("", description="What the status calls it.")
+    type: Literal["NodePort", "LoadBalancer", "Route", "Ingress"] = Field("NodePort", description="How it is exposed.")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(8080, description="The port that spokes connect to.")
     ip: str | None = Field(None, description="NodePort only: the node's address as spokes see it.")
+
+    rules = (
+        Rule(  # LoadBalancer and Route pass it over, as the community's controller does
+            field="ip",
+            message="belongs to a NodePort and cannot be given when type is Ingress",
+            cel="self.type != 'Ingress' || !has(self.ip)",
+            holds=lambda it: it.type != "Ingress" or it.ip is None,
+        ),
+    )
 
 
 class Aggregation(Api):
     """How the clusters' adapters become one."""
 
     strategy: Literal["fedavg", "fedprox", "fedadam", "fedyogi", "fedmedian", "trimmedmean", "krum", "multikrum", "bulyan"] = (
-        "fedavg"
+        Field("fedavg", description="How the updates are weighed and combined.")
     )
     lora: Literal["average", "svd", "ffa"] = Field(
         "average",
-        description="average: A and B each by their mean; svd: the best rank-r factors of the mean of B·A; ffa: A stays as it was.",
+        description="average: A and B each by their mean; svd: the best rank-r factors of the mean of B·A; ffa: A never changes.",
     )
-    options: dict[str, float] = {}
+    options: dict[str, float] = Field(default_factory=dict, description="The strategy's own numbers.")
 
 
 class Convergence(Api):
     """Stop before the last round once the metric no longer improves."""
 
-    metric: Literal["loss"] = "loss"
-    min_delta: Annotated[float, Field(ge=0)] = 0.01
-    patience: Annotated[int, Field(ge=1)] = 2
+    metric: Literal["loss"] = Field("loss", description="What is watched.")
+    min_delta: Annotated[float, Field(ge=0)] = Field(0.01, description="An improvement smaller than this counts as none.")
+    patience: Annotated[int, Field(ge=1)] = Field(2, description="Rounds without improvement before it stops.")
     method: Literal["any", "all"] = Field("all", description="Whether any one cluster or all of them must have converged.")
 
 
 class Server(Api):
     """The aggregator on the hub."""
 
-    image: str | None = None
-    rounds: Annotated[int, Field(ge=1)] = 3
+    image: str | None = Field(None, description="The aggregator's image; the operator's own if not given.")
+    rounds: Annotated[int, Field(ge=1)] = Field(3, description="Rounds of training.")
     min_available_clients: Annotated[int, Field(ge=1)] = Field(
         1,
-        description="Clusters that must be there before the first round; the quorum of a round too, unless minResponses says otherwise.",
+        description="Clusters that must be there before the first round; the quorum of a round too, unless minResponses is given.",
     )
     min_responses: Annotated[int, Field(ge=1)] | None = Field(None, description="Clusters whose update a round needs.")
-    round_timeout: Duration = timedelta(minutes=30)
+    round_timeout: Duration = Field(timedelta(minutes=30), description="How long a round may take.")
     superlink: str = Field(
         "superlink.flower-system:9091", description="Kept for the community's CRs; fedspoke runs its own SuperLink."
     )
-    listeners: list[Listener] = []
-    storage: Storage = Storage()
-    aggregation: Aggregation = Aggregation()
-    convergence: Convergence | None = None
+    listeners: list[Listener] = Field(default_factory=list, description="Where spokes reach the hub's gateway.")
+    storage: Storage = Field(Storage(), description="Where the global model is kept.")
+    aggregation: Aggregation = Field(Aggregation(), description="How the clusters' adapters become one.")
+    convergence: Convergence | None = Field(None, description="When to stop early; never if not given.")
+
+    rules = (
+        Rule(
+            field="minResponses",
+            message="must not be greater than minAvailableClients: a round could wait for clusters that need not be there",
+            cel="!has(self.minResponses) || self.minResponses <= self.minAvailableClients",
+            holds=lambda it: it.min_responses is None or it.min_responses <= it.min_available_clients,
+        ),
+        Rule(
+            field="roundTimeout",
+            message="must be longer than 0s",
+            cel="duration(self.roundTimeout) > duration('0s')",
+            holds=lambda it: it.round_timeout > timedelta(0),
+        ),
+    )
 
     @property
     def quorum(self) -> int:
@@ -102,189 +166,89 @@ class Server(Api):
 class Data(Api):
     """Sugar for Placement: clusters that declare data of these platforms."""
 
-    platforms: list[Platform] = list(PLATFORMS)
-    min_posts: Annotated[int, Field(ge=0)] = 0
+    platforms: Annotated[list[Platform], Field(min_length=1)] = Field(
+        list(PLATFORMS), description="Any one of them suffices; a cluster trains on all of them that it has."
+    )
+    min_posts: Annotated[int, Field(ge=0)] = Field(0, description="Posts of a platform that a cluster must claim at least.")
 
 
 class Resources(Api):
-    """Compute resources of one collaborator."""
+    """Compute resources of one collaborator; a GPU among them is required of a cluster, too."""
 
-    limits: dict[str, Quantity] = {}
-    requests: dict[str, Quantity] = {}
+    limits: dict[str, Quantity] = Field(default_factory=dict, description="By resource name, as nvidia.com/gpu.")
+    requests: dict[str, Quantity] = Field(default_factory=dict, description="By resource name, as memory.")
 
 
 class Toleration(Api):
     """A pod's toleration (core/v1)."""
 
-    key: str | None = None
-    operator: Literal["Exists", "Equal"] = "Equal"
-    value: str | None = None
-    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = None
-    toleration_seconds: int | None = None
+    key: str | None = Field(None, description="The taint's key; every key if not given.")
+    operator: Literal["Exists", "Equal"] = Field("Equal", description="Exists matches every value.")
+    value: str | None = Field(None, description="The taint's value, for Equal.")
+    effect: Literal["NoSchedule", "PreferNoSchedule", "NoExecute"] | None = Field(
+        None, description="The taint's effect; every effect if not given."
+    )
+    toleration_seconds: int | None = Field(None, description="NoExecute only: for how long.")
 
 
 class Client(Api):
     """The collaborators on the spokes."""
 
-    image: str | None = None
+    image: str | None = Field(None, description="The collaborator's image; the operator's own if not given.")
     supernode: str = Field(
         "flower-supernode.flower-addon:9094", description="Kept for the community's CRs; fedspoke runs its own SuperNodes."
     )
-    placement: dict[str, Any] = Field({}, description="A PlacementSpec (cluster.open-cluster-management.io/v1beta1).")
-    data: Data | None = None
-    resources: Resources = Resources()
-    node_selector: dict[str, str] = {}
-    tolerations: list[Toleration] = []
-    hub_lost_grace: Duration = timedelta(minutes=30)
-
-
-class Model(Api):
-    """The LLaVA that is fine-tuned."""
-
-    name: str = Field("llava-hf/llava-1.5-7b-hf", min_length=1, description="A name on a model hub, or a path.")
-    claim_name: str | None = Field(None, description="A PVC on the spoke that holds or caches the model.")
-
-
-class Lora(Api):
-    """Low-rank adapters on the language model's linear layers (arXiv 2106.09685)."""
-
-    rank: Annotated[int, Field(ge=1, le=256)] = 16
-    alpha: Annotated[float, Field(gt=0)] = 32
-    dropout: Annotated[float, Field(ge=0, lt=1)] = 0.05
-
-
-class Training(Api):
-    """One cluster's training in one round."""
-
-    model: Model = Model()
-    lora: Lora = Lora()
-    quantization: Literal["none", "int8", "nf4"] = "none"
-    epochs: Annotated[int, Field(ge=1)] = 1
-    steps: Annotated[int, Field(ge=1)] | None = Field(None, description="Optimizer steps a round, instead of epochs.")
-    batch_size: Annotated[int, Field(ge=1)] = 4
-    gradient_accumulation: Annotated[int, Field(ge=1)] = 4
-    learning_rate: Annotated[float, Field(gt=0)] = 2.0e-4
-    max_length: Annotated[int, Field(ge=16)] = 2048
-
-
-class Profiles(Api):
-    """One profile a platform and cluster, fused into a general one."""
-
-    enabled: bool = True
-    encoder: str = Field(
-        "sentence-transformers/all-MiniLM-L6-v2", description="The text encoder: a name on a model hub, or a path."
+    placement: PlacementSpec = Field(
+        default_factory=PlacementSpec,
+        description="Which managed clusters take part; data and GPU requests are required in addition.",
     )
-    epsilon: Annotated[float, Field(gt=0)] | None = Field(
-        8, description="Privacy loss per post; null means no noise, and the profile says so."
+    data: Data | None = Field(None, description="Only clusters that declare such data.")
+    resources: Resources = Field(default_factory=Resources, description="Compute resources of one collaborator.")
+    node_selector: dict[str, str] = Field(default_factory=dict, description="Labels of the spoke's nodes that it may run on.")
+    tolerations: list[Toleration] = Field(
+        default_factory=list, description="Taints of the spoke's nodes that do not keep it out."
     )
-    delta: Annotated[float, Field(gt=0, lt=1)] = 1.0e-5
-    min_posts: Annotated[int, Field(ge=1)] = Field(20, description="A platform with fewer posts shares no profile.")
-
-
-class AdapterPrivacy(Api):
-    """Clipping and noise on each adapter before it leaves the cluster."""
-
-    mechanism: Literal["none", "gaussian"] = "none"
-    clip: Annotated[float, Field(gt=0)] = 1.0
-    noise_multiplier: Annotated[float, Field(ge=0)] = 0.0
-
-
-class Privacy(Api):
-    """What the hub may learn of one cluster's adapter."""
-
-    adapters: AdapterPrivacy = AdapterPrivacy()
-    secure_aggregation: bool = False
+    hub_lost_grace: Duration = Field(
+        timedelta(minutes=30), description="How long a collaborator waits for a hub that is gone before it frees its GPU."
+    )
 
 
 class FederatedLearningSpec(Api):
     """Desired state of one federation."""
 
-    framework: Literal["flower", "openfl", "other"] = "flower"
-    server: Server = Server()
-    client: Client = Client()
-    training: Training = Training()
-    profiles: Profiles = Profiles()
-    privacy: Privacy = Privacy()
+    framework: Literal["flower", "openfl", "other"] = Field(
+        "other", description="What runs the rounds; other is the community's default, for images of one's own."
+    )
+    server: Server = Field(Server(), description="The aggregator on the hub.")
+    client: Client = Field(Client(), description="The collaborators on the spokes.")
+    training: Training = Field(Training(), description="One cluster's training in one round.")
+    profiles: Profiles = Field(Profiles(), description="One profile a platform and cluster, fused into a general one.")
+    privacy: Privacy = Field(Privacy(), description="What the hub may learn of one cluster's adapter.")
     deadline: Duration = Field(timedelta(hours=24), description="The federation fails when it has not completed by then.")
-    suspend: bool = False
-    ttl_seconds_after_finished: Annotated[int, Field(ge=0)] | None = None
+    suspend: bool = Field(False, description="No new round begins while this is true.")
+    ttl_seconds_after_finished: Annotated[int, Field(ge=0)] | None = Field(
+        None, description="How long a finished federation is kept; for ever if not given."
+    )
 
-
-class Condition(Api):
-    """metav1.Condition."""
-
-    type: Literal[
-        "PlacementSatisfied", "AggregatorReady", "CollaboratorsReady", "Training", "ModelSaved", "ProfilesFused", "Degraded"
-    ]
-    status: Literal["True", "False", "Unknown"]
-    reason: str
-    message: str
-    last_transition_time: datetime
-    observed_generation: int = 0
-
-
-class ListenerStatus(Api):
-    """Where a listener is reached."""
-
-    name: str
-    type: str
-    address: str
-    port: int
-
-
-class Rounds(Api):
-    """How far the federation is."""
-
-    completed: int = 0
-    total: int
-
-
-class ClusterStatus(Api):
-    """One chosen cluster."""
-
-    name: str
-    platform: str = Field("", description="The platforms whose data it trains on, comma-separated.")
-    phase: str
-    reason: str = ""
-    posts: int | None = None
-    last_round: int | None = None
-    loss: float | None = None
-
-
-class RoundMetrics(Api):
-    """One finished round."""
-
-    round: int
-    loss: float = Field(description="The clusters' training loss, weighted by examples.")
-    clusters: int
-    seconds: float
-    bytes_in: int
-    bytes_out: int
-    lora_bias: float | None = None
-
-
-class Artifact(Api):
-    """A file that the federation produced."""
-
-    uri: str
-    digest: str
-
-
-class FederatedLearningStatus(Api):
-    """Observed state of one federation."""
-
-    phase: Phase = "Waiting"
-    message: str = ""
-    listeners: list[ListenerStatus] = []
-    observed_generation: int | None = None
-    start_time: datetime | None = None
-    completion_time: datetime | None = None
-    conditions: list[Condition] = []
-    rounds: Rounds | None = None
-    clusters: list[ClusterStatus] = []
-    metrics: list[RoundMetrics] = []
-    model: Artifact | None = None
-    profile: Artifact | None = None
+    rules = (
+        Rule(
+            field="deadline",
+            message="must be longer than 0s",
+            cel="duration(self.deadline) > duration('0s')",
+            holds=lambda it: it.deadline > timedelta(0),
+        ),
+        Rule(
+            field="privacy.secureAggregation",
+            message="shows the hub only sums, so server.aggregation must have a strategy of sums (fedavg, fedprox, fedadam or "
+            "fedyogi) and lora average or ffa",
+            cel="!self.privacy.secureAggregation || (self.server.aggregation.lora != 'svd' && "
+            f"self.server.aggregation.strategy in {list(SUMS)})",
+            holds=lambda it: (
+                not it.privacy.secure_aggregation
+                or (it.server.aggregation.lora != "svd" and it.server.aggregation.strategy in SUMS)
+            ),
+        ),
+    )
 
 
 class FederatedLearning(Api):

@@ -18,10 +18,22 @@ ROUND_LABEL = f"{DOMAIN}/round"
 Platform = Literal["facebook", "instagram"]
 PLATFORMS: tuple[Platform, ...] = ("facebook", "instagram")
 
+LONGEST_NAME = 52  # of a FederatedLearning: `<name>-aggregator` is a Service's name, which has at most 63 characters
+
 
 def run_name(namespace: str, name: str) -> str:
     """`<namespace>.<name>`: the ManifestWork's name, the run in URLs, the label's value. Neither part holds a dot."""
     return f"{namespace}.{name}"
+
+
+def labels(run: str) -> dict[str, str]:
+    """What every object of one federation carries, on hub and spokes."""
+    return {
+        "app.kubernetes.io/name": "fedspoke",
+        "app.kubernetes.io/part-of": run,
+        "app.kubernetes.io/managed-by": ADDON,
+        FEDERATED_LEARNING: run,
+    }
 
 
 def server_name(namespace: str, name: str) -> str:

@@ -14,12 +14,13 @@ _SUFFIX = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, 
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 
 
-def _duration(value: Any) -> Any:
-    if isinstance(value, str):
-        if not re.match(_DURATION, value):
-            raise ValueError(f"{value!r} is no duration; write one like 30m or 1h30m")
-        return durationpy.from_str(value)
-    return value
+def _duration(value: Any) -> timedelta:
+    if isinstance(value, timedelta):
+        return value
+    if not isinstance(value, str) or not re.fullmatch(_DURATION, value):
+        raise ValueError("must be a duration like 30m or 1h30m")
+    duration: timedelta = durationpy.from_str(value)
+    return duration
 
 
 def format_duration(value: timedelta) -> str:
@@ -42,7 +43,7 @@ def parse_quantity(value: str | int | float) -> Decimal:
         ValueError: the text is no quantity.
     """
     text = str(value)
-    if not re.match(_QUANTITY, text):
+    if not re.fullmatch(_QUANTITY, text):
         raise ValueError(f"{text!r} is no quantity; write one like 50Gi, 4 or 500m")
     for suffix, power in _BINARY.items():
         if text.endswith(suffix):
@@ -53,7 +54,10 @@ def parse_quantity(value: str | int | float) -> Decimal:
 
 
 def _quantity(value: Any) -> str:
-    parse_quantity(value)
+    try:
+        parse_quantity(value)
+    except ValueError:
+        raise ValueError("must be a quantity like 50Gi, 4 or 500m") from None
     return str(value)
 
 

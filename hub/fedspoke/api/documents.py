@@ -1,0 +1,99 @@
+"""Kubernetes objects as YAML text, read as kubectl reads them.
+
+PyYAML differs from it in three ways that bite: `2e-4` would be text, `2026-11-21` a date, and of two equal keys the last
+would win in silence.
+"""
+
+import re
+from collections.abc import Hashable
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fedspoke.api.base import Object
+from fedspoke.api.errors import Refused
+
+
+class _Loader(yaml.SafeLoader):
+    """SafeLoader with Kubernetes' idea of numbers, dates and keys."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
+        keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]
+        for key in keys:
+            if keys.count(key) > 1:
+                raise yaml.constructor.ConstructorError(None, None, f"{key} is given twice", node.start_mark)
+        return super().construct_mapping(node, deep)
+
+
+_Loader.yaml_implicit_resolvers = {
+    first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
+    for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
+}
+_Loader.add_implicit_resolver(
+    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+)
+
+
+class _Dumper(yaml.SafeDumper):
+    """SafeDumper that indents lists, as most Kubernetes YAML does, and never writes anchors."""
+
+    def increase_indent(self, flow: bool = False, indentless: bool = False) -> None:
+        super().increase_indent(flow, False)
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def load(text: str, source: str) -> list[Object]:
+    """Every object in a text of YAML (or JSON) documents; `source` names it in errors.
+
+    Raises:
+        Refused: it is no YAML, or a document is no object with apiVersion and kind.
+    """
+    try:
+        found = [document for document in yaml.load_all(text, Loader=_Loader) if document is not None]
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        where = f" in line {mark.line + 1}" if mark else ""
+        raise Refused(f"{source} is not YAML{where}: {getattr(error, 'problem', None) or error}") from None
+    for document in found:
+        if not isinstance(document, dict) or not all(isinstance(document.get(key), str) for key in ("apiVersion", "kind")):
+            raise Refused(f"{source} holds a document that is no Kubernetes object: it needs apiVersion and kind")
+    return found
+
+
+def read(path: Path) -> list[Object]:
+    """Every object in a file.
+
+    Raises:
+        Refused: as `load`, or there is no such file, or it is no text.
+    """
+    try:
+        text = path.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise Refused(f"{path} does not exist; name a YAML file") from None
+    except IsADirectoryError:
+        raise Refused(f"{path} is a folder; name a YAML file in it") from None
+    except UnicodeDecodeError:
+        raise Refused(f"{path} is not YAML: it is no UTF-8 text") from None
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror}") from None
+    return load(text, str(path))
+
+
+def read_one(path: Path) -> Object:
+    """The object of a file that holds exactly one.
+
+    Raises:
+        Refused: as `read`, or it holds none or several.
+    """
+    found = read(path)
+    if len(found) != 1:
+        raise Refused(f"{path} holds {len(found) or 'no'} objects; give a file with exactly one")
+    return found[0]
+
+
+def dump(*objects: Object) -> str:
+    """Objects as YAML documents, in the order of their keys."""
+    return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)
