@@ -74,10 +74,12 @@ def files(gateway: Gateway, federations: Sequence[Federation]) -> dict[str, Obje
 
     The bootstrap and the secrets do not depend on the federations. Write each to a temporary name and rename it.
     """
+    upstreams = [upstream for federation in federations for upstream in _upstreams(federation)]
+    listeners = [listener(gateway, federations)] if federations else []  # Envoy takes none without a filter chain
     return {
         CONFIG_FILE: config(gateway),
-        "upstreams.json": envoy.discovery(*(upstream for federation in federations for upstream in _upstreams(federation))),
-        "listeners.json": envoy.discovery(listener(gateway, federations)),
+        "upstreams.json": envoy.discovery("config.cluster.v3.Cluster", *upstreams),
+        "listeners.json": envoy.discovery("config.listener.v3.Listener", *listeners),
         **envoy.secrets(gateway.certificate, gateway.authority),
     }
 

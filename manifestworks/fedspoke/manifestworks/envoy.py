@@ -41,36 +41,34 @@ def watched(folder: str, file: str) -> Object:
     }
 
 
-def discovery(*resources: Object) -> Object:
-    """The content of a file of configuration."""
-    return {"resources": list(resources)}
+def discovery(kind: str, *resources: Object) -> Object:
+    """The content of a file of configuration: resources of one kind."""
+    return {"resources": [typed(kind, **resource) for resource in resources]}
 
 
 def key_pair(name: str, folder: str) -> Object:
     """The secret with our own key and certificate. Watched inside `tls_certificate`: the two are read together."""
-    return typed(
-        "extensions.transport_sockets.tls.v3.Secret",
-        name=name,
-        tls_certificate={
+    return {
+        "name": name,
+        "tls_certificate": {
             "certificate_chain": {"filename": f"{folder}/{CERTIFICATE_FILE}"},
             "private_key": {"filename": f"{folder}/{KEY_FILE}"},
             "watched_directory": {"path": folder},
         },
-    )
+    }
 
 
 def authority(name: str, folder: str, names: Sequence[str] = ()) -> Object:
     """The secret with whom to trust, a bundle of authorities, and under which of these DNS names (none: under any)."""
     exact: Object = {"match_typed_subject_alt_names": [{"san_type": "DNS", "matcher": {"exact": name}} for name in names]}
-    return typed(
-        "extensions.transport_sockets.tls.v3.Secret",
-        name=name,
-        validation_context={
+    return {
+        "name": name,
+        "validation_context": {
             "trusted_ca": {"filename": f"{folder}/{AUTHORITY_FILE}"},
             "watched_directory": {"path": folder},
             **(exact if names else {}),
         },
-    )
+    }
 
 
 def tls(folder: str) -> Object:
@@ -84,9 +82,10 @@ def tls(folder: str) -> Object:
 
 def secrets(certificate: str, trusted: str, names: Sequence[str] = ()) -> dict[str, Object]:
     """The two files that `tls` reads, by name."""
+    secret = "extensions.transport_sockets.tls.v3.Secret"
     return {
-        "certificate.json": discovery(key_pair("certificate", certificate)),
-        "authority.json": discovery(authority("authority", trusted, names)),
+        "certificate.json": discovery(secret, key_pair("certificate", certificate)),
+        "authority.json": discovery(secret, authority("authority", trusted, names)),
     }
 
 

@@ -60,8 +60,9 @@ def _hub(sidecar: Sidecar) -> Object:
     host, port = sidecar.hub
     return {
         "name": "hub",
-        "type": "STRICT_DNS",
-        "dns_lookup_family": "ALL",  # a hub with an IPv6 address that this spoke cannot route to is reached by its IPv4 one
+        # One logical host, IPv6 and IPv4 raced: a hub whose IPv6 address this spoke cannot route to is reached all the same.
+        "type": "LOGICAL_DNS",
+        "dns_lookup_family": "ALL",
         "connect_timeout": "10s",
         "load_assignment": envoy.endpoints("hub", host, port),
         # Load balancers forget silent connections, mostly after 5 minutes or less.
