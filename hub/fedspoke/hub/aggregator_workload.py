@@ -42,7 +42,7 @@ def aggregator(
         clusters: the chosen clusters; no other certificate passes the gateway.
         hub: the hub cluster's id, the trust domain of the clusters' identities.
         deadline: when the federation fails if it has not completed.
-        image: the aggregator's image, unless the CR names one.
+        image: the aggregator's image.
         place: files and ports; the pod's by default.
     """
     place = place or Place()
@@ -62,7 +62,7 @@ def aggregator(
                 "replicas": 1,
                 "strategy": {"type": "Recreate"},  # two aggregators must never write one checkpoint
                 "selector": {"matchLabels": selector},
-                "template": {"metadata": {"labels": selector}, "spec": _pod(name, claim, fl.spec.server.image or image, place)},
+                "template": {"metadata": {"labels": selector}, "spec": _pod(name, claim, image, place)},
             },
         },
         {

@@ -8,8 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-import yaml
-
+from fedspoke.api import documents
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearningStatus, Object
 
@@ -65,7 +64,7 @@ class Folder:
     def write_status(self, document: Object, status: FederatedLearningStatus) -> None:
         """The CR as the user wrote it, with its status."""
         shown = {**document, "status": status.model_dump(mode="json", by_alias=True, exclude_none=True)}
-        write(self.path / STATUS_FILE, yaml.safe_dump(shown, sort_keys=False, allow_unicode=True))
+        write(self.path / STATUS_FILE, documents.dump(shown))
 
     def write_json(self, name: str, content: Object) -> None:
         """A file at the top."""
@@ -96,7 +95,6 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
 
 def _previous(path: Path) -> Object | None:
     try:
-        document = yaml.safe_load(path.read_text())
-    except (OSError, yaml.YAMLError, UnicodeDecodeError):
+        return documents.read_one(path)
+    except Refused:
         return None
-    return document if isinstance(document, dict) else None

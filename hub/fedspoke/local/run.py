@@ -13,14 +13,13 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fedspoke.api import parse
+from fedspoke.api import documents, parse
 from fedspoke.api.adapter import WEIGHTS_FILE
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import Artifact, FederatedLearning, FederatedLearningStatus, ListenerStatus, Object
 from fedspoke.api.names import Platform, server_name
 from fedspoke.api.records import Progress, RoundRecord
 from fedspoke.hub.aggregator_workload import Place as HubPlace
-from fedspoke.hub.aggregator_workload import aggregator
 from fedspoke.hub.status import Observed, status, unplaced
 from fedspoke.hub.unsupported import unsupported
 from fedspoke.local import report
@@ -28,13 +27,12 @@ from fedspoke.local.certificates import Certificates, authority
 from fedspoke.local.clusters import Clusters, read
 from fedspoke.local.folder import Folder, write
 from fedspoke.local.processes import Machine, Process, machine
-from fedspoke.manifestworks.collaborator import Hub, Spoke, collaborator
+from fedspoke.manifestworks.collaborator import Hub, Spoke
 from fedspoke.manifestworks.collaborator import Place as SpokePlace
 from fedspoke.placement.evaluate import Decision, evaluate
 from fedspoke.placement.objects import placement
 
 _POLL = 0.2  # seconds; all that is read are small local files
-_IMAGE = "fedspoke"  # no image is pulled here: containers are processes of this environment
 
 
 def run(cr: Path, clusters: Path, out: Path, show: Callable[[FederatedLearningStatus], None]) -> FederatedLearningStatus:
@@ -46,7 +44,7 @@ def run(cr: Path, clusters: Path, out: Path, show: Callable[[FederatedLearningSt
         Refused: the CR, the clusters or the folder cannot be used; nothing was started.
         Failed: it was started and could not go on, and not even a status could be written.
     """
-    document = parse.document(cr)
+    document = documents.read_one(cr)
     fl = parse.federated_learning(document)
     wishes = unsupported(fl.spec)
     if wishes:
@@ -140,13 +138,13 @@ class _Federation:
             )
         return ListenerStatus(name="local", type="Loopback", address="127.0.0.1", port=port), certificates
 
-    def _apply(self, pod: str, wanted: Sequence[Object], config: Path) -> None:
+    def _apply(self, pod: str, objects: Sequence[Object], config: Path) -> None:
         """What a kubelet makes of these objects: ConfigMaps become files, containers become processes."""
-        for item in wanted:
+        for item in objects:
             if item["kind"] == "ConfigMap":
                 for name, text in item["data"].items():
                     write(config / name, text)
-        for item in wanted:
+        for item in objects:
             if item["kind"] in ("Deployment", "Job"):
                 spec = item["spec"]["template"]["spec"]
                 for container in [*spec.get("initContainers", []), *spec["containers"]]:
@@ -228,6 +226,18 @@ def _here(fl: FederatedLearning, cr: Path) -> FederatedLearning:
 def _spoke(fl: FederatedLearning, known: Clusters, cluster: str) -> Spoke:
     datasets: dict[Platform, str] = {platform: str(path) for platform, path in known.datasets(cluster, fl).items()}
     return Spoke(cluster=cluster, datasets=datasets)
+
+
+def _place(path: Path) -> SpokePlace:
+    return SpokePlace(
+        config=str(path / "config"),
+        certificate=str(path / "certificate"),
+        ca=str(path / "ca"),
+        output=str(path),
+        sidecar_port=_free_port(),
+        mcp_port=_free_port(),
+        supernode_port=_free_port(),
+    )
 
 
 def _listener_port(fl: FederatedLearning) -> int:

@@ -1,0 +1,46 @@
+"""Every object that one federation wants, as a pure function: on the hub, and in each chosen cluster's namespace."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from fedspoke.api.federated_learning import FederatedLearning, Object
+from fedspoke.hub.aggregator_workload import Place as HubPlace
+from fedspoke.hub.aggregator_workload import aggregator
+from fedspoke.manifestworks.collaborator import Hub, Spoke, collaborator
+from fedspoke.manifestworks.collaborator import Place as SpokePlace
+from fedspoke.manifestworks.work import manifest_work
+from fedspoke.placement.objects import placement
+
+_IMAGE = "fedspoke-{component}:0.1.0"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """Where the federation runs: which hub, how spokes reach it, until when, and the files and ports if not a pod's."""
+
+    hub_id: str
+    gateway: Hub
+    deadline: datetime
+    hub_place: HubPlace = field(default_factory=HubPlace)
+    spoke_places: Mapping[str, SpokePlace] = field(default_factory=dict)
+
+
+def wanted(fl: FederatedLearning, spokes: Sequence[Spoke], site: Site) -> list[Object]:
+    """The Placement; once it has chosen, the aggregator's objects and one ManifestWork for each spoke."""
+    if not spokes:
+        return [placement(fl)]
+    clusters = [spoke.cluster for spoke in spokes]
+    works = [
+        manifest_work(
+            fl, spoke.cluster, collaborator(fl, spoke, site.gateway, _image(fl.spec.client.image, "collaborator"), place)
+        )
+        for spoke in spokes
+        for place in [site.spoke_places.get(spoke.cluster, SpokePlace())]
+    ]
+    hub = aggregator(fl, clusters, site.hub_id, site.deadline, _image(fl.spec.server.image, "aggregator"), site.hub_place)
+    return [placement(fl), *hub, *works]
+
+
+def _image(asked: str | None, component: str) -> str:
+    return asked or _IMAGE.format(component=component)

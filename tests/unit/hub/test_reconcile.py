@@ -1,0 +1,61 @@
+"""What one federation wants on the hub and on its spokes."""
+
+import json
+from datetime import UTC, datetime
+
+from fedspoke.api import parse
+from fedspoke.hub.reconcile import Site, wanted
+from fedspoke.manifestworks.collaborator import Hub, Spoke
+from support import build
+from support.golden import matches
+
+SITE = Site(hub_id="hub-1", gateway=Hub(address="192.0.2.7", port=30443), deadline=datetime(2026, 11, 21, 12, tzinfo=UTC))
+BERLIN = Spoke(cluster="berlin", datasets={"facebook": "/data/facebook"})
+LYON = Spoke(cluster="lyon", datasets={"instagram": "/data/instagram"})
+FL = parse.federated_learning(
+    build.federated_learning(
+        server={"minAvailableClients": 2, "listeners": [{"name": "public", "type": "NodePort", "port": 30443}]},
+        client={"resources": {"limits": {"nvidia.com/gpu": "1"}}, "data": {"platforms": ["facebook", "instagram"]}},
+        training={"model": {"name": "/model/llava", "claimName": "model"}},
+    )
+)
+
+
+def test_only_the_placement_is_wanted_until_clusters_are_chosen():
+    assert [item["kind"] for item in wanted(FL, [], SITE)] == ["Placement"]
+
+
+def test_the_hub_runs_the_aggregator_and_each_spoke_gets_one_work():
+    assert matches("federation", wanted(FL, [BERLIN, LYON], SITE))
+
+
+def test_works_of_equally_named_federations_in_two_namespaces_never_meet():
+    names = set()
+    for namespace in ("team-a", "team-b"):
+        fl = parse.federated_learning(build.federated_learning(namespace=namespace))
+        names |= {
+            (item["metadata"]["namespace"], item["metadata"]["name"])
+            for work in wanted(fl, [BERLIN], SITE)
+            if work["kind"] == "ManifestWork"
+            for item in [work, *work["spec"]["workload"]["manifests"]]
+        }
+    assert len(names) == 4
+
+
+def test_no_container_may_write_to_its_root_or_gain_rights():
+    pods = [
+        item["spec"]["template"]["spec"]
+        for outer in wanted(FL, [BERLIN], SITE)
+        for item in [outer, *outer.get("spec", {}).get("workload", {}).get("manifests", [])]
+        if item["kind"] in ("Deployment", "Job")
+    ]
+    containers = [container for pod in pods for container in [*pod.get("initContainers", []), *pod["containers"]]]
+    assert len(containers) == 6
+    for context in (container["securityContext"] for container in containers):
+        assert context == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+    assert all(pod["securityContext"]["runAsNonRoot"] and not pod["automountServiceAccountToken"] for pod in pods)
+
+
+def test_a_spoke_learns_nothing_of_another():
+    (work,) = [item for item in wanted(FL, [BERLIN, LYON], SITE) if item["metadata"].get("namespace") == "berlin"]
+    assert "lyon" not in json.dumps(work)

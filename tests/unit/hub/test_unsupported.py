@@ -1,0 +1,28 @@
+"""What cannot be done yet is refused, never ignored."""
+
+import pytest
+
+from fedspoke.api import parse
+from fedspoke.hub.unsupported import unsupported
+from support import build
+
+
+@pytest.mark.parametrize(
+    ("spec", "field"),
+    [
+        ({"framework": "openfl"}, "spec.framework"),
+        ({"suspend": True}, "spec.suspend"),
+        ({"server": {"aggregation": {"strategy": "fedadam"}}}, "spec.server.aggregation.strategy"),
+        ({"server": {"aggregation": {"lora": "svd"}}}, "spec.server.aggregation.lora"),
+        ({"server": {"convergence": {"patience": 2}}}, "spec.server.convergence"),
+        ({"training": {"quantization": "nf4"}}, "spec.training.quantization"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_named_with_what_can(spec, field):
+    (sentence,) = unsupported(parse.federated_learning(build.federated_learning(**spec)).spec)
+    assert sentence.startswith(f"{field} is ")
+    assert "use " in sentence
+
+
+def test_a_plain_federation_is_met_in_full():
+    assert unsupported(parse.federated_learning(build.federated_learning()).spec) == []

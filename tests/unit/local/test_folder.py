@@ -1,0 +1,70 @@
+"""The folder that a run leaves."""
+
+import stat
+
+import pytest
+import yaml
+
+from fedspoke.api.errors import Refused
+from fedspoke.api.federated_learning import FederatedLearningStatus
+from fedspoke.local.folder import Folder, write
+from support import build
+
+CR = build.federated_learning()
+
+
+def test_an_empty_or_new_folder_is_taken(tmp_path):
+    assert Folder.open(tmp_path / "deep" / "new", CR).path.is_dir()
+    assert Folder.open(tmp_path / "deep" / "new", CR).path.is_dir()
+
+
+def test_a_folder_with_other_things_in_it_is_refused_and_left_alone(tmp_path):
+    (tmp_path / "thesis.txt").write_text("mine")
+    with pytest.raises(Refused, match="is not empty"):
+        Folder.open(tmp_path, CR)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
+
+
+def test_a_file_is_refused(tmp_path):
+    (tmp_path / "out").write_text("mine")
+    with pytest.raises(Refused, match="is a file"):
+        Folder.open(tmp_path / "out", CR)
+
+
+@pytest.mark.parametrize("phase", ["Running", "Failed"])
+def test_an_unfinished_run_of_the_same_document_goes_on(tmp_path, phase):
+    Folder.open(tmp_path, CR).write_status(CR, FederatedLearningStatus(phase=phase))
+    assert Folder.open(tmp_path, CR).path == tmp_path
+
+
+def test_a_completed_run_is_not_run_again(tmp_path):
+    Folder.open(tmp_path, CR).write_status(CR, FederatedLearningStatus(phase="Completed"))
+    with pytest.raises(Refused, match="is not empty"):
+        Folder.open(tmp_path, CR)
+
+
+def test_an_unfinished_run_of_another_document_is_refused(tmp_path):
+    Folder.open(tmp_path, CR).write_status(CR, FederatedLearningStatus(phase="Failed"))
+    with pytest.raises(Refused, match="another FederatedLearning"):
+        Folder.open(tmp_path, build.federated_learning(server={"rounds": 9}))
+
+
+def test_the_cr_is_written_as_it_was_with_its_status(tmp_path):
+    Folder.open(tmp_path, CR).write_status(CR, FederatedLearningStatus(phase="Waiting", message="für lyon"))
+    written = yaml.safe_load((tmp_path / "federatedlearning.yaml").read_text())
+    assert {**written, "status": None} == {**CR, "status": None}
+    assert written["status"]["message"] == "für lyon"
+
+
+def test_a_published_folder_replaces_the_one_before(tmp_path):
+    folder = Folder.open(tmp_path, CR)
+    for text in ("one", "two"):
+        write(folder.state / "global" / "weights", text)
+        folder.publish(folder.state / "global")
+    assert (tmp_path / "global" / "weights").read_text() == "two"
+    assert not [path for path in tmp_path.iterdir() if path.name.startswith(".")]
+
+
+def test_a_secret_file_is_for_its_owner_only(tmp_path):
+    write(tmp_path / "key", "secret", mode=0o600)
+    assert stat.S_IMODE((tmp_path / "key").stat().st_mode) == 0o600
