@@ -120,22 +120,18 @@ class _Federation:
         certificates.keep_fresh(now)
         certificates.trust(hub / "ca", *(path / "ca" for path in folders.values()))
         (self.folder.state / "progress.json").unlink(missing_ok=True)  # a run that goes on tells its own story
-        wanted = aggregator(fl, [spoke.cluster for spoke in self.spokes], trust_domain, now + fl.spec.deadline, _IMAGE, where)
-        self._apply("hub", wanted, Path(where.config))
-        for spoke in self.spokes:
-            path = folders[spoke.cluster]
-            place = SpokePlace(
-                config=str(path / "config"),
-                certificate=str(path / "certificate"),
-                ca=str(path / "ca"),
-                output=str(path),
-                sidecar_port=_free_port(),
-                mcp_port=_free_port(),
-                supernode_port=_free_port(),
-            )
-            self._apply(
-                spoke.cluster, collaborator(fl, spoke, Hub(address="127.0.0.1", port=port), _IMAGE, place), Path(place.config)
-            )
+        site = Site(
+            hub_id=trust_domain,
+            gateway=Hub(address="127.0.0.1", port=port),
+            deadline=now + fl.spec.deadline,
+            hub_place=where,
+            spoke_places={name: _place(path) for name, path in folders.items()},
+        )
+        objects = wanted(fl, self.spokes, site)
+        self._apply("hub", [item for item in objects if item["kind"] != "ManifestWork"], hub / "config")
+        for work in (item for item in objects if item["kind"] == "ManifestWork"):
+            cluster = work["metadata"]["namespace"]
+            self._apply(cluster, work["spec"]["workload"]["manifests"], folders[cluster] / "config")
         return ListenerStatus(name="local", type="Loopback", address="127.0.0.1", port=port), certificates
 
     def _apply(self, pod: str, objects: Sequence[Object], config: Path) -> None:
