@@ -8,7 +8,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import closing
+from contextlib import AbstractContextManager, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -20,6 +20,7 @@ from fedspoke.api.federated_learning import Artifact, FederatedLearning, Federat
 from fedspoke.api.names import Platform, server_name
 from fedspoke.api.records import Progress, RoundRecord
 from fedspoke.hub.aggregator_workload import Place as HubPlace
+from fedspoke.hub.reconcile import Site, wanted
 from fedspoke.hub.status import Observed, status, unplaced
 from fedspoke.hub.unsupported import unsupported
 from fedspoke.local import report
@@ -35,10 +36,16 @@ from fedspoke.placement.objects import placement
 _POLL = 0.2  # seconds; all that is read are small local files
 
 
-def run(cr: Path, clusters: Path, out: Path, show: Callable[[FederatedLearningStatus], None]) -> FederatedLearningStatus:
+def run(
+    cr: Path,
+    clusters: Path,
+    out: Path,
+    show: Callable[[FederatedLearningStatus], None],
+    on: Callable[[Path], AbstractContextManager[Machine]] = machine,
+) -> FederatedLearningStatus:
     """Run the federation of `cr` over the clusters described in `clusters`, and leave all that it produced in `out`.
 
-    `show` is called with every new status.
+    `show` is called with every new status; `on` gives the machine that the containers run on.
 
     Raises:
         Refused: the CR, the clusters or the folder cannot be used; nothing was started.
@@ -55,7 +62,7 @@ def run(cr: Path, clusters: Path, out: Path, show: Callable[[FederatedLearningSt
     spokes = [] if unplaced(fl, decision) else [_spoke(local, known, name) for name, _ in decision.decisions]
     folder = Folder.open(out, document)
     folder.write_json("placement.json", decision.as_json())
-    with machine(folder.logs) as here:
+    with on(folder.logs) as here:
         federation = _Federation(local, decision, spokes, folder, here)
         last = federation.run(lambda new: (folder.write_status(document, new), show(new)))
     report.write(folder.path)
