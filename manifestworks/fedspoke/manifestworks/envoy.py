@@ -82,10 +82,10 @@ def tls(folder: str) -> Object:
 
 def secrets(certificate: str, trusted: str, names: Sequence[str] = ()) -> dict[str, Object]:
     """The two files that `tls` reads, by name."""
-    secret = "extensions.transport_sockets.tls.v3.Secret"
+    kind = "extensions.transport_sockets.tls.v3.Secret"
     return {
-        "certificate.json": discovery(secret, key_pair("certificate", certificate)),
-        "authority.json": discovery(secret, authority("authority", trusted, names)),
+        "certificate.json": discovery(kind, key_pair("certificate", certificate)),
+        "authority.json": discovery(kind, authority("authority", trusted, names)),
     }
 
 
