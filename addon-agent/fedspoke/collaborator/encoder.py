@@ -21,7 +21,7 @@ _MAX_TOKENS = 256  # what MiniLM was trained on; its tokenizer would let 512 pas
 _BATCH = 32
 
 
-class Encoder:
+class TextEncoder:
     """Texts in, unit vectors out: the mean of the last layer over the tokens, scaled to length 1.
 
     Attributes:

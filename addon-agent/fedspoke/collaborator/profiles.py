@@ -11,9 +11,9 @@ from datetime import UTC, datetime
 import numpy as np
 from numpy.typing import NDArray
 
-from fedspoke.api.federated_learning import Profiles
 from fedspoke.api.names import Platform
 from fedspoke.api.records import Noise
+from fedspoke.api.training import Profiles
 from fedspoke.collaborator.noise import sigma
 
 

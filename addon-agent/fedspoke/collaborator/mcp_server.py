@@ -1,0 +1,106 @@
+"""mcp-server: the collaborator's trainer as an MCP server on loopback, which keeps the model loaded between rounds.
+
+Loopback is shared by all processes of a pod (or of a laptop), so that every request carries a token that only this user can read.
+"""
+
+import hmac
+import logging
+import os
+import secrets
+import socket
+import sys
+import tempfile
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from types import FrameType
+from typing import TYPE_CHECKING, NoReturn
+
+import uvicorn
+from starlette.datastructures import Headers
+from starlette.responses import PlainTextResponse
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from fedspoke.api.errors import Refused
+from fedspoke.api.records import CollaboratorSettings
+from fedspoke.collaborator.tools import tools
+
+if TYPE_CHECKING:
+    from fedspoke.collaborator.steps import Steps
+
+_log = logging.getLogger(__name__)
+
+
+def serve(settings: CollaboratorSettings) -> None:
+    """Serve http://127.0.0.1:<mcpPort>/mcp until SIGTERM or Ctrl-C. The token is in place before the port answers.
+
+    Raises:
+        Refused: the port is taken, or the token cannot be written.
+    """
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    logging.getLogger("fedspoke").setLevel(logging.INFO)
+    with _bound(settings.mcp_port) as listener:
+        token = secrets.token_urlsafe(32)
+        _write_private(Path(settings.mcp_token), token)
+        # torch takes seconds to import. All of it happens in one thread: two that import it crosswise could see it half done.
+        steps = ThreadPoolExecutor(1, "imports").submit(_steps, settings)
+        app = Bearer(tools(steps, settings.mcp_port).streamable_http_app(), token)
+        config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none", server_header=False)
+        _log.info("mcp-server of %s listens on 127.0.0.1:%d", settings.cluster, settings.mcp_port)
+        _Server(config).run(sockets=[listener])
+
+
+class Bearer:
+    """Lets a request through that carries the token; 401 for any other."""
+
+    def __init__(self, app: ASGIApp, token: str) -> None:
+        self._app = app
+        self._expected = f"Bearer {token}".encode()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """ASGI."""
+        if scope["type"] == "http":
+            given = Headers(scope=scope).get("authorization", "").encode("latin-1")
+            if not hmac.compare_digest(given, self._expected):
+                refusal = PlainTextResponse("this server wants its bearer token\n", 401, {"WWW-Authenticate": "Bearer"})
+                await refusal(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
+
+
+class _Server(uvicorn.Server):
+    """Ends at once when told to: training cannot be interrupted, and as files appear only whole there is nothing to finish."""
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> NoReturn:
+        os._exit(128 + sig)
+
+
+def _steps(settings: CollaboratorSettings) -> "Steps":
+    from fedspoke.collaborator.steps import Steps  # the server listens before torch is there
+
+    return Steps(settings)
+
+
+def _bound(port: int) -> socket.socket:
+    """The port, taken before the token is written: a second server must not overwrite the first one's token."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", port))
+    except OSError as error:
+        listener.close()
+        raise Refused(f"mcp-server cannot listen on 127.0.0.1:{port}: {error.strerror}; name a free mcpPort") from error
+    return listener
+
+
+def _write_private(path: Path, text: str) -> None:
+    """Write a file that only this user reads, whole or not at all."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
+        with os.fdopen(descriptor, "w") as file:
+            file.write(text)
+        Path(partial).replace(path)
+    except OSError as error:
+        raise Refused(
+            f"the token cannot be written to {path}: {error.strerror}; name an mcpToken in a writable folder"
+        ) from error

@@ -1,0 +1,165 @@
+"""A collaborator's five steps, on plain files, with what must stay warm between them: the model, the records, the encoder.
+
+Each can be repeated. One that comes too early is refused with the name of the step that is missing. Only one runs at a time.
+"""
+
+import hashlib
+import logging
+import random
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import ValidationError
+from transformers.utils.logging import disable_progress_bar
+
+from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.names import Platform
+from fedspoke.api.records import CollaboratorSettings, Noise, Profile, Record
+from fedspoke.collaborator import records
+from fedspoke.collaborator.answers import DataCleaned, DataFetched, LlavaTrained, ModelReady, ProfileMade
+from fedspoke.collaborator.encoder import TextEncoder
+from fedspoke.collaborator.profiles import refusal, span, summary
+from fedspoke.collaborator.records import CleanRecord
+from fedspoke.collaborator.training import Trainer
+
+_log = logging.getLogger(__name__)
+
+
+class _Release(Record):
+    """An embedding as it was shared; a repeated step shares the same again.
+
+    Noise drawn anew would be a second release of the same posts, and the mean of many releases is the embedding without noise.
+    """
+
+    key: str
+    embedding: tuple[float, ...]
+    noise: Noise | None
+
+
+class Steps:
+    """The steps of one collaborator in one federation."""
+
+    def __init__(self, settings: CollaboratorSettings) -> None:
+        disable_progress_bar()  # it would draw over the log's lines
+        self._settings = settings
+        self._output = Path(settings.output).resolve()
+        self._trainer: Trainer | None = None
+        self._encoder: TextEncoder | None = None
+        self._fetched: set[Platform] = set()
+        self._posts: dict[Platform, tuple[CleanRecord, ...]] = {}
+
+    def download_model(self) -> ModelReady:
+        """Find or fetch the model, and load it."""
+        if self._trainer is None:
+            self._trainer = Trainer(self._settings.training.model.name, self._settings.training)
+        return ModelReady(layout=self._trainer.layout())
+
+    def fetch_data(self, platform: Platform) -> DataFetched:
+        """Read one platform's export into the collaborator's output."""
+        datasets = self._settings.datasets
+        if platform not in datasets:
+            declared = ", ".join(datasets) or "none"
+            raise Refused(f"{self._settings.cluster} declares no {platform} data; what it declares: {declared}")
+        extracted = records.extract(Path(datasets[platform]), platform, self._folder(platform))
+        self._fetched.add(platform)
+        self._posts.clear()
+        return DataFetched(posts=len(extracted.posts), skipped=extracted.skipped)
+
+    def clean_data(self) -> DataCleaned:
+        """Make training records of all platforms' posts. A platform may end up with none, as long as another has some."""
+        missing = [platform for platform in self._settings.datasets if platform not in self._fetched]
+        if missing or not self._fetched:
+            raise Refused(f"clean_data has no {', '.join(missing)} data to clean; call fetch_data first")
+        dropped: dict[Platform, dict[str, int]] = {}
+        empty: list[str] = []
+        for platform in self._settings.datasets:
+            try:
+                cleaned = records.clean(self._folder(platform))
+            except Failed as error:
+                empty.append(str(error))
+                continue
+            dropped[platform] = cleaned.skipped
+            self._posts[platform] = tuple(_among_all(record, platform) for record in cleaned.records)
+        if not self._posts:
+            raise Failed("; ".join(empty))
+        for sentence in empty:
+            _log.warning(sentence)
+        return DataCleaned(records={p: len(self._posts.get(p, ())) for p in self._settings.datasets}, dropped=dropped)
+
+    def train_llava(self, round: int, adapter: str, output: str, progress: Callable[[int, int, float], None]) -> LlavaTrained:  # noqa: A002
+        """Train one round from the adapter in one file to the adapter in another."""
+        trainer = self._ready("train_llava")
+        posts = [post for platform in self._posts.values() for post in platform]
+        start, result = self._inside(adapter), self._inside(output)
+        result.parent.mkdir(parents=True, exist_ok=True)
+        outcome = trainer.train(posts, self._images, start, result, round, progress)
+        return LlavaTrained(examples=outcome.examples, loss=outcome.loss, seconds=outcome.seconds)
+
+    def generate_profile(self, platform: Platform, adapter: str) -> ProfileMade:
+        """One platform's profile, with the loss of the base model and of the model with the final adapter."""
+        trainer, posts, spec = self._ready("generate_profile"), self._posts.get(platform, ()), self._settings.profiles
+        final = self._inside(adapter)
+        if reason := refusal(self._settings.cluster, platform, len(posts), spec):
+            return ProfileMade(refused=reason)
+        if self._encoder is None:
+            self._encoder = TextEncoder(spec.encoder)
+        release = self._release(platform, self._encoder)
+        first, last = span(post.timestamp for post in posts)
+        return ProfileMade(
+            profile=Profile(
+                cluster=self._settings.cluster,
+                platform=platform,
+                posts=len(posts),
+                first=first,
+                last=last,
+                encoder=self._encoder.digest,
+                embedding=release.embedding,
+                noise=release.noise,
+                loss_before=trainer.loss(posts, self._images, None),
+                loss_after=trainer.loss(posts, self._images, final),
+            )
+        )
+
+    @property
+    def _images(self) -> Path:
+        return self._output / "records"
+
+    def _folder(self, platform: Platform) -> Path:
+        return records.stages(self._output, platform)
+
+    def _ready(self, step: str) -> Trainer:
+        if self._trainer is None:
+            raise Refused(f"{step} has no model; call download_model first")
+        if not self._posts:
+            raise Refused(f"{step} has no records; call {'clean_data' if self._fetched else 'fetch_data'} first")
+        return self._trainer
+
+    def _inside(self, path: str) -> Path:
+        """A file of the collaborator's output; whoever calls the tools is not to read or write any other."""
+        file = Path(path).resolve()
+        if not file.is_relative_to(self._output):
+            raise Refused(f"{path} lies outside the collaborator's output; name a file below {self._output}")
+        return file
+
+    def _release(self, platform: Platform, encoder: TextEncoder) -> _Release:
+        spec, texts = self._settings.profiles, [post.text for post in self._posts[platform]]
+        key = hashlib.sha256(repr((encoder.digest, spec.epsilon, spec.delta, texts)).encode()).hexdigest()
+        file = self._output / "profiles" / f"{platform}.json"
+        try:
+            earlier = _Release.model_validate_json(file.read_bytes())
+        except (FileNotFoundError, ValidationError):  # none yet, or of another version
+            earlier = None
+        if earlier is not None and earlier.key == key:
+            return earlier
+        embedding, noise = summary(encoder(texts), spec, random.SystemRandom())
+        release = _Release(key=key, embedding=embedding, noise=noise)
+        file.parent.mkdir(parents=True, exist_ok=True)
+        partial = file.with_suffix(".partial")
+        partial.write_text(release.model_dump_json(by_alias=True))
+        partial.replace(file)
+        return release
+
+
+def _among_all(record: CleanRecord, platform: Platform) -> CleanRecord:
+    """The record with its image named from the folder of all platforms, since training mixes them."""
+    return record if record.image is None else record.model_copy(update={"image": f"{platform}/{record.image}"})
