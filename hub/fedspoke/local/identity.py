@@ -35,22 +35,23 @@ def install(folder: Path, files: Mapping[str, bytes]) -> None:
     digest = hashlib.sha256(b"".join(hashlib.sha256(files[name]).digest() for name in sorted(files))).hexdigest()[:16]
     version, data = folder / f"..{digest}", folder / "..data"
     previous = data.resolve() if data.is_symlink() else None
-    if previous == version.resolve():
-        return
-    staging = Path(tempfile.mkdtemp(prefix="..new_", dir=folder))  # 0700
-    for name, content in files.items():
-        (staging / name).touch(mode=0o600)
-        (staging / name).write_bytes(content)
-    staging.rename(version)
-    _link(data, version.name)
+    if not version.exists():  # it may, when an earlier attempt ended right here
+        staging = Path(tempfile.mkdtemp(prefix="..new_", dir=folder))  # 0700
+        for name, content in files.items():
+            (staging / name).touch(mode=0o600)
+            (staging / name).write_bytes(content)
+        staging.rename(version)
+    if previous != version.resolve():
+        _link(data, version.name)
     for name in files:
         if not (folder / name).is_symlink():
-            (folder / name).symlink_to(Path("..data") / name)
-    if previous is not None:
+            _link(folder / name, f"..data/{name}")
+    if previous is not None and previous != version.resolve():
         shutil.rmtree(previous)
 
 
 def _link(path: Path, target: str) -> None:
-    temporary = path.with_name(f"{path.name}_tmp")
+    temporary = path.with_name("..link")
+    temporary.unlink(missing_ok=True)
     temporary.symlink_to(target)
     temporary.replace(path)
