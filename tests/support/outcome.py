@@ -13,7 +13,11 @@ from fedspoke.api.records import ClusterRound, GeneralProfile, Noise, Profile, P
 
 DIGEST = "ab" * 32
 ENCODER = "cd" * 32
-LOSSES = {1: {"cluster1": 5.4321, "cluster2": 5.1234}, 2: {"cluster1": 4.3217, "cluster2": 4.0981}, 3: {"cluster1": 3.6543, "cluster2": 3.4567}}
+LOSSES = {
+    1: {"cluster1": 5.4321, "cluster2": 5.1234},
+    2: {"cluster1": 4.3217, "cluster2": 4.0981},
+    3: {"cluster1": 3.6543, "cluster2": 3.4567},
+}
 NOISE = Noise(epsilon=8, delta=1e-5, sigma=0.0125)
 REJECTED = "no claim facebook.data or instagram.data, and no such label"
 
@@ -58,7 +62,9 @@ def cr(**status: Any) -> dict[str, Any]:
     }
 
 
-def rounds(losses: Mapping[int, Mapping[str, float]] = LOSSES, refused: Mapping[int, Mapping[str, str]] = {}) -> list[RoundRecord]:
+def rounds(
+    losses: Mapping[int, Mapping[str, float]] = LOSSES, refused: Mapping[int, Mapping[str, str]] = {}
+) -> list[RoundRecord]:
     return [
         RoundRecord(
             round=number,

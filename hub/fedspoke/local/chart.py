@@ -1,9 +1,9 @@
-"""A line chart as geometry: what is where, in percent of the plot, so that a page may draw it at any width with text of one size."""
+"""A line chart as geometry: what is where, in percent of the plot. So a page draws it at any width, with text of one size."""
 
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import pairwise
+from itertools import count, pairwise
 
 _TICKS = 5  # about as many lines as help the eye on a plot of this height
 _LABELS = 10  # as many round numbers as fit side by side on a phone
@@ -47,7 +47,7 @@ class Chart:
 
 
 def line_chart(series: Mapping[str, Sequence[tuple[int, float]]]) -> Chart | None:
-    """The chart of (round, value) pairs, rounds ascending; None where there is nothing to draw. What is no finite number is left out."""
+    """The chart of (round, value) pairs, rounds ascending, without what is no finite number; None where nothing is left."""
     drawn = {name: [pair for pair in pairs if abs(pair[1]) <= _LARGEST] for name, pairs in series.items()}
     values = [value for pairs in drawn.values() for _, value in pairs]
     if not values:
@@ -67,11 +67,11 @@ def line_chart(series: Mapping[str, Sequence[tuple[int, float]]]) -> Chart | Non
         return Line(name, points, tuple((a, b) for a, b in pairwise(points) if b.round == a.round + 1))
 
     decimals = max(0, -math.floor(math.log10(step)))
-    every = math.ceil(len(rounds) / _LABELS)
+    every = next(factor * 10**power for power in count() for factor in (1, 2, 5) if factor * 10**power * _LABELS >= len(rounds))
     return Chart(
         lines=tuple(line(name, pairs) for name, pairs in drawn.items()),
         xs=tuple(Tick(x(number), str(number)) for number in rounds if number % every == 0),
-        ys=tuple(Tick(y(count * step), f"{count * step:.{decimals}f}") for count in range(low, high + 1)),
+        ys=tuple(Tick(y(times * step), f"{times * step:.{decimals}f}") for times in range(low, high + 1)),
     )
 
 

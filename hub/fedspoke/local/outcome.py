@@ -6,23 +6,18 @@ Only federatedlearning.yaml must be there; whatever a failed or unfinished run h
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
-import yaml
 from pydantic import TypeAdapter, ValidationError
 
+from fedspoke.api import parse
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearningStatus, Object
 from fedspoke.api.records import GeneralProfile, Profile, Record, RoundRecord
-
-RESOURCE = "federatedlearning.yaml"
-ROUNDS = "rounds.jsonl"
-PLACEMENT = "placement.json"
-GENERAL = "general_profile.json"
-PROFILE = "profile.json"
-REPORT = "report.html"
+from fedspoke.local.folder import STATUS_FILE
 
 T = TypeVar("T")
+
 
 class _Decision(Record):
     cluster_name: str
@@ -35,8 +30,8 @@ class _Rejection(Record):
 
 
 class _Placement(Record):
-    decisions: list[_Decision] = []
-    rejected: list[_Rejection] = []
+    decisions: tuple[_Decision, ...] = ()
+    rejected: tuple[_Rejection, ...] = ()
 
 
 _PROFILES: TypeAdapter[Profile | tuple[Profile, ...]] = TypeAdapter(Profile | tuple[Profile, ...])
@@ -62,8 +57,8 @@ def read(out: Path) -> Outcome:
     return Outcome(
         cr=resource(out),
         rounds=rounds(out),
-        placement=_parse(out / PLACEMENT, _placement) or {},
-        general=_parse(out / GENERAL, GeneralProfile.model_validate_json),
+        placement=_parse(out / "placement.json", _placement) or {},
+        general=_parse(out / "general_profile.json", GeneralProfile.model_validate_json),
         profiles=tuple(_profiles(out)),
     )
 
@@ -76,10 +71,9 @@ def resource(out: Path) -> Object:
     """
     if not out.is_dir():
         raise Refused(f"{out} is no folder; name the one that `fedspoke run` was given as --out")
-    cr = _parse(out / RESOURCE, _resource)
-    if cr is None:
-        raise Refused(f"{out} holds no {RESOURCE}; name the folder that `fedspoke run` was given as --out")
-    return cr
+    if not (out / STATUS_FILE).exists():
+        raise Refused(f"{out} holds no {STATUS_FILE}; name the folder that `fedspoke run` was given as --out")
+    return parse.document(out / STATUS_FILE)
 
 
 def status(cr: Object) -> FederatedLearningStatus:
@@ -91,17 +85,17 @@ def status(cr: Object) -> FederatedLearningStatus:
     try:
         return FederatedLearningStatus.model_validate(cr.get("status") or {})
     except ValidationError as error:
-        raise Refused(f"the status in {RESOURCE} cannot be understood: {_first(error)}") from None
+        raise Refused(f"the status in {STATUS_FILE} cannot be understood: {_first(error)}") from None
 
 
 def rounds(out: Path) -> tuple[RoundRecord, ...]:
     """The finished rounds. A last line without its end is still being written, and is left for the next look."""
-    return _parse(out / ROUNDS, _round_lines) or ()
+    return _parse(out / "rounds.jsonl", _round_lines) or ()
 
 
 def _profiles(out: Path) -> Iterator[Profile]:
     """A cluster's file holds one profile, or a list where it offers both platforms."""
-    for path in sorted(out.glob(f"clusters/*/{PROFILE}")):
+    for path in sorted(out.glob("clusters/*/profile.json")):
         found = _parse(path, _PROFILES.validate_json)
         yield from (found,) if isinstance(found, Profile) else found or ()
 
@@ -109,13 +103,6 @@ def _profiles(out: Path) -> Iterator[Profile]:
 def _round_lines(text: str) -> tuple[RoundRecord, ...]:
     complete, _, _ = text.rpartition("\n")
     return tuple(RoundRecord.model_validate_json(line) for line in complete.splitlines())
-
-
-def _resource(text: str) -> Object:
-    cr: Any = yaml.safe_load(text)
-    if not isinstance(cr, dict) or not isinstance(cr.get("metadata"), dict):
-        raise ValueError("it holds no resource with metadata")
-    return cr
 
 
 def _placement(text: str) -> Object:
@@ -130,13 +117,10 @@ def _parse(path: Path, parse: Callable[[str], T]) -> T | None:
         return None
     except OSError as error:
         raise Refused(f"{path} cannot be read: {error.strerror}") from None
-    except yaml.MarkedYAMLError as error:
-        where = f"line {error.problem_mark.line + 1}: " if error.problem_mark else ""
-        raise Refused(f"{path} is no YAML: {where}{error.problem}") from None
-    except ValidationError as error:  # before ValueError, which it is too
+    except UnicodeDecodeError:
+        raise Refused(f"{path} cannot be understood: it is no UTF-8 text") from None
+    except ValidationError as error:
         raise Refused(f"{path} cannot be understood: {_first(error)}") from None
-    except (ValueError, yaml.YAMLError) as error:
-        raise Refused(f"{path} cannot be understood: {' '.join(str(error).split())}") from None
 
 
 def _first(error: ValidationError) -> str:

@@ -10,11 +10,11 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import jinja2
-import yaml
 
+from fedspoke.api import documents, parse
 from fedspoke.api.federated_learning import ClusterStatus, FederatedLearningStatus, Object
 from fedspoke.api.records import ClusterRound, GeneralProfile, Noise, Profile, RoundRecord
-from fedspoke.local import outcome
+from fedspoke.local import folder, outcome
 from fedspoke.local.chart import line_chart
 
 MEAN = "all clusters"
@@ -48,9 +48,7 @@ def write(out: Path) -> None:
     """
     found = outcome.read(out)
     page = render(found.cr, found.rounds, found.placement, found.general, found.profiles)
-    unfinished = out / f"{outcome.REPORT}.new"
-    unfinished.write_text(page, encoding="utf-8")
-    unfinished.replace(out / outcome.REPORT)
+    folder.write(out / "report.html", page)
 
 
 def render(
@@ -59,13 +57,12 @@ def render(
     """The page. What a run did not come to is said in a sentence.
 
     Raises:
-        Refused: the CR's status cannot be understood.
+        Refused: the CR or its status cannot be understood.
     """
     status = outcome.status(cr)
     losses = _losses(rounds)
     return _page().render(
-        name=cr.get("metadata", {}).get("name", "federation"),
-        namespace=cr.get("metadata", {}).get("namespace", "default"),
+        fl=parse.federated_learning(cr),
         status=status,
         rounds=rounds,
         clusters=[name for name in losses if name != MEAN],
@@ -77,14 +74,16 @@ def render(
         general=general,
         profiles={(profile.cluster, profile.platform): profile for profile in profiles},
         unfused=next((condition.message for condition in status.conditions if condition.type == "ProfilesFused"), ""),
-        yaml=yaml.safe_dump(cr, sort_keys=False, allow_unicode=True, width=100),
+        yaml=documents.dump(cr),
     )
 
 
 def _losses(rounds: Sequence[RoundRecord]) -> dict[str, list[tuple[int, float]]]:
     """(round, loss) by cluster, and of their weighted mean where that says more than the one cluster does."""
     names = sorted({name for record in rounds for name in record.clusters})
-    losses = {name: [(record.round, record.clusters[name].loss) for record in rounds if name in record.clusters] for name in names}
+    losses = {
+        name: [(record.round, record.clusters[name].loss) for record in rounds if name in record.clusters] for name in names
+    }
     return losses | ({MEAN: [(record.round, record.loss) for record in rounds]} if len(names) > 1 else {})
 
 

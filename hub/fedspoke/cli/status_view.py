@@ -1,0 +1,103 @@
+"""A federation's state for a terminal: as tables, and as one line. What came from clusters cannot steer the terminal."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from rich.console import Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
+from fedspoke.api.records import RoundRecord
+
+_SHOWN_ROUNDS = 3  # as many columns as fit beside the rest on 80; the report shows all rounds
+_STYLE = {"Completed": "bold green", "Failed": "bold red"}
+
+
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What is known of a federation at one moment."""
+
+    fl: FederatedLearning
+    status: FederatedLearningStatus
+    rounds: tuple[RoundRecord, ...]
+
+    @property
+    def ended(self) -> bool:
+        """Nothing will change any more."""
+        return self.status.phase in ("Completed", "Failed")
+
+    @property
+    def message(self) -> str:
+        """The status' sentence, or that there is none."""
+        return _printable(self.status.message) or "nothing has been reported yet"
+
+
+def line(seen: Seen) -> str:
+    """The state in one line, for a log."""
+    rounds = seen.status.rounds
+    done = f", {rounds.completed} of {rounds.total} rounds" if rounds else ""
+    loss = f", loss {seen.rounds[-1].loss:.4f}" if seen.rounds else ""
+    return f"{seen.status.phase}{done}{loss}: {seen.message}"
+
+
+def view(seen: Seen) -> RenderableType:
+    """The state as tables."""
+    status, shown = seen.status, seen.rounds[-_SHOWN_ROUNDS:]
+    head = Text.assemble(
+        (f"{seen.fl.namespace}/{seen.fl.name}", "bold"), "  ", (status.phase, _STYLE.get(status.phase, "bold blue"))
+    )
+    if status.rounds:
+        head.append(f"  {status.rounds.completed} of {status.rounds.total} rounds")
+    unused = [
+        Text(_printable(f"In round {record.round} the update of {cluster} was not used: {reason}"))
+        for record in shown
+        for cluster, reason in record.refused.items()
+    ]
+    return Group(head, Text(seen.message), "", _clusters(status, shown), *unused, "", _conditions(status))
+
+
+def _clusters(status: FederatedLearningStatus, shown: Sequence[RoundRecord]) -> RenderableType:
+    if not status.clusters:
+        return Text("No cluster was chosen.")
+    table = _table("cluster", "platform", "posts", "phase", *(f"loss {record.round}" for record in shown), "reason")
+    for cluster in status.clusters:
+        losses = [_loss(record, cluster.name) for record in shown]
+        posts = "" if cluster.posts is None else str(cluster.posts)
+        _row(table, [cluster.name, cluster.platform, posts, cluster.phase, *losses, cluster.reason])
+    if shown and len(status.clusters) > 1:
+        _row(table, ["all clusters", "", "", "", *(f"{record.loss:.4f}" for record in shown), ""], style="bold")
+    return table
+
+
+def _loss(record: RoundRecord, cluster: str) -> str:
+    if cluster in record.clusters:
+        return f"{record.clusters[cluster].loss:.4f}"
+    return "not used" if cluster in record.refused else "absent"
+
+
+def _conditions(status: FederatedLearningStatus) -> RenderableType:
+    if not status.conditions:
+        return Text("No condition has been reported.")
+    table = _table("condition", "status", "reason", "message")
+    for condition in status.conditions:
+        _row(table, [condition.type, condition.status, condition.reason, condition.message])
+    return table
+
+
+def _table(*columns: str) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 3, 0, 0))
+    for name in columns:
+        number = name == "posts" or name.startswith("loss ")
+        table.add_column(name.upper(), justify="right" if number else "left", no_wrap=name not in ("reason", "message"))
+    return table
+
+
+def _row(table: Table, cells: Sequence[str], style: str | None = None) -> None:
+    # As Text, since a plain string would be read as rich's markup.
+    table.add_row(*(Text(_printable(cell)) for cell in cells), style=style)
+
+
+def _printable(text: str) -> str:
+    """Text from elsewhere, without what would move a terminal's cursor or colour its lines."""
+    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
