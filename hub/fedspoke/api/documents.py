@@ -82,18 +82,6 @@ def read(path: Path) -> list[Object]:
     return load(text, str(path))
 
 
-def read_one(path: Path) -> Object:
-    """The object of a file that holds exactly one.
-
-    Raises:
-        Refused: as `read`, or it holds none or several.
-    """
-    found = read(path)
-    if len(found) != 1:
-        raise Refused(f"{path} holds {len(found) or 'no'} objects; give a file with exactly one")
-    return found[0]
-
-
 def dump(*objects: Object) -> str:
     """Objects as YAML documents, in the order of their keys."""
     return yaml.dump_all(objects, Dumper=_Dumper, sort_keys=False, allow_unicode=True, width=120)

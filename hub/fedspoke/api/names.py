@@ -18,6 +18,9 @@ ROUND_LABEL = f"{DOMAIN}/round"
 Platform = Literal["facebook", "instagram"]
 PLATFORMS: tuple[Platform, ...] = ("facebook", "instagram")
 
+PLACEMENT = ("cluster.open-cluster-management.io/v1beta1", "Placement")
+MANAGED_CLUSTER = ("cluster.open-cluster-management.io/v1", "ManagedCluster")
+
 LONGEST_NAME = 52  # of a FederatedLearning: `<name>-aggregator` is a Service's name, which has at most 63 characters
 
 

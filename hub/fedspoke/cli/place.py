@@ -1,0 +1,54 @@
+"""`fedspoke place`: who would take part, and why not the others."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from fedspoke.api.errors import Failed
+
+if TYPE_CHECKING:
+    from fedspoke.placement.evaluate import Decision
+
+
+@click.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--clusters", required=True, type=click.Path(path_type=Path), help="Folder of ManagedClusters as YAML files.")
+@click.option("-o", "--output", type=click.Choice(["table", "json"]), default="table", help="What is printed.")
+def place(file: Path, clusters: Path, output: str) -> None:
+    """Decide which clusters the FederatedLearning or the Placement in FILE chooses.
+
+    Every cluster that is not chosen has its reason. The exit status is 1 if none is chosen.
+    """
+    import json
+
+    from fedspoke.api import parse
+    from fedspoke.api.names import KIND
+    from fedspoke.local.clusters import read
+    from fedspoke.placement.evaluate import evaluate
+    from fedspoke.placement.objects import placement
+
+    document = parse.document(file)
+    if document["kind"] == KIND:
+        document = placement(parse.federated_learning(document))
+    decision = evaluate(document, read(clusters).clusters)
+    if output == "json":
+        click.echo(json.dumps(decision.as_json(), indent=2))
+    else:
+        _table(decision)
+    if not decision.decisions:
+        raise Failed(f"no cluster qualifies: {'; '.join(f'{name} {reason}' for name, reason in decision.rejected)}")
+
+
+def _table(decision: "Decision") -> None:
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(box=None, pad_edge=False)
+    for column in ("CLUSTER", "CHOSEN", "SCORE", "WHY NOT"):
+        table.add_column(column, overflow="fold")
+    for name, score in decision.decisions:
+        table.add_row(name, "yes", str(score), "")
+    for name, reason in decision.rejected:
+        table.add_row(name, "no", "", reason)
+    Console().print(table)

@@ -1,0 +1,46 @@
+"""What a ManagedCluster declares: labels that a hub admin gave it, claims that the cluster itself makes."""
+
+from fedspoke.api.federated_learning import Data, FederatedLearning, Object
+from fedspoke.api.names import Platform, data_claim, platform_label, posts_claim
+
+
+def name(cluster: Object) -> str:
+    """The cluster's name."""
+    return str(cluster["metadata"]["name"])
+
+
+def labels(cluster: Object) -> dict[str, str]:
+    """The cluster's labels."""
+    return cluster["metadata"].get("labels") or {}
+
+
+def claims(cluster: Object) -> dict[str, str]:
+    """The cluster's claims."""
+    return {claim["name"]: claim["value"] for claim in (cluster.get("status") or {}).get("clusterClaims") or []}
+
+
+def count(cluster: Object, claim: str) -> int | None:
+    """A claim that is a count; None if there is none, or it is no count."""
+    text = claims(cluster).get(claim, "")
+    return int(text) if text.isascii() and text.isdecimal() else None
+
+
+def platforms_of(cluster: Object, fl: FederatedLearning) -> tuple[Platform, ...]:
+    """Which platforms' data a chosen cluster trains on: those that are asked for, that it declares, with posts enough."""
+    data = fl.spec.client.data or Data()
+    declared = [
+        platform
+        for platform in data.platforms
+        if data_claim(platform) in claims(cluster) or labels(cluster).get(platform_label(platform)) == "true"
+    ]
+    return tuple(
+        platform
+        for platform in dict.fromkeys(declared)
+        if not data.min_posts or (count(cluster, posts_claim(platform)) or 0) >= data.min_posts
+    )
+
+
+def dataset_paths(cluster: Object, fl: FederatedLearning) -> dict[Platform, str]:
+    """Where the datasets of `platforms_of` are, as the cluster's claims say; a label alone names no path."""
+    found = claims(cluster)
+    return {platform: found[data_claim(platform)] for platform in platforms_of(cluster, fl) if data_claim(platform) in found}
