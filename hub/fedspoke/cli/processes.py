@@ -21,7 +21,7 @@ def aggregator(path: Path) -> None:
     """Run a federation's aggregator: the SuperLink and the rounds."""
     from fedspoke.hub.aggregation import superlink
 
-    sys.exit(superlink.run(_read(path, AggregatorSettings)))
+    superlink.run(_read(path, AggregatorSettings))
 
 
 @click.command

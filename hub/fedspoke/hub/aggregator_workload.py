@@ -9,11 +9,10 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fedspoke.api.federated_learning import FederatedLearning, Object
-from fedspoke.api.names import identity, run_name
+from fedspoke.api.names import identity, labels, run_name
 from fedspoke.api.records import AggregatorSettings, FusionSettings
 from fedspoke.hub import gateway
 from fedspoke.manifestworks import envoy
-from fedspoke.manifestworks.collaborator import labels
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

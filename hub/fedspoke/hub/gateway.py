@@ -36,6 +36,13 @@ _REQUEST_LOG = {
     "milliseconds": "%DURATION%",
 }
 
+_REFUSAL_LOG = {
+    **_LOG,
+    "tls": "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
+    "refused": "%CONNECTION_TERMINATION_DETAILS%",
+}
+_REFUSED = "has(connection.transport_failure_reason) || has(connection.termination_details)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Gateway:
@@ -104,6 +111,7 @@ def listener(gateway: Gateway, federations: Sequence[Federation]) -> Object:
             envoy.extension("tls_inspector", "extensions.filters.listener.tls_inspector.v3.TlsInspector"),
         ],
         "filter_chains": [_chain(gateway, federation) for federation in federations],
+        "access_log": [_access_log(gateway, _REFUSAL_LOG, _REFUSED)],
     }
 
 
@@ -167,13 +175,15 @@ def _http(gateway: Gateway, federation: Federation) -> Object:
     )
 
 
-def _access_log(gateway: Gateway, form: dict[str, str]) -> Object:
-    return envoy.extension(
+def _access_log(gateway: Gateway, form: dict[str, str], condition: str = "true") -> Object:
+    only = envoy.extension("cel", "extensions.access_loggers.filters.cel.v3.ExpressionFilter", expression=condition)
+    log = envoy.extension(
         "file",
         "extensions.access_loggers.file.v3.FileAccessLog",
         path=gateway.access_log,
         log_format={"json_format": form},
     )
+    return {**log, "filter": {"extension_filter": only}}
 
 
 def _routes(federation: Federation) -> list[Object]:

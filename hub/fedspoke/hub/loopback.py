@@ -20,7 +20,6 @@ from fedspoke.api.errors import Failed, Refused
 from fedspoke.hub import identity
 
 HOST = "127.0.0.1"
-_KEEP_ALIVE = 2 * 3600  # longer than Envoy keeps an idle connection (1 h), so that a request never meets one being closed
 _GRACE = 2  # seconds that requests in flight have when a service ends
 
 
@@ -74,8 +73,7 @@ def _server(app: ASGIApp) -> uvicorn.Server:
             access_log=False,
             log_level="warning",
             lifespan="off",
-            timeout_keep_alive=_KEEP_ALIVE,
-            timeout_graceful_shutdown=_GRACE,
+            ws="none",
         )
     )
 

@@ -10,7 +10,7 @@ from fedspoke.hub.aggregator_workload import aggregator
 from fedspoke.manifestworks.collaborator import Hub, Spoke, collaborator
 from fedspoke.manifestworks.collaborator import Place as SpokePlace
 from fedspoke.manifestworks.work import manifest_work
-from fedspoke.placement.objects import placement
+from fedspoke.placement.objects import bindings, placement
 
 _IMAGE = "fedspoke-{component}:0.1.0"
 
@@ -27,9 +27,9 @@ class Site:
 
 
 def wanted(fl: FederatedLearning, spokes: Sequence[Spoke], site: Site) -> list[Object]:
-    """The Placement; once it has chosen, the aggregator's objects and one ManifestWork for each spoke."""
+    """The Placement, with the cluster sets that it needs; once it has chosen, the aggregator's objects and one ManifestWork for each spoke."""
     if not spokes:
-        return [placement(fl)]
+        return [*bindings(fl), placement(fl)]
     clusters = [spoke.cluster for spoke in spokes]
     works = [
         manifest_work(
@@ -39,7 +39,7 @@ def wanted(fl: FederatedLearning, spokes: Sequence[Spoke], site: Site) -> list[O
         for place in [site.spoke_places.get(spoke.cluster, SpokePlace())]
     ]
     hub = aggregator(fl, clusters, site.hub_id, site.deadline, _image(fl.spec.server.image, "aggregator"), site.hub_place)
-    return [placement(fl), *hub, *works]
+    return [*bindings(fl), placement(fl), *hub, *works]
 
 
 def _image(asked: str | None, component: str) -> str:

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from fedspoke.api.federated_learning import FederatedLearning, Object
-from fedspoke.api.names import ADDON, FEDERATED_LEARNING, SIGNER, Platform, run_name, server_name
+from fedspoke.api.names import ADDON, SIGNER, Platform, labels, run_name, server_name
 from fedspoke.api.records import CollaboratorSettings
 from fedspoke.manifestworks import envoy, sidecar
 
@@ -92,16 +92,6 @@ def collaborator(fl: FederatedLearning, spoke: Spoke, hub: Hub, image: str, plac
             },
         },
     ]
-
-
-def labels(run: str) -> dict[str, str]:
-    """What every object of one federation carries, on hub and spokes."""
-    return {
-        "app.kubernetes.io/name": "fedspoke",
-        "app.kubernetes.io/part-of": run,
-        "app.kubernetes.io/managed-by": ADDON,
-        FEDERATED_LEARNING: run,
-    }
 
 
 def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str) -> Object:

@@ -3,8 +3,7 @@
 from collections.abc import Sequence
 
 from fedspoke.api.federated_learning import FederatedLearning, Object
-from fedspoke.api.names import run_name
-from fedspoke.manifestworks.collaborator import labels
+from fedspoke.api.names import labels, run_name
 
 # What the work agent reports back of the Job, into the ManifestWork's status.
 _FEEDBACK = [

@@ -262,7 +262,7 @@ class _File(FileResponse):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def counted(message: Message) -> None:
-            await send(message)
             self._count(len(message.get("body", b"")))
+            await send(message)
 
         await super().__call__(scope, receive, counted)
