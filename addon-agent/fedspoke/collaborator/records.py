@@ -12,6 +12,7 @@ import json
 import re
 import unicodedata
 from collections import Counter
+from collections.abc import Collection
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -85,6 +86,7 @@ def extract(export: Path, platform: Platform | None, folder: Path) -> Extracted:
         raise Refused(f"{folder} lies inside the export {found.root}; name a folder outside of it")
     extracted = Extracted(platform=found.platform, export=str(found.root), posts=found.posts, skipped=found.skipped)
     _make(folder)
+    (folder / CLEANED).unlink(missing_ok=True)  # it was made of what is replaced now
     _write_json(folder / f"raw_{found.platform}_data.json", [asdict(post) for post in found.raw])
     _write_json(folder / EXTRACTED, extracted.model_dump())
     return extracted
@@ -97,40 +99,36 @@ def clean(folder: Path) -> Cleaned:
     the first in time stays.
 
     Raises:
-        Refused: `folder` holds nothing extracted.
+        Refused: `folder` holds nothing extracted, or the export with the photos is gone.
         Failed: nothing to learn from is left.
     """
     extracted = _read(folder / EXTRACTED, _EXTRACTED, "extract an export into this folder first")
+    export = Path(extracted.export)
+    if not export.is_dir():
+        raise Refused(f"the export {export} is gone; bring it back, or extract another one into {folder}")
     skipped = Counter(extracted.skipped)
     records: dict[str, CleanRecord] = {}
     _make(folder / IMAGES)
     for post in sorted(extracted.posts, key=lambda post: post.timestamp or 0):
         text = _tidy(post.text)
-        if not text:
+        pixels = b"" if post.image is None else _pixels(export / post.image)
+        if pixels is None:
+            skipped["broken_image"] += 1
+        record = _record(text, pixels or b"", post.timestamp) if text else None
+        if record is None:
             skipped["no_text"] += 1
-            continue
-        pixels = b""
-        if post.image is not None:
-            try:
-                pixels = photo(Path(extracted.export) / post.image)
-            except BrokenPhotoError:
-                skipped["broken_image"] += 1
-        id_ = hashlib.sha256(text.encode() + b"\0" + pixels).hexdigest()[:16]
-        if id_ in records:
+        elif record.id in records:
             skipped["duplicate"] += 1
-            continue
-        image = f"{IMAGES}/{id_}.jpg" if pixels else None
-        if image:
-            _write(folder / image, pixels)
-        records[id_] = CleanRecord(id=id_, image=image, text=text, timestamp=post.timestamp)
+        else:
+            if record.image and pixels:
+                _write(folder / record.image, pixels)
+            records[record.id] = record
     counts = dict(sorted(skipped.items()))
     if not records:
         reasons = ", ".join(f"{reason} {count}" for reason, count in counts.items())
         raise Failed(f"the {extracted.platform} export holds no post to learn from ({reasons or 'it is empty'})")
     _write_json(folder / CLEANED, [record.model_dump() for record in records.values()])
-    for path in (folder / IMAGES).iterdir():  # of an earlier export; files that others put there stay
-        if _OWN_IMAGE.fullmatch(path.name) and path.stem not in records:
-            path.unlink()
+    _remove_others(folder / IMAGES, records)
     return Cleaned(records=tuple(records.values()), skipped=counts)
 
 
@@ -143,10 +141,32 @@ def load(folder: Path) -> tuple[CleanRecord, ...]:
     return _read(folder / CLEANED, _RECORDS, "clean an export into this folder first")
 
 
+def _record(text: str, pixels: bytes, timestamp: int | None) -> CleanRecord:
+    """Named by what it holds, so that a duplicate has the same name, and a file's name is nowhere."""
+    name = hashlib.sha256(text.encode() + b"\0" + pixels).hexdigest()[:16]
+    return CleanRecord(id=name, image=f"{IMAGES}/{name}.jpg" if pixels else None, text=text, timestamp=timestamp)
+
+
+def _pixels(path: Path) -> bytes | None:
+    try:
+        return photo(path)
+    except BrokenPhotoError:
+        return None
+
+
+def _remove_others(images: Path, records: Collection[str]) -> None:
+    """Photos of an earlier export go; files that somebody else put beside them stay."""
+    for path in images.iterdir():
+        if _OWN_IMAGE.fullmatch(path.name) and path.stem not in records:
+            path.unlink()
+
+
 def _tidy(text: str) -> str:
-    """Composed characters, no control characters, no tokens of the model, at most one empty line in a row."""
-    text = unicodedata.normalize("NFC", _MARKS.sub("", text.replace("\r\n", "\n")))
-    text = "".join(character for character in text if character == "\n" or unicodedata.category(character) != "Cc")
+    """Composed characters, no control characters, no tokens of the model, one space and at most one empty line in a row."""
+    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
+    text = "".join(character for character in text if character in "\n\t" or unicodedata.category(character) != "Cc")
+    text = _MARKS.sub(" ", text)  # a space, since removal alone would join what is around it to another mark
+    text = re.sub(r"[^\S\n]+", " ", text)
     return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
@@ -167,12 +187,15 @@ def _write_json(path: Path, value: Any) -> None:
 
 def _write(path: Path, content: bytes) -> None:
     partial = path.with_name(f".{path.name}.partial")
-    partial.write_bytes(content)
-    partial.replace(path)
+    try:
+        partial.write_bytes(content)
+        partial.replace(path)
+    except OSError as error:
+        raise Failed(f"{path} cannot be written: {error.strerror}") from None
 
 
 def _make(folder: Path) -> None:
     try:
         folder.mkdir(parents=True, exist_ok=True)
-    except (FileExistsError, NotADirectoryError):
-        raise Refused(f"{folder} cannot be a folder, since a file of that name is in the way") from None
+    except OSError as error:
+        raise Refused(f"{folder} cannot be made a folder: {error.strerror}") from None

@@ -14,7 +14,7 @@ from string import Template
 import yaml
 from pydantic import TypeAdapter
 
-from fedspoke.api.errors import Refused
+from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import PLATFORMS
 from fedspoke.local import demo_exports
 
@@ -32,17 +32,26 @@ def write(directory: Path) -> None:
     if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
         raise Refused(f"{directory} exists and is not empty; name a new directory, or remove this one")
     photographs, encoder = _photographs(), _encoder()
-    partial = directory.with_name(f".{directory.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    shutil.copytree(_EXAMPLE / "clusters", partial / "clusters")
+    partial = directory / ".partial"
+    try:
+        _write(partial, photographs, encoder)
+        for item in partial.iterdir():
+            item.replace(directory / item.name)
+    except OSError as error:
+        raise Failed(f"{directory} cannot be written: {error.strerror}") from None
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _write(directory: Path, photographs: Path, encoder: Path) -> None:
+    shutil.copytree(_EXAMPLE / "clusters", directory / "clusters")
     for platform in PLATFORMS:
         posts = _POSTS.validate_python(yaml.safe_load((_EXAMPLE / f"{platform}.yaml").read_text()))
-        demo_exports.write(platform, posts, photographs, partial / "exports" / platform)
-    _make_model(partial / "model")
+        demo_exports.write(platform, posts, photographs, directory / "exports" / platform)
+    _make_model(directory / "model")
     resource = Template((_EXAMPLE / "federatedlearning.yaml").read_text())
     # A JSON string is a YAML string, whatever the path holds.
-    (partial / "federatedlearning.yaml").write_text(resource.substitute(encoder=json.dumps(str(encoder))))
-    partial.replace(directory)
+    (directory / "federatedlearning.yaml").write_text(resource.substitute(encoder=json.dumps(str(encoder))))
 
 
 def _make_model(folder: Path) -> None:

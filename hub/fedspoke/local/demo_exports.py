@@ -57,6 +57,7 @@ class DemoPost(_Entry):
     link: Link | None = None
     place: str | None = None
     tagged: tuple[str, ...] = ()
+    album: str | None = None
 
     @property
     def timestamp(self) -> int:
@@ -105,15 +106,12 @@ def _facebook(posts: Sequence[DemoPost], photographs: Path, export: Path) -> Non
             }
         )
     _write_json(export / folder / "your_posts__check_ins__photos_and_videos_1.json", entries)
-    album = [entry["attachments"][0]["data"][0]["media"] for entry in entries if entry["timestamp"] in _night_sky(posts)]
-    _write_json(
-        export / folder / "album/0.json",
-        {"name": "Night sky", "photos": album, "cover_photo": album[0], "last_modified_timestamp": posts[-1].timestamp},
-    )
-
-
-def _night_sky(posts: Sequence[DemoPost]) -> set[int]:
-    return {post.timestamp for post in posts if {photo.file for photo in post.photos} & {"moon.png", "hubble_deep_field.jpg"}}
+    albums: dict[str, list[Any]] = {}
+    for post, entry in zip(posts, entries, strict=True):
+        if post.album:
+            albums.setdefault(post.album, []).append(entry["attachments"][0]["data"][0]["media"])
+    for number, (name, photos) in enumerate(albums.items()):
+        _write_json(export / folder / f"album/{number}.json", {"name": name, "photos": photos, "cover_photo": photos[0]})
 
 
 def _instagram(posts: Sequence[DemoPost], photographs: Path, export: Path) -> None:

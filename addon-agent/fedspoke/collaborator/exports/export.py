@@ -33,7 +33,10 @@ def read(path: Path) -> Export:
     Raises:
         Refused: there is no such folder, or no one export in it that can be read.
     """
-    platform, folder = _find(path)
+    try:
+        platform, folder = _find(path)
+    except OSError as error:
+        raise Refused(f"{path} cannot be read: {error.strerror}") from None
     parser = _PARSERS[platform]
     raw: list[RawPost] = []
     unreadable: Counter[str] = Counter()

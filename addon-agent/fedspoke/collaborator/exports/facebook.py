@@ -23,7 +23,7 @@ def parse(document: Any) -> list[RawPost] | None:
         return [_post(entry) for entry in document]
     for key in ("photos", "other_photos_v2", "videos_v2"):
         if isinstance(document, dict) and isinstance(document.get(key), list):
-            return [_media_alone(entry) for entry in objects(document, key)]
+            return [_media_alone(entry) for entry in document[key]]
     return None
 
 

@@ -27,9 +27,8 @@ def photo(path: Path) -> bytes:
                 image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
                 upright = ImageOps.exif_transpose(image)
             pixels = _rgb(upright)
-    # Pillow's decoders raise whatever a damaged file leads them to.
-    except Exception as error:
-        raise BrokenPhotoError(str(error)) from error
+    except Exception as error:  # Pillow's decoders raise whatever a damaged file leads them to
+        raise BrokenPhotoError from error
     buffer = io.BytesIO()
     pixels.save(buffer, "JPEG", quality=90)
     return buffer.getvalue()
@@ -38,6 +37,9 @@ def photo(path: Path) -> bytes:
 def _rgb(image: Image.Image) -> Image.Image:
     """On white where it was transparent. A new image, since a converted one would still carry the old one's metadata."""
     canvas = Image.new("RGB", image.size, "white")
-    layer = image.convert("RGBA")
-    canvas.paste(layer, mask=layer)
+    if image.has_transparency_data:
+        layer = image.convert("RGBA")
+        canvas.paste(layer, mask=layer)
+    else:
+        canvas.paste(image.convert("RGB"))
     return canvas

@@ -1,0 +1,53 @@
+"""Small exports in the platforms' own layouts: a test names only the posts it is about."""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from PIL import Image
+
+FACEBOOK_POSTS = "your_facebook_activity/posts/your_posts__check_ins__photos_and_videos_1.json"
+INSTAGRAM_POSTS = "your_instagram_activity/media/posts_1.json"
+
+Json = Any
+
+
+def mangled(text: str) -> str:
+    """A text as both platforms write it: every byte a character."""
+    return text.encode().decode("latin-1")
+
+
+def facebook_post(text: str = "", *media: str, at: int = 1_700_000_000, caption: str = "", link: str = "") -> Json:
+    attached: list[Json] = [{"media": {"uri": uri, "description": mangled(caption), "title": "Timeline photos"}} for uri in media]
+    if link:
+        attached.append({"external_context": {"url": link}})
+    return {
+        "timestamp": at,
+        "data": [*([{"post": mangled(text)}] if text else []), {"update_timestamp": at}],
+        "attachments": [{"data": attached}] if attached else [],
+        "title": "Ada Lovelace added a new photo.",
+    }
+
+
+def instagram_post(text: str, *media: str, at: int = 1_700_000_000) -> Json:
+    if len(media) == 1:
+        return {"media": [{"uri": media[0], "creation_timestamp": at, "title": mangled(text)}]}
+    items = [{"uri": uri, "creation_timestamp": at, "title": ""} for uri in media]
+    return {"media": items, "title": mangled(text), "creation_timestamp": at}
+
+
+def write(folder: Path, files: Mapping[str, Json], photos: Sequence[str] = ()) -> Path:
+    """An export of these JSON documents and photos (of one colour each, all different)."""
+    for name, document in files.items():
+        path = folder / name
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(json.dumps(document))
+    for number, name in enumerate(photos):
+        photo(folder / name, colour=(40 * number % 256, 90, 200 - number))
+    return folder
+
+
+def photo(path: Path, *, size: tuple[int, int] = (32, 24), colour: tuple[int, ...] = (200, 30, 30), **options: Any) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    Image.new("RGB", size, colour).save(path, **options)

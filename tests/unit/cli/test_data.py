@@ -1,0 +1,126 @@
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fedspoke.cli.main import main
+from support import exports as build
+
+Fedspoke = Callable[..., tuple[object, str, str]]
+"""A command's exit status, stdout and stderr."""
+
+
+@pytest.fixture
+def fedspoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fedspoke:
+    def run(*arguments: object) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["fedspoke", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        out, err = capsys.readouterr()
+        return exit_.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def export(tmp_path: Path) -> Path:
+    posts = [
+        build.facebook_post("first of May", "1.jpg", at=1_682_935_200),
+        build.facebook_post("only words", at=1_672_574_400),
+        build.facebook_post("", "clip.mp4", "2.jpg"),
+        build.facebook_post("lost", "gone.jpg", at=1_704_110_400),
+    ]
+    return build.write(tmp_path / "export", {build.FACEBOOK_POSTS: posts}, photos=["1.jpg", "2.jpg"])
+
+
+def test_inspect_counts_what_an_export_holds(fedspoke: Fedspoke, export: Path) -> None:
+    status, out, _ = fedspoke("data", "inspect", export, "-o", "json")
+
+    assert status == 0
+    assert json.loads(out) == {
+        "platform": "facebook",
+        "posts": 3,
+        "images": 1,
+        "videos": 1,
+        "skipped": {"missing_media": 1, "no_text": 1, "video": 1},
+        "from": "2023-01-01",
+        "to": "2024-01-01",
+    }
+
+
+def test_inspect_tells_a_person_the_same(fedspoke: Fedspoke, export: Path) -> None:
+    _, out, _ = fedspoke("data", "inspect", export)
+
+    assert out.splitlines() == [
+        "facebook: 3 posts, 1 of them with a photo, 2023-01-01 to 2024-01-01",
+        "  skipped missing_media: 1",
+        "  skipped no_text: 1",
+        "  skipped video: 1",
+    ]
+
+
+def test_an_export_without_posts_has_no_dates(fedspoke: Fedspoke, tmp_path: Path) -> None:
+    _, out, _ = fedspoke("data", "inspect", build.write(tmp_path, {build.INSTAGRAM_POSTS: []}), "-o", "json")
+
+    summary = json.loads(out)
+    assert (summary["platform"], summary["posts"], summary["from"], summary["to"]) == ("instagram", 0, None, None)
+
+
+def test_prepare_makes_the_records_that_inspect_counted_and_as_often_as_asked(
+    fedspoke: Fedspoke, export: Path, tmp_path: Path
+) -> None:
+    status, out, _ = fedspoke("data", "prepare", export, tmp_path / "out")
+    again, *_ = fedspoke("data", "prepare", export, tmp_path / "out")
+
+    records = json.loads((tmp_path / "out/cleaned_data.json").read_text())
+    assert (status, again) == (0, 0)
+    assert out.startswith(f"{tmp_path}/out/cleaned_data.json: 3 records, 1 of them with a photo\n")
+    assert [list(record) for record in records] == [["id", "image", "text", "timestamp"]] * 3
+    assert [record["image"] for record in records if record["image"]] == [
+        path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out/images").iterdir()
+    ]
+
+
+@pytest.mark.parametrize("command", [["inspect"], ["prepare", "OUT"]], ids=["inspect", "prepare"])
+@pytest.mark.parametrize(
+    ("files", "named", "sentence"),
+    [
+        ([], "absent", "does not exist"),
+        (["export.zip"], "export.zip", "is a zip; unpack it first"),
+        (["notes.txt"], "notes.txt", "is a file"),
+        (["notes.txt"], "", "is no Facebook or Instagram export"),
+        (["your_facebook_activity/posts/your_posts_1.html"], "", "choose the format JSON"),
+    ],
+)
+def test_what_is_no_export_is_refused_in_one_line_and_nothing_is_written(
+    fedspoke: Fedspoke, tmp_path: Path, command: list[str], files: list[str], named: str, sentence: str
+) -> None:
+    folder = build.write(tmp_path / "in", {file: [] for file in files})
+    name, *rest = command
+
+    status, out, err = fedspoke("data", name, folder / named, *(tmp_path / word for word in rest))
+
+    assert (status, out) == (2, "")
+    assert sentence in err
+    assert err.count("\n") == 1
+    assert not (tmp_path / "OUT").exists()
+
+
+def test_an_export_with_nothing_to_learn_from_fails_with_the_reasons(fedspoke: Fedspoke, tmp_path: Path) -> None:
+    export = build.write(tmp_path / "in", {build.FACEBOOK_POSTS: [build.facebook_post("", "clip.mp4")]})
+
+    status, _, err = fedspoke("data", "prepare", export, tmp_path / "out")
+
+    assert (status, err) == (1, "fedspoke: the facebook export holds no post to learn from (video 1)\n")
+
+
+def test_a_file_in_the_way_of_the_output_is_refused(fedspoke: Fedspoke, export: Path, tmp_path: Path) -> None:
+    (tmp_path / "out").write_text("mine")
+
+    status, _, err = fedspoke("data", "prepare", export, tmp_path / "out")
+
+    assert status == 2
+    assert "out cannot be made a folder" in err
+    assert (tmp_path / "out").read_text() == "mine"
