@@ -111,6 +111,20 @@ def test_time_and_bytes_are_summed_over_clusters_and_rounds() -> None:
     assert "13.5 s" in shown and "7.5 MiB" in shown and "6.0 MiB" in shown  # noqa: PT018  the last row
 
 
+@pytest.mark.parametrize(
+    ("end", "said"),
+    [("07:30:41.5", "41.5 s"), ("07:32:05", "2 min 5 s"), ("08:35:30", "1 h 5 min")],
+)
+def test_the_headline_says_how_long_it_took(end: str, said: str) -> None:
+    assert f"Took{said}" in page(build.cr(completionTime=f"2026-11-21T{end}Z")).sections[""]
+
+
+def test_the_bias_of_averaged_factors_is_shown_where_it_was_measured() -> None:
+    measured = [record.model_copy(update={"lora_bias": 0.0123}) for record in build.rounds()]
+    assert "0.012" in page(rounds=measured).sections["Loss"]
+    assert "LoRA bias" not in page(rounds=build.rounds()).sections["Loss"]
+
+
 def test_chosen_clusters_show_their_score_and_the_others_why_not() -> None:
     shown = finished().sections["Clusters"]
     assert re.search(r"cluster1\s*100", shown)
