@@ -1,0 +1,371 @@
+"""Adapters change hands over a real HTTP server: what is whole and right exists once, and of the rest nothing is left."""
+
+import base64
+import hashlib
+import http.client
+import json
+import resource
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import httpx
+import numpy as np
+import pytest
+
+from fedspoke.api.errors import Failed
+from fedspoke.api.names import identity
+from fedspoke.hub.aggregation import spool
+from fedspoke.hub.aggregation.exchange import Exchange, serve
+from fedspoke.hub.aggregation.initial import initial
+from support import adapters
+from support.envoy import wait_for
+
+RUN = "default.social"
+LAYOUT = adapters.layout(rank=4, layers=2, inner=1000, outer=500)  # 48 kB
+ADAPTER = f"/v1/runs/{RUN}/rounds/1/adapter"
+
+
+def headers(cluster: str) -> dict[str, str]:
+    """As the gateway sets them."""
+    return {"x-forwarded-client-cert": f"Hash=ab12;URI={identity('hub-7f3a', cluster)}"}
+
+
+def claims(body: bytes, examples: int = 10) -> dict[str, str]:
+    digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
+    return {"Content-Digest": f"sha-256=:{digest}:", "Fedspoke-Examples": str(examples)}
+
+
+@dataclass(frozen=True)
+class Hub:
+    """A served exchange in whose round 1 cluster1 and cluster2 take part."""
+
+    exchange: Exchange
+    port: int
+    folder: Path
+    adapter: Path
+    digest: str
+
+    def get(self, cluster: str = "cluster1", path: str = ADAPTER, **extra: str) -> httpx.Response:
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers={**headers(cluster), **extra})
+
+    def put(self, body: bytes, cluster: str = "cluster1", path: str = ADAPTER, **extra: str) -> httpx.Response:
+        sent = {**headers(cluster), **claims(body), **extra}
+        return httpx.put(f"http://127.0.0.1:{self.port}{path}", content=body, headers=sent)
+
+    def files(self) -> list[str]:
+        return sorted(path.name for path in self.folder.iterdir())
+
+
+@pytest.fixture
+def hub(tmp_path: Path) -> Iterator[Hub]:
+    adapter = tmp_path / "round-1.safetensors"
+    digest = initial(LAYOUT, RUN, adapter)
+    folder = tmp_path / "uploads"
+    exchange = Exchange(RUN, folder)
+    exchange.open(1, adapter, digest, LAYOUT, ["cluster1", "cluster2"])
+    with serve(exchange, 0) as port:
+        yield Hub(exchange, port, folder, adapter, digest)
+
+
+def trained(tmp_path: Path, seed: int = 1) -> bytes:
+    return adapters.save(adapters.drawn(LAYOUT, seed), tmp_path / f"trained-{seed}.safetensors").read_bytes()
+
+
+def error(response: httpx.Response) -> str:
+    """The one sentence that every refusal is."""
+    (sentence,) = response.json().values()
+    assert "\n" not in sentence
+    return str(sentence)
+
+
+# Fetching.
+
+
+def test_a_cluster_fetches_the_adapter_that_the_round_starts_from(hub: Hub) -> None:
+    response = hub.get()
+    assert response.status_code == 200
+    assert hashlib.sha256(response.content).hexdigest() == hub.digest
+    assert response.headers["etag"] == f'"{hub.digest}"'
+
+
+def test_a_download_that_broke_off_is_resumed(hub: Hub) -> None:
+    whole = hub.adapter.read_bytes()
+    rest = hub.get(Range="bytes=1000-", **{"If-Range": f'"{hub.digest}"'})
+    assert rest.status_code == 206
+    assert rest.headers["content-range"] == f"bytes 1000-{len(whole) - 1}/{len(whole)}"
+    assert rest.content == whole[1000:]
+    assert hub.get(Range=f"bytes={len(whole)}-").status_code == 416
+
+
+def test_a_resumed_download_of_another_adapter_begins_anew(hub: Hub) -> None:
+    response = hub.get(Range="bytes=1000-", **{"If-Range": '"another"'})
+    assert (response.status_code, response.content) == (200, hub.adapter.read_bytes())
+
+
+def test_a_cluster_that_has_the_adapter_is_not_sent_it_again(hub: Hub) -> None:
+    response = hub.get(**{"If-None-Match": f'"other", "{hub.digest}"'})
+    assert (response.status_code, response.content) == (304, b"")
+
+
+def test_what_was_sent_is_counted_by_cluster(hub: Hub) -> None:
+    size = hub.adapter.stat().st_size
+    hub.get("cluster1")
+    hub.get("cluster1", Range="bytes=0-99")
+    hub.get("cluster2", Range="bytes=0-9")
+    assert (hub.exchange.sent(1, "cluster1"), hub.exchange.sent(1, "cluster2")) == (size + 100, 10)
+    assert hub.exchange.sent(2, "cluster1") == 0
+
+
+@pytest.mark.parametrize("path", [f"/v1/runs/{RUN}/rounds/2/adapter", "/v1/runs/default.other/rounds/1/adapter", "/v1/runs", "/"])
+def test_there_is_nothing_elsewhere(hub: Hub, path: str) -> None:
+    for response in (hub.get(path=path), hub.put(b"x", path=path)):
+        assert response.status_code == 404
+        assert error(response)
+
+
+def test_the_final_adapter_is_there_to_be_read_only(hub: Hub, tmp_path: Path) -> None:
+    hub.exchange.open(2, hub.adapter, hub.digest, LAYOUT, ["cluster1"], uploads=False)
+    final = f"/v1/runs/{RUN}/rounds/2/adapter"
+    assert hub.get(path=final).content == hub.adapter.read_bytes()
+    assert hub.put(trained(tmp_path), path=final).status_code == 410
+    assert hub.get("cluster2", path=final).status_code == 403
+
+
+# Leaving.
+
+
+def test_an_upload_exists_once_it_is_whole_and_verified(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    assert hub.exchange.upload(1, "cluster1") is None
+    assert hub.put(body, **{"Fedspoke-Examples": "37"}).status_code == 201
+    upload = hub.exchange.upload(1, "cluster1")
+    assert upload is not None
+    assert (upload.examples, upload.size, upload.digest) == (37, len(body), hashlib.sha256(body).hexdigest())
+    assert upload.path.read_bytes() == body
+    assert hub.exchange.upload(1, "cluster2") is None
+
+
+def test_the_same_bytes_again_are_welcome_and_others_are_not(hub: Hub, tmp_path: Path) -> None:
+    first, second = trained(tmp_path, 1), trained(tmp_path, 2)
+    assert [hub.put(body).status_code for body in (first, first, second)] == [201, 200, 409]
+    assert hub.put(first, **{"Fedspoke-Examples": "11"}).status_code == 409, "nor is another weight for the same bytes"
+    upload = hub.exchange.upload(1, "cluster1")
+    assert upload is not None
+    assert (upload.path.read_bytes(), upload.examples) == (first, 10)
+    assert hub.files() == [upload.path.name]
+
+
+def test_two_clusters_leave_theirs_at_once(hub: Hub, tmp_path: Path) -> None:
+    bodies = {"cluster1": trained(tmp_path, 1), "cluster2": trained(tmp_path, 2)}
+    with ThreadPoolExecutor() as pool:
+        answers = list(pool.map(lambda cluster: hub.put(bodies[cluster], cluster).status_code, bodies))
+    assert answers == [201, 201]
+    for cluster, body in bodies.items():
+        upload = hub.exchange.upload(1, cluster)
+        assert upload is not None
+        assert upload.path.read_bytes() == body
+
+
+@pytest.mark.parametrize(("seed", "statuses"), [(1, [200, 201]), (2, [201, 409])], ids=["the same bytes", "other bytes"])
+def test_of_two_uploads_of_one_cluster_at_once_one_wins(hub: Hub, tmp_path: Path, seed: int, statuses: list[int]) -> None:
+    with begun(hub, trained(tmp_path, 1)) as one, begun(hub, trained(tmp_path, seed)) as two:
+        wait_for(lambda: len(hub.files()) == 2, "two uploads under way")
+        assert sorted((one.finish(), two.finish())) == statuses
+    upload = hub.exchange.upload(1, "cluster1")
+    assert upload is not None
+    assert hub.files() == [upload.path.name]
+
+
+def test_one_cluster_cannot_fill_the_disk_with_uploads_that_never_end(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    with begun(hub, body), begun(hub, body), begun(hub, body), begun(hub, body):
+        wait_for(lambda: len(hub.files()) == 4, "four uploads under way")
+        assert hub.put(body).status_code == 429
+        assert hub.put(trained(tmp_path, 2), "cluster2").status_code == 201
+
+
+# Refusals leave nothing behind.
+
+
+def assert_nothing_was_left(hub: Hub) -> None:
+    assert hub.exchange.upload(1, "cluster1") is None
+    assert wait_for(lambda: not hub.files(), "an empty folder")
+
+
+@pytest.mark.parametrize(
+    ("sender", "says"),
+    [
+        pytest.param({}, "did not come through the gateway", id="nobody"),
+        pytest.param(headers("cluster3"), "cluster3 takes no part", id="a cluster that was not chosen"),
+        pytest.param(headers("cluster11"), "cluster11 takes no part", id="a cluster with a similar name"),
+        pytest.param({"x-forwarded-client-cert": "URI=cluster1"}, "names no cluster", id="a certificate without an identity"),
+    ],
+)
+def test_only_the_rounds_clusters_take_part(hub: Hub, tmp_path: Path, sender: dict[str, str], says: str) -> None:
+    body, url = trained(tmp_path), f"http://127.0.0.1:{hub.port}{ADAPTER}"
+    for response in (httpx.put(url, content=body, headers={**sender, **claims(body)}), httpx.get(url, headers=sender)):
+        assert response.status_code == 403
+        assert says in error(response)
+    assert_nothing_was_left(hub)
+
+
+@pytest.mark.parametrize(
+    ("extra", "status", "says"),
+    [
+        pytest.param({"Content-Digest": ""}, 400, "Content-Digest", id="no digest"),
+        pytest.param({"Content-Digest": "sha-256=:YWJj:"}, 400, "Content-Digest", id="a digest of another length"),
+        pytest.param({"Content-Digest": f"sha-512=:{'A' * 43}=:"}, 400, "Content-Digest", id="a digest of another kind"),
+        pytest.param(
+            {"Content-Digest": f"sha-256=:{'A' * 43}=:"}, 400, "not those of Content-Digest", id="another body's digest"
+        ),
+        pytest.param({"Fedspoke-Examples": ""}, 400, "Fedspoke-Examples", id="no examples"),
+        pytest.param({"Fedspoke-Examples": "0"}, 400, "1 to 1000000000", id="trained on nothing"),
+        pytest.param({"Fedspoke-Examples": "-5"}, 400, "1 to 1000000000", id="a negative weight"),
+        pytest.param({"Fedspoke-Examples": "1e9"}, 400, "1 to 1000000000", id="a weight that is no count"),
+        pytest.param({"Fedspoke-Examples": "1000000001"}, 400, "1 to 1000000000", id="a weight that outvotes the world"),
+    ],
+)
+def test_an_upload_says_what_it_is(hub: Hub, tmp_path: Path, extra: dict[str, str], status: int, says: str) -> None:
+    response = hub.put(trained(tmp_path), **extra)
+    assert (response.status_code, says in error(response)) == (status, True)
+    assert_nothing_was_left(hub)
+
+
+def test_an_upload_without_a_length_is_not_begun(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    sent = {**headers("cluster1"), **claims(body)}
+    response = httpx.put(f"http://127.0.0.1:{hub.port}{ADAPTER}", content=iter([body]), headers=sent)
+    assert (response.status_code, "Content-Length" in error(response)) == (411, True)
+    assert_nothing_was_left(hub)
+
+
+def test_an_upload_larger_than_any_adapter_is_refused_by_its_length(hub: Hub, tmp_path: Path) -> None:
+    response = hub.put(trained(tmp_path) + bytes(1 << 17))
+    assert (response.status_code, "at most" in error(response)) == (413, True)
+    assert_nothing_was_left(hub)
+
+
+def test_wrong_tensors_are_refused_by_name(hub: Hub, tmp_path: Path) -> None:
+    other = adapters.layout(rank=3, layers=2, inner=1000, outer=500)
+    body = adapters.save(adapters.drawn(other, 1), tmp_path / "other.safetensors").read_bytes()
+    response = hub.put(body)
+    assert (response.status_code, "lora_A.weight has the shape [3, 1000]" in error(response)) == (422, True)
+    assert_nothing_was_left(hub)
+
+
+def test_a_value_that_is_no_number_is_refused_by_its_tensor(hub: Hub, tmp_path: Path) -> None:
+    arrays = adapters.drawn(LAYOUT, 1)
+    arrays[LAYOUT[3].name][-1, -1] = np.nan
+    response = hub.put(adapters.save(arrays, tmp_path / "nan.safetensors").read_bytes())
+    assert response.status_code == 422
+    assert error(response) == f"tensor {LAYOUT[3].name} holds NaN or infinity"
+    assert_nothing_was_left(hub)
+
+
+def test_a_round_that_is_closed_takes_nothing_more(hub: Hub, tmp_path: Path) -> None:
+    hub.put(trained(tmp_path, 1))
+    hub.exchange.close(1)
+    response = hub.put(trained(tmp_path, 2), "cluster2")
+    assert (response.status_code, error(response)) == (410, "round 1 is closed")
+    assert hub.put(trained(tmp_path, 1)).status_code == 410
+    upload = hub.exchange.upload(1, "cluster1")
+    assert upload is not None
+    assert upload.path.exists(), "what came in time may still be folded"
+
+
+def test_an_upload_that_is_under_way_when_the_round_closes_is_too_late(hub: Hub, tmp_path: Path) -> None:
+    with begun(hub, trained(tmp_path)) as late:
+        wait_for(hub.files, "an upload under way")
+        hub.exchange.close(1)
+        assert late.finish() == 410
+    assert_nothing_was_left(hub)
+
+
+def test_half_an_upload_leaves_nothing(hub: Hub, tmp_path: Path) -> None:
+    with begun(hub, trained(tmp_path)):
+        wait_for(hub.files, "an upload under way")
+    assert_nothing_was_left(hub)
+    assert hub.put(trained(tmp_path)).status_code == 201, "and the cluster may begin anew"
+
+
+def test_an_upload_that_stands_still_is_given_up(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(spool, "_SLOWEST", 0.1)
+    with begun(hub, trained(tmp_path)) as still:
+        assert still.answer() == 408
+    assert_nothing_was_left(hub)
+
+
+def test_a_full_disk_is_said_so(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (len(body) // 2, before[1]))  # a disk that is full after half of it
+    try:
+        response = hub.put(body)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert (response.status_code, "no room" in error(response)) == (507, True)
+    assert_nothing_was_left(hub)
+    assert hub.put(body).status_code == 201, "and when there is room again, the hub goes on"
+
+
+# The folder.
+
+
+def test_the_next_round_forgets_the_uploads_of_the_last(hub: Hub, tmp_path: Path) -> None:
+    hub.put(trained(tmp_path))
+    hub.exchange.open(2, hub.adapter, hub.digest, LAYOUT, ["cluster1"])
+    assert hub.files() == []
+    assert hub.exchange.upload(1, "cluster1") is None
+    assert hub.put(trained(tmp_path)).status_code == 410, "the round before is closed by that"
+    assert hub.put(trained(tmp_path), path=f"/v1/runs/{RUN}/rounds/2/adapter").status_code == 201
+
+
+def test_what_a_crash_left_is_gone_at_the_next_start(hub: Hub, tmp_path: Path) -> None:
+    hub.put(trained(tmp_path))
+    (hub.folder / "1-cluster2.safetensors.x7f3").write_bytes(b"half")
+    Exchange(RUN, hub.folder)
+    assert hub.files() == []
+
+
+def test_a_busy_port_is_said_so(hub: Hub, tmp_path: Path) -> None:
+    with pytest.raises(Failed, match=f"port {hub.port}"), serve(Exchange(RUN, tmp_path / "other"), hub.port):
+        pass
+
+
+def test_a_method_that_does_not_exist_is_answered_with_a_sentence(hub: Hub) -> None:
+    response = httpx.delete(f"http://127.0.0.1:{hub.port}{ADAPTER}", headers=headers("cluster1"))
+    assert response.status_code == 405
+    assert error(response)
+
+
+@dataclass(frozen=True)
+class Begun:
+    """An upload of which all but the last byte was sent."""
+
+    connection: http.client.HTTPConnection
+    last: bytes
+
+    def finish(self) -> int:
+        self.connection.send(self.last)
+        return self.answer()
+
+    def answer(self) -> int:
+        response = self.connection.getresponse()
+        json.loads(response.read())
+        return response.status
+
+
+@contextmanager
+def begun(hub: Hub, body: bytes) -> Iterator[Begun]:
+    connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=30)
+    connection.putrequest("PUT", ADAPTER)
+    for name, value in {**headers("cluster1"), **claims(body), "Content-Length": str(len(body))}.items():
+        connection.putheader(name, value)
+    connection.endheaders(body[:-1])
+    try:
+        yield Begun(connection, body[-1:])
+    finally:
+        connection.close()
