@@ -1,0 +1,102 @@
+"""The trainer (mcp-server) as flower-client calls it: MCP over streamable HTTP, one request a call.
+
+Not the SDK's client: when the server dies during a call, its stream ends without an answer and that client (mcp 1.30) waits for
+ever. Here an answer comes, or a sentence that says why not.
+"""
+
+import json
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, TypeVar
+
+import httpx
+
+from fedspoke.api.errors import Failed
+from fedspoke.api.records import CollaboratorSettings, Record
+
+R = TypeVar("R", bound=Record)
+
+_PROTOCOL = "2025-06-18"
+_TIMEOUT = httpx.Timeout(30, connect=5, read=300)  # the server sends a sign of life every 15 s, however long a tool takes
+_POLL = 0.2
+
+
+class Trainer:
+    """The tools of one collaborator's mcp-server."""
+
+    def __init__(self, settings: CollaboratorSettings) -> None:
+        self._url = f"http://127.0.0.1:{settings.mcp_port}/mcp"
+        self._token = Path(settings.mcp_token)
+        self._name = f"the trainer (mcp-server) of {settings.cluster}"
+
+    def await_up(self, seconds: float) -> None:
+        """Return once the server answers.
+
+        Raises:
+            Failed: it does not, within this time.
+        """
+        until = time.monotonic() + seconds
+        while True:
+            try:
+                self._request("ping", {})
+            except Failed as error:
+                if time.monotonic() > until:
+                    raise Failed(f"{error} (tried for {seconds:.0f} s)") from error
+                time.sleep(_POLL)
+            else:
+                return
+
+    def call(self, tool: str, answer: type[R], **arguments: object) -> R:
+        """Run a tool to its end.
+
+        Raises:
+            Failed: it failed, in its own words; or the server does not answer.
+        """
+        result = self._request("tools/call", {"name": tool, "arguments": arguments})
+        if result.get("isError"):
+            raise Failed("".join(part.get("text", "") for part in result.get("content", ())) or f"{tool} says that it failed")
+        return answer.model_validate(result["structuredContent"])
+
+    def _request(self, method: str, parameters: dict[str, object]) -> dict[str, Any]:
+        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
+        try:
+            token = self._token.read_text().strip()
+        except OSError as error:
+            raise Failed(f"{self._name} does not answer: it has not written its token yet") from error
+        headers = {
+            "authorization": f"Bearer {token}",
+            "accept": "application/json, text/event-stream",
+            "mcp-protocol-version": _PROTOCOL,
+        }
+        try:
+            with httpx.stream("POST", self._url, json=body, headers=headers, timeout=_TIMEOUT, trust_env=False) as response:
+                if not response.is_success:
+                    raise Failed(f"{self._name} answers {response.status_code}: {response.read().decode(errors='replace'):.200}")
+                reply = next((message for message in _messages(response) if message.get("id") == 1), None)
+        except httpx.ConnectError as error:
+            raise Failed(f"{self._name} does not answer: connection refused") from error
+        except httpx.TimeoutException as error:
+            raise Failed(f"{self._name} has said nothing for {_TIMEOUT.read:.0f} s") from error
+        except httpx.TransportError as error:
+            raise Failed(f"{self._name} broke off during {parameters.get('name', method)}") from error
+        if reply is None:
+            raise Failed(f"{self._name} broke off during {parameters.get('name', method)}")
+        if "error" in reply:
+            raise Failed(f"{self._name} refuses {method}: {reply['error'].get('message')}")
+        result: dict[str, Any] = reply["result"]
+        return result
+
+
+def _messages(response: httpx.Response) -> Iterator[dict[str, Any]]:
+    """The JSON-RPC messages of a response: one as JSON, or as many server-sent events."""
+    if response.headers["content-type"].startswith("application/json"):
+        yield json.loads(response.read())
+        return
+    data: list[str] = []
+    for line in response.iter_lines():
+        if line.startswith("data:"):
+            data.append(line.removeprefix("data:"))
+        elif not line and data:
+            yield json.loads("\n".join(data))
+            data.clear()

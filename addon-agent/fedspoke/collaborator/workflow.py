@@ -1,0 +1,125 @@
+"""flower-client's main program: a SuperNode, the steps that make the trainer ready, and a process for each order of the hub.
+
+The steps run beside the SuperNode and write where they are to workflow.json; the order to prepare is answered from there.
+"""
+
+import json
+import multiprocessing
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.names import Platform
+from fedspoke.api.records import CollaboratorSettings, Prepared, Record
+from fedspoke.collaborator.answers import DataCleaned, DataFetched, ModelReady
+from fedspoke.collaborator.trainer import Trainer
+from fedspoke.flower import programs
+
+_POLL = 0.1
+_TRAINER_UP = 120.0
+"""Seconds that mcp-server may take to answer."""
+
+
+class Workflow(Record):
+    """workflow.json: the steps that are done, the one at work, and how they ended."""
+
+    done: tuple[str, ...] = ()
+    step: str = "start"
+    error: str | None = None
+    prepared: Prepared | None = None
+
+
+def run(settings: CollaboratorSettings) -> None:
+    """Serve one federation until SIGTERM or SIGINT.
+
+    Raises:
+        Failed: the SuperNode cannot run; the sentence says why.
+    """
+    output = Path(settings.output)
+    output.mkdir(parents=True, exist_ok=True)
+    save(settings, Workflow())
+    signal.signal(signal.SIGTERM, _terminate)
+    programs.free(settings.supernode_port, "the SuperNode")
+    home = output / "flower"
+    os.environ.update(programs.environment(home))
+    own = output / "collaborator.json"
+    own.write_text(settings.model_dump_json(by_alias=True))
+    address = f"127.0.0.1:{settings.supernode_port}"
+    hub = ["--insecure", "--superlink", settings.gateway]  # in the clear to the sidecar on loopback, mutual TLS from there
+    here = ["--host", "127.0.0.1", "--port", str(settings.supernode_port), "--isolation", "process"]
+    with programs.daemon(
+        "flower-supernode", [*hub, *here, "--node-config", f"settings={json.dumps(str(own))}"], home
+    ) as supernode:
+        steps = multiprocessing.get_context("fork").Process(target=prepare, args=(settings,))
+        steps.start()
+        try:
+            # Imported while the SuperNode does the same on another core, and after the environment that Flower reads at import.
+            from flwr.supercore.constant import TaskType
+
+            from fedspoke.flower.apps import Apps, client_app
+
+            with Apps(address, TaskType.CLIENT_APP, client_app()) as apps:
+                while supernode.poll() is None:
+                    apps.step()
+                    if steps.exitcode and load(settings).error is None:
+                        died = f"the process of the steps ended with status {steps.exitcode}"
+                        save(settings, load(settings).model_copy(update={"error": died}))
+                    time.sleep(_POLL)
+        finally:
+            steps.kill()
+            steps.join()
+    raise Failed(f"the SuperNode of {settings.cluster} ended with status {supernode.returncode}; its log says why")
+
+
+def prepare(settings: CollaboratorSettings) -> None:
+    """The steps before the first round. However they end, workflow.json says it."""
+    trainer = Trainer(settings)
+    state = Workflow()
+
+    def begin(step: str) -> None:
+        nonlocal state
+        done = state.done if state.step == "start" else (*state.done, state.step)
+        state = state.model_copy(update={"done": done, "step": step})
+        save(settings, state)
+
+    try:
+        begin("wait for the trainer")
+        trainer.await_up(_TRAINER_UP)
+        begin("download_model")
+        model = trainer.call("download_model", ModelReady)
+        for platform in settings.datasets:
+            begin(f"fetch_data {platform}")
+            trainer.call("fetch_data", DataFetched, platform=platform)
+        begin("clean_data")
+        posts: dict[Platform, int] = trainer.call("clean_data", DataCleaned).records
+    except (Failed, Refused) as error:
+        save(settings, state.model_copy(update={"error": str(error)}))
+    else:
+        begin("ready")
+        prepared = Prepared(cluster=settings.cluster, posts=posts, layout=model.layout)
+        save(settings, state.model_copy(update={"prepared": prepared}))
+
+
+def load(settings: CollaboratorSettings) -> Workflow:
+    """What workflow.json says."""
+    return Workflow.model_validate_json(_file(settings).read_bytes())
+
+
+def save(settings: CollaboratorSettings, state: Workflow) -> None:
+    """Replace workflow.json at once."""
+    partial = _file(settings).with_suffix(".partial")
+    partial.write_text(state.model_dump_json(by_alias=True, indent=2))
+    partial.replace(_file(settings))
+
+
+def _file(settings: CollaboratorSettings) -> Path:
+    return Path(settings.output) / "workflow.json"
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)

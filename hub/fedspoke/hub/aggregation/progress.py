@@ -1,0 +1,57 @@
+"""progress.json: the aggregator's own account of itself, replaced whole at every step, so that a reader never sees half of it."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from fedspoke.api.records import ClusterProgress, Progress
+
+
+class Account:
+    """What is so far, kept in a file."""
+
+    def __init__(self, path: Path, clusters: Iterable[str]) -> None:
+        self._path = path
+        self._progress = Progress(
+            phase="Waiting", message="The aggregator starts.", clusters={name: ClusterProgress() for name in clusters}
+        )
+
+    @property
+    def progress(self) -> Progress:
+        """As it was last said."""
+        return self._progress
+
+    def say(self, message: str, **changes: Any) -> None:
+        """One sentence, and the fields of `Progress` that changed with it."""
+        self._replace(message=message, **changes)
+
+    def cluster(self, name: str, **changes: Any) -> None:
+        """The fields of `ClusterProgress` that changed."""
+        clusters = dict(self._progress.clusters)
+        clusters[name] = ClusterProgress.model_validate(dict(clusters[name]) | changes)
+        self._replace(clusters=clusters)
+
+    def _replace(self, **changes: Any) -> None:
+        progress = Progress.model_validate(dict(self._progress) | changes)
+        if progress != self._progress or not self._path.exists():
+            self._progress = progress
+            write(self._path, progress)
+
+
+def write(path: Path, progress: Progress) -> None:
+    """Replace the file at once."""
+    partial = path.with_suffix(".partial")
+    partial.write_text(progress.model_dump_json(by_alias=True, indent=2))
+    partial.replace(path)
+
+
+def read(path: Path) -> Progress | None:
+    """What the file says; None when there is none yet."""
+    return Progress.model_validate_json(path.read_bytes()) if path.exists() else None
+
+
+def waiting(what: str, names: Iterable[str], since: datetime, until: datetime) -> str:
+    """`Waiting for the training of round 2: cluster2; since 07:31:02, until 08:01:02 UTC.`"""
+    day = "" if since.date() == until.date() else f"{until:%Y-%m-%d} "
+    return f"Waiting for {what}: {', '.join(names)}; since {since:%H:%M:%S}, until {day}{until:%H:%M:%S} UTC."

@@ -1,0 +1,129 @@
+"""Who takes part, whose update counts, and whether there are still enough: decided from plain values, nothing read or sent.
+
+A cluster is known by two things. Its Flower node says which cluster it is; that decides only who gets orders. Its uploads come
+under its certificate's name; that decides whose update is in the sum, and there is one for each cluster and round.
+"""
+
+from collections import Counter
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Protocol
+
+from fedspoke.api.errors import Refused
+from fedspoke.api.records import ClusterRound, Digest, Failure, Prepared, RoundRecord, Tensor, Trained
+from fedspoke.hub.aggregation import layout as layouts
+
+Layout = tuple[Tensor, ...]
+
+
+class Upload(Protocol):
+    """What is decided upon of a file that came under a cluster's certificate."""
+
+    @property
+    def digest(self) -> Digest: ...  # noqa: D102  SHA-256 of the file
+    @property
+    def examples(self) -> int: ...  # noqa: D102  how many examples it was trained on: its weight
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """The chosen clusters at one moment; those in neither map have not answered."""
+
+    layout: Layout
+    ready: Mapping[str, int]
+    """Cluster → its Flower node."""
+    failed: Mapping[str, str]
+    """Cluster → why it cannot take part, in one sentence."""
+
+
+def standing(
+    clusters: Collection[str], answers: Iterable[tuple[int, Prepared | Failure]], rank: int, agreed: Layout = ()
+) -> Standing:
+    """Who is ready. One adapter for all: that of the federation so far, or else the one that most clusters' models take.
+
+    Args:
+        clusters: The chosen ones; an answer from another is nobody's.
+        answers: What each node answered to `prepare`, the newest node last: a cluster's last word counts.
+        rank: Of the LoRA that was asked for.
+        agreed: The layout of the rounds before, if there were any.
+    """
+    last = {record.cluster: (node, record) for node, record in answers if record.cluster in clusters}
+    failed: dict[str, str] = {}
+    prepared: dict[str, tuple[int, Layout]] = {}
+    for cluster, (node, record) in last.items():
+        if isinstance(record, Failure):
+            failed[cluster] = said(record)
+        elif reason := _unfit(record.layout, rank):
+            failed[cluster] = f"{cluster}'s model takes no adapter that can be averaged: {reason}"
+        else:
+            prepared[cluster] = (node, tuple(sorted(record.layout, key=lambda tensor: tensor.name)))
+    common = agreed or _most_common(layout for _, layout in prepared.values())
+    for cluster, (_, layout) in prepared.items():
+        if layout != common:
+            failed[cluster] = f"{cluster}'s model takes another adapter than the other clusters': {_difference(layout, common)}"
+    ready = {cluster: node for cluster, (node, _) in prepared.items() if cluster not in failed}
+    return Standing(common, ready, failed)
+
+
+def hopeless(clusters: Collection[str], failed: Collection[str], need: int) -> bool:
+    """Whether so many have failed that the others, all of them, are too few."""
+    return len(clusters) - len(failed) < need
+
+
+def refusal(round: int, answer: Trained | Failure, upload: Upload | None) -> str | None:  # noqa: A002  the field's word
+    """Why a cluster's answer puts nothing into the sum; None when its update counts."""
+    if isinstance(answer, Failure):
+        return said(answer)
+    if answer.round != round:
+        return f"it answered for round {answer.round} in round {round}"
+    if upload is None:
+        return "it says that it uploaded an adapter, but none came under its certificate"
+    if upload.digest != answer.digest:
+        return f"it says that it uploaded {answer.digest:.12}…, but {upload.digest:.12}… came under its certificate"
+    return None
+
+
+def summary(
+    number: int, digest: Digest, seconds: float, parts: Mapping[str, ClusterRound], refused: Mapping[str, str]
+) -> RoundRecord:
+    """A finished round; its loss is the clusters', weighted by examples."""
+    examples = sum(part.examples for part in parts.values())
+    loss = sum(part.loss * part.examples for part in parts.values()) / examples
+    return RoundRecord(round=number, digest=digest, loss=loss, seconds=seconds, clusters=dict(parts), refused=dict(refused))
+
+
+def shortage(what: str, have: int, need: int, missing: Mapping[str, str]) -> str:
+    """`round 2 has 1 of the 2 clusters that it needs: cluster2: train failed: …`"""
+    return f"{what} has {have} of the {need} clusters that it needs: {reasons(missing)}"
+
+
+def reasons(clusters: Mapping[str, str]) -> str:
+    """`cluster1: …; cluster2: …`"""
+    return "; ".join(f"{cluster}: {reason}" for cluster, reason in clusters.items())
+
+
+def said(failure: Failure) -> str:
+    """A cluster's own words about a step that failed."""
+    return f"{failure.step} failed: {failure.message}"
+
+
+def _unfit(layout: Layout, rank: int) -> str | None:
+    try:
+        layouts.check(layout, rank)
+    except Refused as error:
+        return str(error)
+    return None
+
+
+def _most_common(candidates: Iterable[Layout]) -> Layout:
+    ranking = Counter(candidates).most_common(1)
+    return ranking[0][0] if ranking else ()
+
+
+def _difference(layout: Layout, common: Layout) -> str:
+    shapes = {tensor.name: tensor.shape for tensor in common}
+    for name, shape in ((tensor.name, tensor.shape) for tensor in layout):
+        if shapes.get(name) != shape:
+            theirs = f"has the shape {list(shapes[name])}" if name in shapes else "is unknown"
+            return f"{name} of shape {list(shape)} {theirs} there"
+    return f"it lacks {len(common) - len(layout)} of {len(common)} tensors"

@@ -1,0 +1,95 @@
+"""The aggregator's process: a SuperLink on loopback, one run of our ServerApp on it, and nothing left when it ends."""
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+from types import FrameType
+from typing import NoReturn
+
+import httpx
+import psutil
+
+from fedspoke.api.errors import Failed
+from fedspoke.api.records import AggregatorSettings
+from fedspoke.flower import programs
+from fedspoke.hub.aggregation import progress
+
+_POLL = 0.1
+_UP = 60.0
+"""Seconds that the SuperLink may take to answer; it needs 3 on an idle core."""
+
+
+def run(settings: AggregatorSettings) -> None:
+    """Serve one federation to its end; SIGTERM and SIGINT end it sooner. progress.json tells how it went.
+
+    Raises:
+        Failed: it did not complete; the sentence says why.
+    """
+    state = Path(settings.state)
+    state.mkdir(parents=True, exist_ok=True)
+    file = state / "progress.json"
+    before = progress.read(file)
+    if before and before.phase == "Completed":
+        return
+    account = progress.Account(file, settings.clusters)
+    account.say("The aggregator starts.")
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        _serve(settings, state)
+    except Failed as error:
+        account.say(str(error), phase="Failed")
+        raise
+    after = progress.read(file)
+    if after is None or after.phase != "Completed":
+        raise Failed(after.message if after else f"{file} is gone")
+
+
+def _serve(settings: AggregatorSettings, state: Path) -> None:
+    """From the SuperLink's start to the ServerApp's end."""
+    programs.free(settings.superlink_port, "the SuperLink")
+    programs.free(settings.adapters_port, "the exchange of adapters")
+    home = state / "flower"
+    os.environ.update(programs.environment(home))
+    address = f"127.0.0.1:{settings.superlink_port}"
+    arguments = ["--insecure", "--host", "127.0.0.1", "--port", str(settings.superlink_port)]
+    offline = ["--isolation", "process", "--disable-runtime-dependency-installation"]
+    with programs.daemon("flower-superlink", [*arguments, *offline], home) as superlink:
+        # Imported while the SuperLink does the same on another core, and after the environment that Flower reads at import.
+        from flwr.supercore.constant import TaskType
+
+        from fedspoke.flower.apps import Apps, server_app
+        from fedspoke.hub.aggregation.submit import details, submit
+
+        _await(superlink, address)
+        path = state / "aggregator.json"
+        path.write_text(settings.model_dump_json(by_alias=True))
+        run_id = submit(address, path)
+        with Apps(address, TaskType.SERVER_APP, server_app()) as apps:
+            while not (ended := apps.step()):
+                if superlink.poll() is not None:
+                    raise Failed(f"the SuperLink ended with status {superlink.returncode} during the run; its log says why")
+                time.sleep(_POLL)
+        told = progress.read(state / "progress.json")
+        if told and told.phase not in ("Completed", "Failed"):
+            why = details(address, run_id) or "its log may say why"
+            raise Failed(f"the ServerApp ended with status {ended[0]} before the federation was completed: {why}")
+
+
+def _await(superlink: psutil.Popen, address: str) -> None:
+    until = time.monotonic() + _UP
+    while time.monotonic() < until:
+        if superlink.poll() is not None:
+            raise Failed(f"the SuperLink ended with status {superlink.returncode} at its start; its log says why")
+        try:
+            if httpx.get(f"http://{address}/health", timeout=5, trust_env=False).is_success:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(_POLL)
+    raise Failed(f"the SuperLink did not answer on {address} within {_UP:.0f} s")
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)

@@ -1,0 +1,84 @@
+"""A real MCP server that trains by adding a number, as a program: `-m support.trainer SETTINGS BEHAVIOUR`, both JSON."""
+
+import os
+import sys
+from pathlib import Path
+
+import numpy as np
+import uvicorn
+from mcp.server.fastmcp import FastMCP
+from mcp.server.fastmcp.exceptions import ToolError
+
+from fedspoke.api.names import Platform
+from fedspoke.api.records import CollaboratorSettings, Profile, Record
+from fedspoke.collaborator.answers import DataCleaned, DataFetched, LlavaTrained, ModelReady, ProfileMade
+from support import adapters
+
+
+class Behaviour(Record):
+    """How a trainer differs from one that does all that it is told."""
+
+    add: float = 1.0
+    examples: int = 1
+    layers: int = 2
+    fail: dict[str, str] = {}  # step, `train_llava 2` for instance: the sentence with which it fails
+    die: int = 0  # the round in whose training the process dies
+    refuse: str | None = None  # why it shares no profile
+
+
+def main(settings: CollaboratorSettings, behaviour: Behaviour) -> None:
+    server = FastMCP("fake", stateless_http=True)
+
+    def may(step: str) -> None:
+        if step in behaviour.fail:
+            raise ToolError(behaviour.fail[step])
+
+    @server.tool()
+    def download_model() -> ModelReady:
+        may("download_model")
+        return ModelReady(layout=adapters.layout(layers=behaviour.layers))
+
+    @server.tool()
+    def fetch_data(platform: Platform) -> DataFetched:
+        may(f"fetch_data {platform}")
+        return DataFetched(posts=5, skipped={})
+
+    @server.tool()
+    def clean_data() -> DataCleaned:
+        return DataCleaned(records={"facebook": 5}, dropped={})
+
+    @server.tool()
+    def train_llava(round: int, adapter: str, output: str) -> LlavaTrained:  # noqa: A002  the tool's word
+        may(f"train_llava {round}")
+        if behaviour.die == round:
+            os._exit(1)
+        Path(output).parent.mkdir(parents=True, exist_ok=True)
+        start = adapters.load(Path(adapter))
+        adapters.save({name: values + np.float16(behaviour.add) for name, values in start.items()}, Path(output))
+        return LlavaTrained(examples=behaviour.examples, loss=1 / round, seconds=0.1)
+
+    @server.tool()
+    def generate_profile(platform: Platform, adapter: str) -> ProfileMade:
+        if behaviour.refuse is not None:
+            return ProfileMade(refused=behaviour.refuse)
+        return ProfileMade(
+            profile=Profile(
+                cluster=settings.cluster,
+                platform=platform,
+                posts=5,
+                first=None,
+                last=None,
+                encoder="0" * 64,
+                embedding=(1.0,),
+                noise=None,
+                loss_before=2,
+                loss_after=1,
+            )
+        )
+
+    Path(settings.mcp_token).write_text("secret")
+    uvicorn.run(server.streamable_http_app(), host="127.0.0.1", port=settings.mcp_port, log_level="warning")
+
+
+if __name__ == "__main__":
+    main(CollaboratorSettings.model_validate_json(sys.argv[1]), Behaviour.model_validate_json(sys.argv[2]))
