@@ -4,7 +4,7 @@ import http.client
 import json
 import socket
 import ssl
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
@@ -193,13 +193,34 @@ def test_an_upload_is_passed_on_as_it_arrives(world: World) -> None:
     connection.close()
 
 
-def test_the_access_log_tells_who_asked_what(world: World) -> None:
+def test_the_log_tells_who_asked_what(world: World) -> None:
     world.ask("GET", f"{RUN}/general-profile?told", "cluster2")
-    log = Path(world.gateway.access_log)
-    entry = wait_for(lambda: next((line for line in wire.logged(log) if line["path"].endswith("?told")), None), "the access log")
+    entry = logged(world, wire.requests, lambda line: line["path"].endswith("?told"))
     assert entry["identity"] == wire.known("cluster2")[0]
     assert int(entry["serial"], 16) == certificates.serial(world.folder / "cluster2")
     assert (entry["server"], entry["method"], entry["code"]) == (POSTS, "GET", 200)
+
+
+def test_the_log_tells_which_cluster_was_not_chosen(world: World) -> None:
+    with pytest.raises(ConnectionError):
+        world.ask("POST", POLL, "cluster3")
+    entry = logged(world, wire.refusals, lambda line: line["identity"] == wire.known("cluster3")[0])
+    assert entry["rbac"] == "rbac_access_denied_matched_policy[none]"
+
+
+def test_the_log_tells_whose_certificate_expired(world: World) -> None:
+    with pytest.raises(ssl.SSLError):
+        world.dial("expired").sock.recv(1)
+    serial = certificates.serial(world.folder / "expired")
+    entry = logged(world, wire.refusals, lambda line: line["serial"] and int(line["serial"], 16) == serial)
+    assert "certificate_has_expired" in entry["tls"]
+
+
+def logged(
+    world: World, kind: Callable[[Path], list[dict[str, Any]]], wanted: Callable[[dict[str, Any]], object]
+) -> dict[str, Any]:
+    log = Path(world.gateway.access_log)
+    return wait_for(lambda: next((line for line in kind(log) if wanted(line)), None), "a line in the log")
 
 
 def test_choosing_other_clusters_disturbs_no_other_federation(world: World) -> None:

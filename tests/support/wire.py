@@ -81,6 +81,15 @@ def ask(connection: http.client.HTTPConnection, method: str, path: str, **header
     return answer.status, json.loads(body) if body.startswith(b"{") else body
 
 
-def logged(access_log: Path) -> list[dict[str, Any]]:
-    """The gateway's access log; it is at most a second behind."""
-    return [json.loads(line) for line in access_log.read_text().splitlines()]
+def requests(access_log: Path) -> list[dict[str, Any]]:
+    """What the gateway's log says of requests; it is at most a second behind."""
+    return [line for line in _lines(access_log) if "path" in line]
+
+
+def refusals(access_log: Path) -> list[dict[str, Any]]:
+    """What the gateway's log says of refused connections."""
+    return [line for line in _lines(access_log) if "path" not in line]
+
+
+def _lines(access_log: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in access_log.read_text().splitlines(keepends=True) if line.endswith("\n")]

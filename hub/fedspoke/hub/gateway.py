@@ -6,6 +6,8 @@ closed unless the certificate's URI SAN is that of a chosen cluster; only then i
 
 Listeners and upstreams are files that Envoy watches. A change of one federation's clusters drains that federation's
 connections (each is closed after its current answer) and touches no other's.
+
+The log has a JSON line for every request, and one (without `path`) for every connection that was refused, with the reason.
 """
 
 import re
@@ -19,14 +21,14 @@ from fedspoke.manifestworks import envoy
 
 CONFIG_FILE = "envoy.json"
 
-_LOG = {
+_WHO = {
     "time": "%START_TIME%",
     "server": "%REQUESTED_SERVER_NAME%",
     "identity": "%DOWNSTREAM_PEER_URI_SAN%",
     "serial": "%DOWNSTREAM_PEER_SERIAL%",
 }
-_REQUEST_LOG = {
-    **_LOG,
+_REQUEST_LINE = {
+    **_WHO,
     "method": "%REQ(:METHOD)%",
     "path": "%REQ(:PATH)%",
     "code": "%RESPONSE_CODE%",
@@ -36,12 +38,13 @@ _REQUEST_LOG = {
     "milliseconds": "%DURATION%",
 }
 
-_REFUSAL_LOG = {
-    **_LOG,
+_REFUSAL_LINE = {  # without a verified certificate, `identity` is only what somebody claims
+    **_WHO,
     "tls": "%DOWNSTREAM_TRANSPORT_FAILURE_REASON%",
-    "refused": "%CONNECTION_TERMINATION_DETAILS%",
+    "rbac": "%CONNECTION_TERMINATION_DETAILS%",
+    "flags": "%RESPONSE_FLAGS%",
 }
-_REFUSED = "has(connection.transport_failure_reason) || has(connection.termination_details)"
+_REFUSED = "has(connection.transport_failure_reason) || has(connection.termination_details) || response.flags != 0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -111,7 +114,7 @@ def listener(gateway: Gateway, federations: Sequence[Federation]) -> Object:
             envoy.extension("tls_inspector", "extensions.filters.listener.tls_inspector.v3.TlsInspector"),
         ],
         "filter_chains": [_chain(gateway, federation) for federation in federations],
-        "access_log": [_access_log(gateway, _REFUSAL_LOG, _REFUSED)],
+        "access_log": [_refusals(gateway)],
     }
 
 
@@ -165,7 +168,7 @@ def _http(gateway: Gateway, federation: Federation) -> Object:
         use_remote_address=True,  # whoever dials is outside: its x-envoy-* headers are thrown away
         forward_client_cert_details="SANITIZE_SET",
         set_current_client_cert_details={"uri": True},
-        access_log=[_access_log(gateway, _REQUEST_LOG)],
+        access_log=[_access_log(gateway, _REQUEST_LINE)],
         route_config={
             # Listeners and upstreams are two files; whichever is read first, the other soon follows.
             "validate_clusters": False,
@@ -175,15 +178,18 @@ def _http(gateway: Gateway, federation: Federation) -> Object:
     )
 
 
-def _access_log(gateway: Gateway, form: dict[str, str], condition: str = "true") -> Object:
-    only = envoy.extension("cel", "extensions.access_loggers.filters.cel.v3.ExpressionFilter", expression=condition)
-    log = envoy.extension(
+def _access_log(gateway: Gateway, line: dict[str, str]) -> Object:
+    return envoy.extension(
         "file",
         "extensions.access_loggers.file.v3.FileAccessLog",
         path=gateway.access_log,
-        log_format={"json_format": form},
+        log_format={"json_format": line},
     )
-    return {**log, "filter": {"extension_filter": only}}
+
+
+def _refusals(gateway: Gateway) -> Object:
+    refused = envoy.extension("cel", "extensions.access_loggers.filters.cel.v3.ExpressionFilter", expression=_REFUSED)
+    return {**_access_log(gateway, _REFUSAL_LINE), "filter": {"extension_filter": refused}}
 
 
 def _routes(federation: Federation) -> list[Object]:
