@@ -15,7 +15,7 @@ def model() -> None:
 @click.option("--seed", default=0, show_default=True, help="Same seed, same weights.")
 def tiny(directory: Path, seed: int) -> None:
     """Make a LLaVA of 0.2 M parameters in the new folder DIR, offline: for demos and tests."""
-    from fedspoke.collaborator.model import make_tiny  # noqa: PLC0415  torch takes seconds to import
+    from fedspoke.collaborator.model import make_tiny
 
     make_tiny(directory, seed)
 
@@ -25,6 +25,6 @@ def tiny(directory: Path, seed: int) -> None:
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 def download(name: str, directory: Path) -> None:
     """Put the LLaVA called NAME, such as llava-hf/llava-1.5-7b-hf, into the new folder DIR."""
-    from fedspoke.collaborator.model import download as fetch  # noqa: PLC0415  torch takes seconds to import
+    from fedspoke.collaborator.model import download as fetch
 
     fetch(name, directory)

@@ -8,7 +8,7 @@ import shutil
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedspoke.api import documents
+from fedspoke.api import documents, parse
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearningStatus, Object
 
@@ -95,6 +95,6 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
 
 def _previous(path: Path) -> Object | None:
     try:
-        return documents.read_one(path)
+        return parse.document(path)
     except Refused:
         return None

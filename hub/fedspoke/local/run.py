@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 
-from fedspoke.api import documents, parse
+from fedspoke.api import parse
 from fedspoke.api.adapter import WEIGHTS_FILE
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import Artifact, FederatedLearning, FederatedLearningStatus, ListenerStatus, Object
@@ -51,7 +51,7 @@ def run(
         Refused: the CR, the clusters or the folder cannot be used; nothing was started.
         Failed: it was started and could not go on, and not even a status could be written.
     """
-    document = documents.read_one(cr)
+    document = parse.document(cr)
     fl = parse.federated_learning(document)
     wishes = unsupported(fl.spec)
     if wishes:

@@ -1,0 +1,61 @@
+"""A TCP relay that keeps what passes, in each direction: what a spoke says to the hub, before it is encrypted."""
+
+import selectors
+import socket
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Relay:
+    """Listens on `port` of 127.0.0.1 and forwards to `target`; `passed` holds the bytes, a piece a connection and direction."""
+
+    port: int
+    target: int
+    passed: dict[tuple[int, str], bytearray] = field(default_factory=dict)
+
+    def everything(self) -> bytes:
+        """All that passed; pieces are kept apart."""
+        return b"\n--\n".join(bytes(piece) for piece in self.passed.values())
+
+
+@contextmanager
+def relay(target: int) -> Iterator[Relay]:
+    """A running relay; its connections end with the block."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        kept = Relay(server.getsockname()[1], target)
+        threading.Thread(target=_accept, args=(server, kept), daemon=True).start()
+        yield kept
+        server.shutdown(socket.SHUT_RDWR)
+
+
+def _accept(server: socket.socket, kept: Relay) -> None:
+    number = 0
+    while True:
+        try:
+            client, _ = server.accept()
+            upstream = socket.create_connection(("127.0.0.1", kept.target), timeout=30)
+        except OSError:
+            return
+        number += 1
+        out, back = kept.passed.setdefault((number, "out"), bytearray()), kept.passed.setdefault((number, "in"), bytearray())
+        threading.Thread(target=_pump, args=(client, upstream, out, back), daemon=True).start()
+
+
+def _pump(client: socket.socket, upstream: socket.socket, out: bytearray, back: bytearray) -> None:
+    with client, upstream, selectors.DefaultSelector() as ready:
+        ready.register(client, selectors.EVENT_READ, (upstream, out))
+        ready.register(upstream, selectors.EVENT_READ, (client, back))
+        try:
+            while ready.get_map():
+                for key, _ in ready.select():
+                    to, kept = key.data
+                    piece = key.fileobj.recv(1 << 16)  # type: ignore[union-attr]  only sockets are registered
+                    if not piece:
+                        return
+                    kept += piece
+                    to.sendall(piece)
+        except OSError:
+            return
