@@ -55,6 +55,7 @@ class Collator:
     def __init__(self, processor: Any, max_length: int) -> None:
         self._processor = processor
         self._tokenizer = processor.tokenizer
+        self._eos: int = processor.tokenizer.eos_token_id
         self._max_length = max_length
         text, with_image = self._prompt_text(image=False), self._prompt_text(image=True)
         blank = Image.new("RGB", (64, 64))
@@ -73,7 +74,7 @@ class Collator:
     def example(self, record: CleanRecord, images: Path) -> Example:
         """Tokenise one post; what goes beyond maxLength is cut off the caption, never off prompt or EOS."""
         room = self._max_length - len(self._prompts[record.image is not None]) - 1
-        answer = (*self._caption_tokens(record.text)[:room], self._tokenizer.eos_token_id)
+        answer = (*self._caption_tokens(record.text)[:room], self._eos)
         return Example(id=record.id, image=None if record.image is None else images / record.image, answer=answer)
 
     def batch(self, examples: Sequence[Example]) -> Batch:
@@ -84,7 +85,7 @@ class Collator:
         """
         prompt = self._prompts[examples[0].image is not None]
         width = max(len(example.answer) for example in examples)
-        input_ids = torch.full((len(examples), len(prompt) + width), self._tokenizer.pad_token_id)
+        input_ids = torch.full((len(examples), len(prompt) + width), self._eos)
         attention_mask = torch.zeros_like(input_ids)
         # The logits kept are those of the prompt's last token and of the answer; labels start where these start.
         labels = torch.full((len(examples), 1 + width), _IGNORED)

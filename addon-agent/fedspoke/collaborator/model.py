@@ -11,9 +11,9 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from httpx import HTTPError
 from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+from safetensors import SafetensorError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModelForImageTextToText,
@@ -57,33 +57,45 @@ def load(name: str) -> tuple[Any, LlavaForConditionalGeneration]:
     On a GPU with bf16 the weights are bf16, else fp32. A path is never looked up on a network.
 
     Raises:
-        Refused: there is no such model, or it is no LLaVA.
-        Failed: the model hub does not answer.
+        Refused: there is no such model, or it is no LLaVA, or a damaged one.
+        Failed: the model hub does not give it.
     """
-    folder = _folder(name)
-    _require_llava(folder, name)
+    folder = _llava(name)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     bf16 = device == "cuda" and torch.cuda.is_bf16_supported()
-    processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
-    model: LlavaForConditionalGeneration = AutoModelForImageTextToText.from_pretrained(
-        folder, local_files_only=True, dtype=torch.bfloat16 if bf16 else torch.float32, device_map=device
-    )
+    try:
+        processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
+        model, found = AutoModelForImageTextToText.from_pretrained(
+            folder,
+            local_files_only=True,
+            dtype=torch.bfloat16 if bf16 else torch.float32,
+            device_map=device,
+            output_loading_info=True,
+        )
+    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
+        raise Refused(f"the model {name} cannot be loaded: {str(error).splitlines()[0]}") from error
+    if found["missing_keys"]:  # which would be drawn at random, with no more than a warning
+        raise Refused(f"the model {name} lacks weights, among them {min(found['missing_keys'])}; get it again")
     return processor, model
 
 
 def download(name: str, directory: Path) -> None:
-    """Put a model, by name or path, into a new folder.
+    """Put a model, by name or path, into a new folder. A download that broke off goes on where it was.
 
     Raises:
         Refused: the folder holds something already, there is no such model, or it is no LLaVA.
-        Failed: the model hub does not answer.
+        Failed: the model hub does not give it.
     """
     with _new_folder(directory) as partial:
-        folder = _folder(name)
-        _require_llava(folder, name)
-        for pattern in _FILES:
-            for file in folder.glob(pattern):
+        # Beside the folder, so that the weights are moved into it and not copied from another disk.
+        cache = partial.with_suffix(".download")
+        folder = _llava(name, cache)
+        for file in _files(folder):
+            if file.resolve().is_relative_to(cache):
+                file.resolve().replace(partial / file.name)
+            else:
                 shutil.copyfile(file, partial / file.name)
+    shutil.rmtree(cache, ignore_errors=True)
 
 
 def make_tiny(directory: Path, seed: int = 0) -> None:
@@ -162,31 +174,43 @@ def _tiny_tokenizer() -> PreTrainedTokenizerFast:
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, extra_special_tokens=image, padding_side="left", **special)
 
 
-def _folder(name: str) -> Path:
-    """Where the model's files are on this machine."""
+def _llava(name: str, cache: Path | None = None) -> Path:
+    """The folder on this machine that holds the LLaVA of this name or path."""
     if Path(name).is_dir():
+        _require_llava(Path(name), name)
         return Path(name)
     if name.startswith((".", "/", "~")):
         raise Refused(f"there is no folder {name}; name one that holds a LLaVA, such as `fedspoke model tiny` makes")
     try:
-        return Path(snapshot_download(name, allow_patterns=_FILES))
+        # The 14 GB come after the file that says whether they are a LLaVA.
+        _require_llava(Path(snapshot_download(name, allow_patterns="config.json", cache_dir=cache)), name)
+        return Path(snapshot_download(name, allow_patterns=_FILES, cache_dir=cache))
+    except Refused:
+        raise
     except HFValidationError as error:
         raise Refused(f"{name!r} is neither a folder nor a model's name, which looks like llava-hf/llava-1.5-7b-hf") from error
+    except RepositoryNotFoundError as error:
+        raise Refused(f"the model hub knows no {name} that is open to you; check the name, or set HF_TOKEN") from error
     except LocalEntryNotFoundError as error:
         raise Failed(
-            f"the model hub cannot be reached and {name} is not in its cache on this machine; give the path of a folder instead"
+            f"{name} is not on this machine and the model hub cannot be reached (HF_HUB_OFFLINE, HF_ENDPOINT, network); "
+            "try again, or give a folder's path"
         ) from error
-    except HTTPError as error:
-        raise Failed(f"the model hub does not give {name}: {error}") from error
+    except Exception as error:  # the HTTP library's own, which changes with the hub client's releases
+        raise Failed(f"the model hub broke off while giving {name} ({type(error).__name__}); try again") from error
 
 
 def _require_llava(folder: Path, name: str) -> None:
     try:
         kind = json.loads((folder / "config.json").read_text())["model_type"]
     except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refused(f"{name} is no model: it has no config.json that names its model_type") from error
+        raise Refused(f"{name} is no model: it has no config.json that names a model_type") from error
     if kind != "llava":
         raise Refused(f"{name} is a model of type {kind}; only LLaVA 1.5 (type llava) can be trained")
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(file for pattern in _FILES for file in folder.glob(pattern))
 
 
 @contextmanager
@@ -197,7 +221,10 @@ def _new_folder(directory: Path) -> Iterator[Path]:
         raise Refused(f"{directory} exists and is not empty; name a new folder")
     partial = directory.with_name(f".{directory.name}.partial")
     shutil.rmtree(partial, ignore_errors=True)
-    partial.mkdir(parents=True)
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise Refused(f"{directory} cannot be made: {error.strerror}") from error
     try:
         yield partial
         partial.replace(directory)
