@@ -45,7 +45,7 @@ def shown(value: Any) -> str:
 
 
 def nearest(word: str, known: Sequence[str], *, listed: bool = True) -> str:
-    """ " (did you mean …?)" for a typo; else all that is known, if `listed`."""
+    """What a typo was meant to be, in brackets; else all that is known, if `listed`."""
     near = difflib.get_close_matches(to_camel(word), known, n=1) or difflib.get_close_matches(word, known, n=1)
     if near:
         return f" (did you mean {near[0]}?)"

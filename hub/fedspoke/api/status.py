@@ -90,9 +90,17 @@ class FederatedLearningStatus(Reported):
     observed_generation: int | None = Field(None, description="The generation of the spec that this status answers.")
     start_time: datetime | None = Field(None, description="When the hub first saw the federation.")
     completion_time: datetime | None = Field(None, description="When it completed or failed.")
-    conditions: list[Condition] = Field([], description="The aspects of the state, one of each type.")
+    conditions: list[Condition] = Field(
+        [],
+        description="The aspects of the state, one of each type.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["type"]},
+    )
     rounds: Rounds | None = Field(None, description="How far it is.")
-    clusters: list[ClusterStatus] = Field([], description="The chosen clusters.")
+    clusters: list[ClusterStatus] = Field(
+        [],
+        description="The chosen clusters.",
+        json_schema_extra={"x-kubernetes-list-type": "map", "x-kubernetes-list-map-keys": ["name"]},
+    )
     metrics: list[RoundMetrics] = Field([], description="The last 20 rounds; all of them are in the stored rounds.jsonl.")
     model: Artifact | None = Field(None, description="The global adapter.")
     profile: Artifact | None = Field(None, description="The general profile.")

@@ -25,7 +25,7 @@ def _duration(value: Any) -> timedelta:
 
 def format_duration(value: timedelta) -> str:
     """`timedelta(minutes=90)` → `1h30m`."""
-    return str(durationpy.to_str(value)) or "0s"
+    return str(durationpy.to_str(value)) if value else "0s"
 
 
 Duration = Annotated[
@@ -54,11 +54,12 @@ def parse_quantity(value: str | int | float) -> Decimal:
 
 
 def _quantity(value: Any) -> str:
-    try:
-        parse_quantity(value)
-    except ValueError:
-        raise ValueError("must be a quantity like 50Gi, 4 or 500m") from None
+    # The API server takes a whole number or a text here, and no other number.
+    if not isinstance(value, int | str) or not re.fullmatch(_QUANTITY, str(value)):
+        raise ValueError('must be a quantity like 50Gi, 4, 500m or "0.5"')
     return str(value)
 
 
-Quantity = Annotated[str, BeforeValidator(_quantity), Field(json_schema_extra={"x-kubernetes-int-or-string": True})]
+Quantity = Annotated[
+    str, BeforeValidator(_quantity), Field(json_schema_extra={"pattern": _QUANTITY, "x-kubernetes-int-or-string": True})
+]
