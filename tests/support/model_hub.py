@@ -11,8 +11,9 @@ from urllib.parse import urlsplit
 
 
 @contextmanager
-def model_hub(name: str, folder: Path) -> Iterator[str]:
-    """The URL of a hub that knows one model."""
+def model_hub(name: str, folder: Path) -> Iterator[tuple[str, list[str]]]:
+    """The URL of a hub that knows one model, and the paths that it is asked for."""
+    asked: list[str] = []
     files = {path.name: path.read_bytes() for path in folder.iterdir()}
     commit = "0" * 40
 
@@ -22,6 +23,7 @@ def model_hub(name: str, folder: Path) -> Iterator[str]:
 
         def do_GET(self) -> None:
             path = urlsplit(self.path).path
+            asked.append(path)
             if path in (f"/api/models/{name}", f"/api/models/{name}/revision/main"):
                 self.answer(json.dumps({"id": name, "sha": commit, "siblings": []}).encode())
             elif path == f"/api/models/{name}/tree/{commit}":
@@ -55,7 +57,7 @@ def model_hub(name: str, folder: Path) -> Iterator[str]:
     thread = Thread(target=server.serve_forever, daemon=True)
     thread.start()
     try:
-        yield f"http://127.0.0.1:{server.server_port}"
+        yield f"http://127.0.0.1:{server.server_port}", asked
     finally:
         server.shutdown()
         server.server_close()
