@@ -29,18 +29,26 @@ def write(directory: Path) -> None:
     Raises:
         Refused: the directory holds something already, or the packages with the photographs and the encoder are missing.
     """
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise Refused(f"{directory} exists and is not empty; name a new directory, or remove this one")
+    _check_free(directory)
     photographs, encoder = _photographs(), _encoder()
     partial = directory / ".partial"
     try:
         _write(partial, photographs, encoder)
-        for item in partial.iterdir():
+        for item in list(partial.iterdir()):
             item.replace(directory / item.name)
     except OSError as error:
         raise Failed(f"{directory} cannot be written: {error.strerror}") from None
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+def _check_free(directory: Path) -> None:
+    try:
+        free = not directory.exists() or (directory.is_dir() and not any(directory.iterdir()))
+    except OSError as error:
+        raise Refused(f"{directory} cannot be read: {error.strerror}") from None
+    if not free:
+        raise Refused(f"{directory} exists and is not empty; name a new directory, or remove this one")
 
 
 def _write(directory: Path, photographs: Path, encoder: Path) -> None:

@@ -158,6 +158,16 @@ def test_a_file_that_cannot_be_read_is_counted_and_the_others_are_read(tmp_path:
     assert found.skipped == {"unreadable_json": 1}
 
 
+def test_a_posts_file_that_is_a_link_out_of_the_export_is_not_read(tmp_path: Path) -> None:
+    other = build.write(tmp_path / "other", {FACEBOOK: [build.facebook_post("somebody else's")]})
+    export = build.write(tmp_path / "export", {"your_facebook_activity/posts/your_posts_1.json": []})
+    (export / "your_facebook_activity/posts/your_posts_2.json").symlink_to(other / FACEBOOK)
+
+    found = read(export)
+
+    assert (found.posts, found.skipped) == ((), {"unreadable_json": 1})
+
+
 def test_places_people_and_addresses_are_not_read(tmp_path: Path) -> None:
     post = build.facebook_post("a walk", "1.jpg")
     post["tags"] = [{"name": "SECRET"}]

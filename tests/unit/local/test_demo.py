@@ -9,7 +9,7 @@ import yaml
 from PIL import Image, ImageChops, ImageStat
 
 from fedspoke.api import parse
-from fedspoke.api.errors import Refused
+from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import PLATFORMS, Platform, data_claim, posts_claim
 from fedspoke.collaborator import records
 from fedspoke.collaborator.exports import export as exports
@@ -152,6 +152,13 @@ def test_a_directory_with_something_in_it_is_refused_and_left_alone(tmp_path: Pa
     with pytest.raises(Refused, match="exists and is not empty"):
         demo.write(tmp_path)
     assert [path.name for path in tmp_path.iterdir()] == ["mine.txt"]
+
+
+def test_a_directory_that_cannot_be_made_is_one_sentence(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("mine")
+
+    with pytest.raises((Refused, Failed), match=r"file/demo cannot be (read|written)"):
+        demo.write(tmp_path / "file" / "demo")
 
 
 def test_a_package_that_is_missing_is_named_with_its_remedy() -> None:

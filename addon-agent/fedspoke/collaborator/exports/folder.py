@@ -21,7 +21,13 @@ class Folder:
         ]
 
     def read(self, name: str) -> bytes:
-        """A file's content."""
+        """A file's content.
+
+        Raises:
+            OSError: it cannot be had.
+        """
+        if reason := self.lacking(name):
+            raise OSError(f"{name}: {reason}")
         return (self.root / name).read_bytes()
 
     def lacking(self, uri: str) -> str | None:
