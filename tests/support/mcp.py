@@ -1,6 +1,5 @@
 """A real mcp-server in a process of its own, and the official client to talk to it."""
 
-import json
 import socket
 import subprocess
 import sys
@@ -14,17 +13,9 @@ import httpx
 from mcp import ClientSession
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
-from PIL import Image
 
 from fedspoke.api.records import CollaboratorSettings
 from support.envoy import wait_for
-
-_SERVE = """
-import sys
-from fedspoke.api.records import CollaboratorSettings
-from fedspoke.collaborator.mcp_server import serve
-serve(CollaboratorSettings.model_validate_json(sys.stdin.buffer.read()))
-"""
 
 
 @dataclass(frozen=True)
@@ -51,13 +42,17 @@ def free_port() -> int:
         return port
 
 
+def command(settings: CollaboratorSettings, folder: Path) -> list[str]:
+    file = folder / "collaborator.json"
+    file.write_text(settings.model_dump_json(by_alias=True))
+    return [sys.executable, "-m", "fedspoke.cli", "mcp", "--settings", str(file)]
+
+
 @contextmanager
-def serving(settings: CollaboratorSettings, log: Path) -> Iterator[McpServer]:
+def serving(settings: CollaboratorSettings, folder: Path) -> Iterator[McpServer]:
+    log = folder / "mcp-server.log"
     with log.open("wb") as sink:
-        process = subprocess.Popen([sys.executable, "-c", _SERVE], stdin=subprocess.PIPE, stderr=sink)
-    assert process.stdin is not None
-    process.stdin.write(settings.model_dump_json(by_alias=True).encode())
-    process.stdin.close()
+        process = subprocess.Popen(command(settings, folder), stderr=sink)
 
     def listens() -> bool:
         assert process.poll() is None, log.read_text()
@@ -73,11 +68,10 @@ def serving(settings: CollaboratorSettings, log: Path) -> Iterator[McpServer]:
 
 
 @asynccontextmanager
-async def session(server: McpServer) -> AsyncIterator[ClientSession]:
-    headers = {"Authorization": f"Bearer {server.token}"}
+async def session(url: str, token: str = "") -> AsyncIterator[ClientSession]:
     async with (
-        httpx.AsyncClient(headers=headers, timeout=120) as http,
-        streamable_http_client(server.url, http_client=http) as (reading, writing, _),
+        httpx.AsyncClient(headers={"Authorization": f"Bearer {token}"} if token else {}, timeout=120) as http,
+        streamable_http_client(url, http_client=http) as (reading, writing, _),
         ClientSession(reading, writing) as client,
     ):
         await client.initialize()
@@ -97,23 +91,3 @@ def refusal(result: CallToolResult) -> str:
     (content,) = result.content
     assert isinstance(content, TextContent)
     return content.text
-
-
-def facebook_export(folder: Path, posts: int) -> Path:
-    """An export in Facebook's present layout; every other post has a photo."""
-    posted = []
-    for number in range(posts):
-        entry: dict[str, Any] = {
-            "timestamp": 1_700_000_000 + 86_400 * number,
-            "data": [{"post": f"A walk by the sea, day {number}"}],
-        }
-        if number % 2:
-            uri = f"your_facebook_activity/posts/media/{number}.jpg"
-            (folder / uri).parent.mkdir(parents=True, exist_ok=True)
-            Image.new("RGB", (80, 64), (20 * number % 256, 90, 160)).save(folder / uri)
-            entry["attachments"] = [{"data": [{"media": {"uri": uri}}]}]
-        posted.append(entry)
-    listed = folder / "your_facebook_activity" / "posts" / "your_posts_1.json"
-    listed.parent.mkdir(parents=True, exist_ok=True)
-    listed.write_text(json.dumps(posted))
-    return folder

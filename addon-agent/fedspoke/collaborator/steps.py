@@ -58,8 +58,8 @@ class Steps:
         """Read one platform's export into the collaborator's output."""
         datasets = self._settings.datasets
         if platform not in datasets:
-            declared = ", ".join(datasets) or "none"
-            raise Refused(f"{self._settings.cluster} declares no {platform} data; what it declares: {declared}")
+            declared = ", ".join(datasets) or "nothing"
+            raise Refused(f"{self._settings.cluster} declares no {platform} data; it declares {declared}")
         extracted = records.extract(Path(datasets[platform]), platform, self._folder(platform))
         self._fetched.add(platform)
         self._posts.clear()
@@ -69,7 +69,7 @@ class Steps:
         """Make training records of all platforms' posts. A platform may end up with none, as long as another has some."""
         missing = [platform for platform in self._settings.datasets if platform not in self._fetched]
         if missing or not self._fetched:
-            raise Refused(f"clean_data has no {', '.join(missing)} data to clean; call fetch_data first")
+            raise Refused(f"clean_data lacks {' and '.join(missing) or 'any'} posts; call fetch_data first")
         dropped: dict[Platform, dict[str, int]] = {}
         empty: list[str] = []
         for platform in self._settings.datasets:
@@ -93,6 +93,7 @@ class Steps:
         start, result = self._inside(adapter), self._inside(output)
         result.parent.mkdir(parents=True, exist_ok=True)
         outcome = trainer.train(posts, self._images, start, result, round, progress)
+        _log.info("round %d: %d posts, loss %.4f, %.1f s", round, outcome.examples, outcome.loss, outcome.seconds)
         return LlavaTrained(examples=outcome.examples, loss=outcome.loss, seconds=outcome.seconds)
 
     def generate_profile(self, platform: Platform, adapter: str) -> ProfileMade:

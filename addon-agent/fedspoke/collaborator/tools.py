@@ -44,6 +44,8 @@ def tools(steps: "Future[Steps]", port: int) -> FastMCP:
     turn = anyio.Lock()
 
     async def run(step: Callable[["Steps"], T]) -> T:
+        if turn.locked():
+            _log.info("a call waits until the one before it has ended")
         async with turn:
             return await to_thread.run_sync(lambda: step(steps.result()))
 
@@ -111,5 +113,8 @@ class _Server(FastMCP[Any]):
                 said = sentence(cause)
             _log.error("%s: %s", name, said, exc_info=None if isinstance(cause, Refused) else cause)
             raise ToolError(said) from None
+        except anyio.get_cancelled_exc_class():
+            _log.warning("%s: given up, since the caller went away", name)
+            raise
         _log.info("%s: done", name)
         return answer

@@ -1,0 +1,136 @@
+"""The tools over real HTTP, with steps that tell the test what happens to them instead of training."""
+
+import threading
+from collections.abc import AsyncIterator, Callable
+from concurrent.futures import Future
+from contextlib import asynccontextmanager
+from typing import Any
+
+import anyio
+import pytest
+import uvicorn
+
+from fedspoke.api.errors import Failed
+from fedspoke.api.names import Platform
+from fedspoke.collaborator.answers import DataFetched, LlavaTrained
+from fedspoke.collaborator.tools import tools
+from support.mcp import answer, free_port, refusal, session
+
+pytestmark = pytest.mark.anyio
+
+ROUND = {"round": 1, "adapter": "/output/a", "output": "/output/b"}
+
+
+class FakeSteps:
+    """Trains until it is told to stop; fails as it is told to."""
+
+    def __init__(self, failure: Exception | None = None) -> None:
+        self.failure = failure
+        self.training = 0
+        self.most_at_once = 0
+        self.ended = threading.Event()
+        self.stop = threading.Event()
+
+    def fetch_data(self, platform: Platform) -> DataFetched:
+        if self.failure:
+            raise self.failure
+        return DataFetched(posts=1, skipped={})
+
+    def train_llava(self, number: int, adapter: str, output: str, progress: Callable[[int, int, float], None]) -> LlavaTrained:
+        self.training += 1
+        self.most_at_once = max(self.most_at_once, self.training)
+        try:
+            progress(1, 2, 0.5)
+            while not self.stop.wait(0.01):
+                progress(1, 2, 0.5)
+        finally:
+            self.training -= 1
+            self.ended.set()
+        return LlavaTrained(examples=1, loss=0.5, seconds=0)
+
+
+@pytest.fixture
+def anyio_backend() -> str:
+    return "asyncio"
+
+
+@asynccontextmanager
+async def offered(steps: FakeSteps) -> AsyncIterator[str]:
+    """The tools' URL."""
+    loaded: Future[Any] = Future()
+    loaded.set_result(steps)
+    port = free_port()
+    server = uvicorn.Server(
+        uvicorn.Config(
+            tools(loaded, port).streamable_http_app(), port=port, log_config=None, ws="none", timeout_graceful_shutdown=1
+        )
+    )
+    async with anyio.create_task_group() as group:
+        group.start_soon(server.serve)
+        with anyio.fail_after(10):
+            while not server.started:
+                await anyio.sleep(0.01)
+        yield f"http://127.0.0.1:{port}/mcp"
+        steps.stop.set()
+        server.should_exit = True
+
+
+async def test_a_caller_that_goes_away_ends_the_training_it_asked_for() -> None:
+    steps = FakeSteps()
+    async with offered(steps) as url:
+        with anyio.CancelScope() as patience:
+
+            async def leave(progress: float, total: float | None, message: str | None) -> None:
+                patience.cancel()
+
+            async with session(url) as client:
+                await client.call_tool("train_llava", ROUND, progress_callback=leave)
+        assert await anyio.to_thread.run_sync(steps.ended.wait, 10)
+        assert not steps.stop.is_set()
+        async with session(url) as client:
+            assert answer(await client.call_tool("fetch_data", {"platform": "facebook"}))["posts"] == 1
+
+
+async def test_the_server_answers_while_it_trains_and_trains_one_round_at_a_time() -> None:
+    steps, trained = FakeSteps(), []
+    async with offered(steps) as url, session(url) as client, anyio.create_task_group() as calls:
+        began = anyio.Event()
+
+        async def begin(progress: float, total: float | None, message: str | None) -> None:
+            began.set()
+
+        async def train() -> None:
+            trained.append(answer(await client.call_tool("train_llava", ROUND, progress_callback=begin)))
+
+        calls.start_soon(train)
+        calls.start_soon(train)
+        await began.wait()
+        assert len((await client.list_tools()).tools) == 5
+        steps.stop.set()
+    assert len(trained) == 2
+    assert steps.most_at_once == 1
+
+
+@pytest.mark.parametrize(
+    ("failure", "told"),
+    [
+        pytest.param(Failed("the export\nholds no post"), "the export holds no post", id="our own words, on one line"),
+        pytest.param(
+            OSError(28, "No space left on device", "/data/my-diary.jpg"),
+            "OSError: No space left on device; ",
+            id="a file's name stays",
+        ),
+        pytest.param(MemoryError(), "out of memory; a smaller training.batchSize", id="memory"),
+        pytest.param(ValueError("bad text: dear diary"), "ValueError at test_mcp_tools.py:", id="a post's text stays"),
+    ],
+)
+async def test_a_failure_is_told_in_a_sentence_that_may_leave_the_cluster(failure: Exception, told: str) -> None:
+    async with offered(FakeSteps(failure)) as url, session(url) as client:
+        said = refusal(await client.call_tool("fetch_data", {"platform": "facebook"}))
+    assert said.startswith(told)
+    assert "diary" not in said
+
+
+async def test_an_unknown_tool_is_told_so() -> None:
+    async with offered(FakeSteps()) as url, session(url) as client:
+        assert refusal(await client.call_tool("delete_everything")) == "Unknown tool: delete_everything"

@@ -1,0 +1,147 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.names import Platform
+from fedspoke.api.records import CollaboratorSettings, Profile
+from fedspoke.collaborator.steps import Steps
+from support.collaborator import facebook, instagram, settings, starting_point
+from support.exports import FACEBOOK_POSTS, write
+
+
+def silent(step: int, steps: int, loss: float) -> None:
+    pass
+
+
+def prepared(told: CollaboratorSettings) -> tuple[Steps, Path]:
+    """Steps that are ready to train, and the adapter to start from."""
+    steps = Steps(told)
+    layout = steps.download_model().layout
+    for platform in told.datasets:
+        steps.fetch_data(platform)
+    steps.clean_data()
+    return steps, starting_point(told, layout)
+
+
+def profile_of(steps: Steps, platform: Platform, adapter: Path) -> Profile:
+    made = steps.generate_profile(platform, str(adapter))
+    assert made.profile is not None, made.refused
+    return made.profile
+
+
+def test_a_round_learns_from_the_posts_of_all_platforms(tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4), "instagram": instagram(tmp_path / "i", 3)})
+    steps, start = prepared(told)
+    result = start.with_name("update.safetensors")
+    trained = steps.train_llava(1, str(start), str(result), silent)
+    assert trained.examples == 4 + 3
+    assert result.read_bytes() != start.read_bytes()
+
+
+def test_a_profile_tells_of_one_platform_alone_how_training_went(tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4), "instagram": instagram(tmp_path / "i", 3)})
+    steps, start = prepared(told)
+    result = start.with_name("update.safetensors")
+    steps.train_llava(1, str(start), str(result), silent)
+    profile = profile_of(steps, "facebook", result)
+    assert (profile.cluster, profile.platform, profile.posts, len(profile.embedding)) == ("cluster1", "facebook", 4, 384)
+    assert (profile.first, profile.last) != (None, None)
+    assert profile.loss_after < profile.loss_before
+    assert profile.noise is not None
+    assert "walk" not in profile.model_dump_json()
+
+
+def test_with_the_adapter_that_changes_nothing_both_losses_are_one(tmp_path: Path) -> None:
+    steps, start = prepared(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4)}))
+    profile = profile_of(steps, "facebook", start)
+    assert profile.loss_after == pytest.approx(profile.loss_before)
+
+
+def test_a_repeated_profile_shares_the_same_noise_again_even_after_a_restart(tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4)})
+    steps, start = prepared(told)
+    first = profile_of(steps, "facebook", start)
+    again, start = prepared(told)
+    assert profile_of(again, "facebook", start) == first
+
+
+def test_other_posts_make_another_profile_with_noise_of_its_own(tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4)})
+    steps, start = prepared(told)
+    first = profile_of(steps, "facebook", start)
+    facebook(tmp_path / "f", 5)
+    steps.fetch_data("facebook")
+    steps.clean_data()
+    second = profile_of(steps, "facebook", start)
+    assert second.posts == 5
+    assert second.embedding != first.embedding
+
+
+def test_too_few_posts_make_no_profile_and_say_how_many_there_are(tmp_path: Path) -> None:
+    steps, start = prepared(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4)}, min_posts=5))
+    made = steps.generate_profile("facebook", str(start))
+    assert made.profile is None
+    assert made.refused == "cluster1 has 4 facebook posts with text, fewer than profiles.minPosts, 5"
+
+
+@pytest.mark.parametrize(
+    ("step", "missing"),
+    [
+        pytest.param(lambda steps: steps.clean_data(), "fetch_data", id="clean before fetch"),
+        pytest.param(lambda steps: steps.train_llava(1, "a", "b", silent), "download_model", id="train before download"),
+        pytest.param(lambda steps: steps.generate_profile("facebook", "a"), "download_model", id="profile before download"),
+    ],
+)
+def test_a_step_that_comes_too_early_names_the_missing_one(step: Callable[[Steps], object], missing: str, tmp_path: Path) -> None:
+    steps = Steps(settings(tmp_path, {"facebook": tmp_path}))
+    with pytest.raises(Refused, match=f"call {missing} first"):
+        step(steps)
+
+
+def test_training_waits_for_the_data_to_be_fetched_and_cleaned(tmp_path: Path) -> None:
+    steps = Steps(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 2)}))
+    steps.download_model()
+    with pytest.raises(Refused, match="call fetch_data first"):
+        steps.train_llava(1, "a", "b", silent)
+    steps.fetch_data("facebook")
+    with pytest.raises(Refused, match="call clean_data first"):
+        steps.train_llava(1, "a", "b", silent)
+
+
+def test_a_platform_that_the_cluster_does_not_declare_is_refused(tmp_path: Path) -> None:
+    steps = Steps(settings(tmp_path, {"facebook": tmp_path}))
+    with pytest.raises(Refused, match="cluster1 declares no instagram data; it declares facebook"):
+        steps.fetch_data("instagram")
+
+
+def test_an_empty_data_set_is_one_sentence(tmp_path: Path) -> None:
+    steps = Steps(settings(tmp_path, {"facebook": write(tmp_path / "f", {FACEBOOK_POSTS: []})}))
+    assert steps.fetch_data("facebook").posts == 0
+    with pytest.raises(Failed, match="the facebook export holds no post to learn from"):
+        steps.clean_data()
+
+
+def test_an_empty_platform_leaves_the_other_one_to_train_on(tmp_path: Path) -> None:
+    told = settings(
+        tmp_path, {"facebook": write(tmp_path / "f", {FACEBOOK_POSTS: []}), "instagram": instagram(tmp_path / "i", 2)}
+    )
+    steps = Steps(told)
+    for platform in told.datasets:
+        steps.fetch_data(platform)
+    assert steps.clean_data().records == {"facebook": 0, "instagram": 2}
+
+
+@pytest.mark.parametrize("outside", ["/etc/passwd", "{output}/../secret", "{output}/link/secret", "relative"])
+def test_only_files_in_the_output_are_read_and_written(outside: str, tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 2)})
+    steps, start = prepared(told)
+    (Path(told.output) / "link").symlink_to(tmp_path)
+    path = outside.format(output=told.output)
+    for adapter, output in ((path, str(start)), (str(start), path)):
+        with pytest.raises(Refused, match="outside the collaborator's output"):
+            steps.train_llava(1, adapter, output, silent)
+    with pytest.raises(Refused, match="outside the collaborator's output"):
+        steps.generate_profile("facebook", path)
+    assert not (tmp_path / "secret").exists()
