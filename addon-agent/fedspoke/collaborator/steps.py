@@ -3,37 +3,23 @@
 Each can be repeated. One that comes too early is refused with the name of the step that is missing. Only one runs at a time.
 """
 
-import hashlib
 import logging
-import random
 from collections.abc import Callable
 from pathlib import Path
 
-from pydantic import ValidationError
 from transformers.utils.logging import disable_progress_bar
 
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
-from fedspoke.api.records import CollaboratorSettings, Noise, Profile, Record
-from fedspoke.collaborator import records
+from fedspoke.api.records import CollaboratorSettings, Profile
+from fedspoke.collaborator import records, release
 from fedspoke.collaborator.answers import DataCleaned, DataFetched, LlavaTrained, ModelReady, ProfileMade
 from fedspoke.collaborator.encoder import TextEncoder
-from fedspoke.collaborator.profiles import refusal, span, summary
+from fedspoke.collaborator.profiles import refusal, span
 from fedspoke.collaborator.records import CleanRecord
 from fedspoke.collaborator.training import Trainer
 
 _log = logging.getLogger(__name__)
-
-
-class _Release(Record):
-    """An embedding as it was shared; a repeated step shares the same again.
-
-    Noise drawn anew would be a second release of the same posts, and the mean of many releases is the embedding without noise.
-    """
-
-    key: str
-    embedding: tuple[float, ...]
-    noise: Noise | None
 
 
 class Steps:
@@ -104,7 +90,8 @@ class Steps:
             return ProfileMade(refused=reason)
         if self._encoder is None:
             self._encoder = TextEncoder(spec.encoder)
-        release = self._release(platform, self._encoder)
+        file = self._output / "profiles" / f"{platform}.json"
+        shared = release.once(file, [post.text for post in posts], self._encoder, spec)
         first, last = span(post.timestamp for post in posts)
         return ProfileMade(
             profile=Profile(
@@ -114,8 +101,8 @@ class Steps:
                 first=first,
                 last=last,
                 encoder=self._encoder.digest,
-                embedding=release.embedding,
-                noise=release.noise,
+                embedding=shared.embedding,
+                noise=shared.noise,
                 loss_before=trainer.loss(posts, self._images, None),
                 loss_after=trainer.loss(posts, self._images, final),
             )
@@ -141,24 +128,6 @@ class Steps:
         if not file.is_relative_to(self._output):
             raise Refused(f"{path} lies outside the collaborator's output; name a file below {self._output}")
         return file
-
-    def _release(self, platform: Platform, encoder: TextEncoder) -> _Release:
-        spec, texts = self._settings.profiles, [post.text for post in self._posts[platform]]
-        key = hashlib.sha256(repr((encoder.digest, spec.epsilon, spec.delta, texts)).encode()).hexdigest()
-        file = self._output / "profiles" / f"{platform}.json"
-        try:
-            earlier = _Release.model_validate_json(file.read_bytes())
-        except (FileNotFoundError, ValidationError):  # none yet, or of another version
-            earlier = None
-        if earlier is not None and earlier.key == key:
-            return earlier
-        embedding, noise = summary(encoder(texts), spec, random.SystemRandom())
-        release = _Release(key=key, embedding=embedding, noise=noise)
-        file.parent.mkdir(parents=True, exist_ok=True)
-        partial = file.with_suffix(".partial")
-        partial.write_text(release.model_dump_json(by_alias=True))
-        partial.replace(file)
-        return release
 
 
 def _among_all(record: CleanRecord, platform: Platform) -> CleanRecord:
