@@ -10,7 +10,6 @@ The same export always makes the same bytes; a file is there whole or not at all
 import hashlib
 import json
 import re
-import unicodedata
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import asdict
@@ -22,6 +21,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
 from fedspoke.collaborator.exports import export as exports
+from fedspoke.collaborator.exports.caption import caption
 from fedspoke.collaborator.exports.photo import BrokenPhotoError, photo
 from fedspoke.collaborator.exports.post import Post
 
@@ -29,8 +29,6 @@ EXTRACTED = "dummy_data.json"
 CLEANED = "cleaned_data.json"
 IMAGES = "images"
 
-# Tokens of LLaVA's vocabulary: as plain words in a caption they would ask for a picture, or end the answer.
-_MARKS = re.compile(r"<(?:image|pad|unk|/?s)>")
 _OWN_IMAGE = re.compile(r"[0-9a-f]{16}\.jpg")
 
 
@@ -110,7 +108,7 @@ def clean(folder: Path) -> Cleaned:
     records: dict[str, CleanRecord] = {}
     _make(folder / IMAGES)
     for post in sorted(extracted.posts, key=lambda post: post.timestamp or 0):
-        text = _tidy(post.text)
+        text = caption(post.text)
         pixels = b"" if post.image is None else _pixels(export / post.image)
         if pixels is None:
             skipped["broken_image"] += 1
@@ -159,15 +157,6 @@ def _remove_others(images: Path, records: Collection[str]) -> None:
     for path in images.iterdir():
         if _OWN_IMAGE.fullmatch(path.name) and path.stem not in records:
             path.unlink()
-
-
-def _tidy(text: str) -> str:
-    """Composed characters, no control characters, no tokens of the model, one space and at most one empty line in a row."""
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n"))
-    text = "".join(character for character in text if character in "\n\t" or unicodedata.category(character) != "Cc")
-    text = _MARKS.sub(" ", text)  # a space, since removal alone would join what is around it to another mark
-    text = re.sub(r"[^\S\n]+", " ", text)
-    return re.sub(r"\n{3,}", "\n\n", text).strip()
 
 
 def _read(path: Path, shape: TypeAdapter[_T], otherwise: str) -> _T:

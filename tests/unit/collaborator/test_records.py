@@ -10,6 +10,7 @@ from PIL import Image
 
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.collaborator import records
+from fedspoke.collaborator.exports.caption import caption
 from fedspoke.collaborator.exports.photo import LONGEST_SIDE
 from support import exports as build
 
@@ -136,7 +137,7 @@ def test_a_text_is_tidied(tmp_path: Path, typed: str, clean: str) -> None:
 
 @given(st.lists(st.sampled_from(["<", ">", "<image>", "im", "age", "/", "s", "</s>", "\0", "pad", "unk", " "])).map("".join))
 def test_no_text_can_ask_the_model_for_a_picture_or_end_its_answer(typed: str) -> None:
-    assert not any(mark in records._tidy(typed) for mark in ["<image>", "<pad>", "<unk>", "<s>", "</s>"])
+    assert not any(mark in caption(typed) for mark in ["<image>", "<pad>", "<unk>", "<s>", "</s>"])
 
 
 def test_no_file_name_of_the_export_is_in_the_records(tmp_path: Path) -> None:

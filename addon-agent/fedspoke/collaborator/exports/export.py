@@ -62,7 +62,7 @@ def read(path: Path) -> Export:
 def _find(path: Path) -> tuple[Platform, Folder]:
     if not path.exists():
         raise Refused(f"{path} does not exist; name the folder of an unpacked Facebook or Instagram export")
-    if path.suffix.lower() == ".zip":
+    if path.is_file() and path.suffix.lower() == ".zip":
         raise Refused(f"{path} is a zip; unpack it first and name the folder")
     if not path.is_dir():
         raise Refused(f"{path} is a file; name the folder of an unpacked Facebook or Instagram export")
