@@ -28,6 +28,7 @@ class FakeSteps:
         self.failure = failure
         self.training = 0
         self.most_at_once = 0
+        self.began = threading.Event()
         self.ended = threading.Event()
         self.stop = threading.Event()
 
@@ -38,6 +39,7 @@ class FakeSteps:
 
     def train_llava(self, number: int, adapter: str, output: str, progress: Callable[[int, int, float], None]) -> LlavaTrained:
         self.training += 1
+        self.began.set()
         self.most_at_once = max(self.most_at_once, self.training)
         try:
             progress(1, 2, 0.5)
@@ -78,13 +80,10 @@ async def offered(steps: FakeSteps) -> AsyncIterator[str]:
 async def test_a_caller_that_goes_away_ends_the_training_it_asked_for() -> None:
     steps = FakeSteps()
     async with offered(steps) as url:
-        with anyio.CancelScope() as patience:
-
-            async def leave(progress: float, total: float | None, message: str | None) -> None:
-                patience.cancel()
-
-            async with session(url) as client:
-                await client.call_tool("train_llava", ROUND, progress_callback=leave)
+        async with anyio.create_task_group() as calls, session(url) as client:
+            calls.start_soon(client.call_tool, "train_llava", ROUND)  # asks for no progress, so that nothing is sent to it
+            assert await anyio.to_thread.run_sync(steps.began.wait, 10)
+            calls.cancel_scope.cancel()
         assert await anyio.to_thread.run_sync(steps.ended.wait, 10)
         assert not steps.stop.is_set()
         async with session(url) as client:
