@@ -6,10 +6,10 @@ import math
 from pathlib import Path
 
 import pytest
-from support import federation
 
 from fedspoke.collaborator import records
 from fedspoke.collaborator.training import Trainer
+from support import federation
 
 
 @pytest.fixture(scope="module")
@@ -23,7 +23,11 @@ def clusters(done):
 
 def posts(done):
     """(cluster, folder of images, records) of each platform of each cluster."""
-    return [(cluster.name, folder, records.load(folder)) for cluster in clusters(done) for folder in sorted((cluster / "records").iterdir())]
+    return [
+        (cluster.name, folder, records.load(folder))
+        for cluster in clusters(done)
+        for folder in sorted((cluster / "records").iterdir())
+    ]
 
 
 def test_it_is_completed_and_says_so(done):
@@ -76,7 +80,9 @@ def test_the_global_folder_is_one_that_peft_loads(done):
 
     model = AutoModelForImageTextToText.from_pretrained(done.example / "model")
     loaded = PeftModel.from_pretrained(model, done.out / "global")
-    assert any(name.endswith("lora_B.default.weight") and parameter.abs().sum() > 0 for name, parameter in loaded.named_parameters())
+    assert any(
+        name.endswith("lora_B.default.weight") and parameter.abs().sum() > 0 for name, parameter in loaded.named_parameters()
+    )
 
 
 def test_each_cluster_keeps_its_own_adapter_and_profile(done):
@@ -135,7 +141,8 @@ def test_no_file_name_of_an_export_leaves_its_cluster(done):
     names += [path.name for _, folder, _ in posts(done) for path in (folder / "images").iterdir()]
     assert len(names) > 20
     for name in names:
-        assert Path(name).stem.encode() not in said
+        stem = Path(name).stem
+        assert (stem if len(stem) > 5 else name).encode() not in said
 
 
 def test_no_piece_of_a_photograph_leaves_its_cluster(done):
@@ -160,7 +167,7 @@ def test_no_piece_of_a_photograph_leaves_its_cluster(done):
 def test_the_hub_holds_no_text_of_a_post(done):
     texts = [record.text[:16].encode() for _, _, found in posts(done) for record in found]
     kept = [path for path in (done.out / "hub").rglob("*") if path.is_file()]
-    kept += [path for path in done.out.iterdir() if path.is_file()] + [path for path in (done.out / "logs").glob("hub-*")]
+    kept += [path for path in done.out.iterdir() if path.is_file()] + list((done.out / "logs").glob("hub-*"))
     for path in kept:
         content = path.read_bytes()
         assert not [text for text in texts if text in content], path

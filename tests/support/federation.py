@@ -1,91 +1,187 @@
-"""One whole federation, run once a session: the demo's example on this machine, with all that its spokes said recorded."""
+"""A federation without Flower: nodes that hold lists, a clock that moves when it is waited for, the real exchange and sum."""
 
-import functools
-import json
-import tempfile
-import threading
-from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+import base64
+import hashlib
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-import psutil
-import yaml
+from starlette.testclient import TestClient
 
-from fedspoke.api.federated_learning import FederatedLearningStatus, Object
-from fedspoke.local import demo
-from fedspoke.local.processes import Machine, Process, machine
-from fedspoke.local.run import run
-from support.relay import Relay, relay
+from fedspoke.api.errors import Failed
+from fedspoke.api.federated_learning import Lora, Server
+from fedspoke.api.names import identity
+from fedspoke.api.records import AggregatorSettings, Failure, Prepared, PrepareOrder, Profiled, ProfileOrder, Trained, TrainOrder
+from fedspoke.hub.aggregation.exchange import Exchange
+from fedspoke.hub.aggregation.federation import Federation
+from fedspoke.hub.aggregation.members import Answer, Order
+from fedspoke.hub.aggregation.progress import Account
+from fedspoke.hub.aggregation.rounds import Layout
+from fedspoke.hub.aggregation.state import State
+from support import adapters
+
+_LAYOUT = adapters.layout()
+START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+
+
+def settings(folder: Path, clusters: Iterable[str] = ("cluster1", "cluster2"), **changes: object) -> AggregatorSettings:
+    """Two rounds of two clusters, an hour's time, no profiles; `server` fields and others as told."""
+    server = {"rounds": 2, "min_available_clients": 2, "round_timeout": timedelta(minutes=1)}
+    server |= {name: changes.pop(name) for name in list(changes) if name in Server.model_fields}
+    told = {
+        "run": "test.run",
+        "clusters": tuple(clusters),
+        "server": Server.model_validate(server),
+        "lora": Lora(rank=2),
+        "model": "tiny",
+        "profiles": False,
+        "state": str(folder),
+        "superlink_port": 1,
+        "adapters_port": 2,
+        "fusion": "127.0.0.1:3",
+        "deadline": START + timedelta(hours=1),
+    }
+    return AggregatorSettings.model_validate(told | changes)
 
 
 @dataclass
-class Watched(Machine):
-    """A machine whose spokes speak through a relay, and whose hub is weighed."""
+class Clock:
+    """Time that passes when somebody waits."""
 
-    relays: dict[str, Relay] = field(default_factory=dict)
-    stack: ExitStack = field(default_factory=ExitStack)
-    peak: int = 0
-    """Bytes: the most that the hub's processes together held (RSS, so shared pages count more than once)."""
+    time: datetime = START
+    later: list[tuple[datetime, Callable[[], object]]] = field(default_factory=list)
+    """What happens then."""
 
-    def start(self, pod: str, container: Object) -> Process:
-        if pod != "hub" and pod not in self.relays:
-            settings = self.logs.parent / "clusters" / pod / "config" / "collaborator.json"
-            content = json.loads(settings.read_text())
-            kept = self.relays[pod] = self.stack.enter_context(relay(int(content["gateway"].rpartition(":")[2])))
-            settings.write_text(json.dumps({**content, "gateway": f"127.0.0.1:{kept.port}"}))
-        return super().start(pod, container)
+    def now(self) -> datetime:
+        return self.time
 
-    def weigh(self) -> None:
-        roots = [psutil.Process(process.popen.pid) for process in self.processes if process.pod == "hub"]
-        total = 0
-        for process in roots + [child for root in roots for child in root.children(recursive=True)]:
-            total += process.memory_info().rss
-        self.peak = max(self.peak, total)
+    def wait(self, seconds: float) -> None:
+        self.time += timedelta(seconds=seconds)
+        for moment, happens in [entry for entry in self.later if entry[0] <= self.time]:
+            self.later.remove((moment, happens))
+            happens()
 
 
-@dataclass(frozen=True)
-class Outcome:
-    """What is left of the federation."""
+class Nodes:
+    """Flower nodes that answer at once, each as its function says; None is silence."""
 
-    example: Path
-    out: Path
-    statuses: list[FederatedLearningStatus]
-    machine: Watched
-    left: list[psutil.Process]
+    def __init__(self, **clusters: Callable[[Order], Answer | None]) -> None:
+        self.connected: dict[int, Callable[[Order], Answer | None]] = dict(enumerate(clusters.values(), 1))
+        self.asked: list[tuple[int, Order]] = []
+        self._answers: list[tuple[int, Order, Answer]] = []
 
-    @property
-    def document(self) -> Any:
-        return yaml.safe_load((self.out / "federatedlearning.yaml").read_text())
+    def online(self) -> Iterable[int]:
+        return self.connected
+
+    def ask(self, node: int, order: Order, until: datetime) -> None:
+        self.asked.append((node, order))
+        if (answer := self.connected[node](order)) is not None:
+            self._answers.append((node, order, answer))
+
+    def answers(self) -> Iterable[tuple[int, Order, Answer]]:
+        came, self._answers = self._answers, []
+        return came
 
 
-@functools.cache
-def outcome() -> Outcome:
-    """The federation of `fedspoke demo`, run to its end."""
-    folder = Path(tempfile.mkdtemp(prefix="fedspoke-federation-"))
-    demo.write(folder / "example")
-    here = Watched(folder / "out" / "logs")
-    statuses: list[FederatedLearningStatus] = []
+@dataclass
+class Cluster:
+    """A collaborator that trains by setting all values of the adapter to `value` times the round."""
 
-    @contextmanager
-    def watched(logs: Path) -> Iterator[Machine]:
-        done = threading.Event()
+    name: str
+    exchange: Exchange
+    value: float = 1.0
+    examples: int = 1
+    layout: Layout = _LAYOUT
+    unready: str | None = None
+    fails: dict[int, str] = field(default_factory=dict)  # round: with which sentence
+    silent: set[int] = field(default_factory=set)
+    uploads: bool = True
+    shares: bool = True
 
-        def weigh() -> None:
-            while not done.wait(0.25):
-                try:
-                    here.weigh()
-                except psutil.NoSuchProcess:
-                    continue
+    def __call__(self, order: Order) -> Answer | None:
+        match order:
+            case PrepareOrder():
+                return self._prepare()
+            case TrainOrder():
+                return None if order.round in self.silent else self._train(order)
+            case ProfileOrder():
+                if self.shares:
+                    return Profiled(cluster=self.name, shared=("facebook",))
+                return Profiled(cluster=self.name, shared=(), refused={"facebook": "5 posts are fewer than 20"})
 
-        with machine(logs), here.stack:
-            threading.Thread(target=weigh, daemon=True).start()
-            try:
-                yield here
-            finally:
-                done.set()
-                here.stop()
+    def _prepare(self) -> Prepared | Failure:
+        if self.unready:
+            return Failure(cluster=self.name, step="prepare", message=self.unready)
+        return Prepared(cluster=self.name, posts={"facebook": 5}, layout=self.layout)
 
-    run(folder / "example" / "federatedlearning.yaml", folder / "example" / "clusters", folder / "out", statuses.append, on=watched)
-    return Outcome(folder / "example", folder / "out", statuses, here, psutil.Process().children(recursive=True))
+    def _train(self, order: TrainOrder) -> Trained | Failure:
+        if order.round in self.fails:
+            return Failure(cluster=self.name, step="train", message=self.fails[order.round])
+        scratch = self.exchange._folder / f"scratch-{self.name}"
+        content = adapters.save(adapters.filled(self.layout, self.value * order.round), scratch).read_bytes()
+        digest = hashlib.sha256(content)
+        if self.uploads:
+            upload(self.exchange, self.name, order.round, content, self.examples)
+        return Trained(
+            cluster=self.name,
+            round=order.round,
+            digest=digest.hexdigest(),
+            examples=self.examples,
+            loss=1 / order.round,
+            seconds=1,
+        )
+
+
+def upload(exchange: Exchange, cluster: str, number: int, content: bytes, examples: int) -> None:
+    """As the gateway hands it on."""
+    headers = {
+        "x-forwarded-client-cert": f"URI={identity('hub', cluster)}",
+        "content-digest": f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:",
+        "fedspoke-examples": str(examples),
+    }
+    answer = TestClient(exchange.app).put(f"/v1/runs/test.run/rounds/{number}/adapter", content=content, headers=headers)
+    assert answer.status_code == 201, answer.text
+
+
+@dataclass
+class Site:
+    """Everything of one federation, ready to run."""
+
+    told: AggregatorSettings
+    nodes: Nodes = field(default_factory=Nodes)
+    clock: Clock = field(default_factory=Clock)
+    general_profile: Callable[[], bytes] = lambda: b"{}"
+
+    def __post_init__(self) -> None:
+        folder = Path(self.told.state)
+        self.exchange = Exchange(self.told.run, folder / "exchange")
+        self.state = State(folder)
+        self.account = Account(folder / "progress.json", self.told.clusters)
+
+    def join(self, name: str, **how: Any) -> int:
+        """A cluster's node appears."""
+        node = len(self.nodes.connected) + 1
+        self.nodes.connected[node] = Cluster(name, self.exchange, **how)
+        return node
+
+    def run(self) -> None:
+        Federation(
+            settings=self.told,
+            nodes=self.nodes,
+            exchange=self.exchange,
+            state=self.state,
+            account=self.account,
+            general_profile=self.general_profile,
+            now=self.clock.now,
+            wait=self.clock.wait,
+        ).run()
+
+    def failure(self) -> str:
+        """Run it to the sentence with which it fails."""
+        try:
+            self.run()
+        except Failed as error:
+            return str(error)
+        raise AssertionError("it did not fail")

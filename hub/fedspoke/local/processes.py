@@ -94,10 +94,10 @@ class Machine:
 def machine(logs: Path) -> Iterator[Machine]:
     """A machine that is empty again when the block is left, however it is left.
 
-    SIGTERM and SIGHUP leave it as Ctrl-C does: by an exception, not by sudden death.
+    Ctrl-C, SIGTERM and SIGHUP leave it by an exception, not by sudden death.
     """
     ctypes.CDLL(None, use_errno=True).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)  # orphans come to us, not to init
-    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGTERM, signal.SIGHUP)}
+    before = {number: signal.signal(number, _interrupt) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
     running = Machine(logs)
     try:
         yield running

@@ -8,7 +8,7 @@ import socket
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, closing
+from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -62,11 +62,12 @@ def run(
     spokes = [] if unplaced(fl, decision) else [_spoke(local, known, name) for name, _ in decision.decisions]
     folder = Folder.open(out, document)
     folder.write_json("placement.json", decision.as_json())
-    with on(folder.logs) as here:
-        federation = _Federation(local, decision, spokes, folder, here)
-        last = federation.run(lambda new: (folder.write_status(document, new), show(new)))
-    report.write(folder.path)
-    return last
+    try:
+        with on(folder.logs) as here:
+            federation = _Federation(local, decision, spokes, folder, here)
+            return federation.run(lambda new: (folder.write_status(document, new), show(new)))
+    finally:
+        report.write(folder.path)
 
 
 @dataclass(slots=True)
@@ -81,29 +82,31 @@ class _Federation:
 
     def run(self, changed: Callable[[FederatedLearningStatus], object]) -> FederatedLearningStatus:
         """Start what is wanted and watch it until the federation has ended."""
-        started = datetime.now(UTC)
-        current = FederatedLearningStatus()
-        seen = Observed(decision=self.decision)
-        if missing := unplaced(self.fl, self.decision):
-            seen = replace(seen, failure=missing)  # on a hub it would wait; here no cluster can come
-        else:
-            listener, certificates = self._start(started)
+        current, seen = FederatedLearningStatus(), Observed(decision=self.decision)
+        try:
+            listener, certificates = self._start(datetime.now(UTC))
             seen = replace(seen, listener=listener)
-        while True:
-            now = datetime.now(UTC)
-            new = status(self.fl, seen, current, now)
-            if new != current:
-                changed(new)
-                current = new
-            if new.phase in ("Completed", "Failed"):
-                return new
-            time.sleep(_POLL)
-            certificates.keep_fresh(now)
-            seen = self._observe(seen)
+            while True:
+                now = datetime.now(UTC)
+                new = status(self.fl, seen, current, now)
+                if new != current:
+                    changed(new)
+                    current = new
+                if new.phase in ("Completed", "Failed"):
+                    return new
+                time.sleep(_POLL)
+                certificates.keep_fresh(now)
+                seen = self._observe(seen)
+        except Failed as error:  # what ended it belongs in its status too
+            changed(status(self.fl, replace(seen, failure=str(error)), current, datetime.now(UTC)))
+            raise
 
     def _start(self, now: datetime) -> tuple[ListenerStatus, Certificates]:
         fl, hub = self.fl, self.folder.hub
+        if missing := unplaced(fl, self.decision):
+            raise Failed(missing)  # on a hub it would wait; here no cluster can come
         port = _listener_port(fl)
+        superlink, adapters, fusion, *others = _free_ports(3 + 3 * len(self.spokes))
         trust_domain = _hub_id(hub / "id")
         where = HubPlace(
             config=str(hub / "config"),
@@ -113,9 +116,9 @@ class _Federation:
             access_log=str(self.folder.logs / "gateway-access.log"),
             listen="127.0.0.1",
             gateway_port=port,
-            superlink_port=_free_port(),
-            adapters_port=_free_port(),
-            fusion_port=_free_port(),
+            superlink_port=superlink,
+            adapters_port=adapters,
+            fusion_port=fusion,
         )
         folders = {spoke.cluster: self.folder.cluster(spoke.cluster) for spoke in self.spokes}
         certificates = Certificates(
@@ -132,7 +135,7 @@ class _Federation:
             gateway=Hub(address="127.0.0.1", port=port),
             deadline=now + fl.spec.deadline,
             hub_place=where,
-            spoke_places={name: _place(path) for name, path in folders.items()},
+            spoke_places={name: _place(path, others[3 * i : 3 * i + 3]) for i, (name, path) in enumerate(folders.items())},
         )
         objects = wanted(fl, self.spokes, site)
         self._apply("hub", [item for item in objects if item["kind"] != "ManifestWork"], hub / "config")
@@ -231,15 +234,16 @@ def _spoke(fl: FederatedLearning, known: Clusters, cluster: str) -> Spoke:
     return Spoke(cluster=cluster, datasets=datasets)
 
 
-def _place(path: Path) -> SpokePlace:
+def _place(path: Path, ports: Sequence[int]) -> SpokePlace:
+    sidecar, mcp, supernode = ports
     return SpokePlace(
         config=str(path / "config"),
         certificate=str(path / "certificate"),
         ca=str(path / "ca"),
         output=str(path),
-        sidecar_port=_free_port(),
-        mcp_port=_free_port(),
-        supernode_port=_free_port(),
+        sidecar_port=sidecar,
+        mcp_port=mcp,
+        supernode_port=supernode,
     )
 
 
@@ -247,7 +251,8 @@ def _listener_port(fl: FederatedLearning) -> int:
     """The port that the CR names for its first listener, or any free one."""
     listeners = fl.spec.server.listeners
     if not listeners:
-        return _free_port()
+        (port,) = _free_ports(1)
+        return port
     port = listeners[0].port
     with closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -261,10 +266,10 @@ def _listener_port(fl: FederatedLearning) -> int:
     return port
 
 
-def _free_port() -> int:
-    with closing(socket.socket()) as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def _free_ports(count: int) -> list[int]:
+    """So many different ports of loopback that nobody uses."""
+    with ExitStack() as probes:  # all are held until the last is found, so that none comes twice
+        return [probes.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
 
 
 def _hub_id(path: Path) -> str:
