@@ -65,8 +65,8 @@ def _resource() -> Object:
         "properties": {
             "apiVersion": {"description": "The schema's group and version.", "type": "string"},
             "kind": {"description": "What the object is.", "type": "string"},
-            "metadata": {"description": "Name, namespace, labels and annotations.", "type": "object"},
-            "spec": structural(FederatedLearningSpec, "validation") | {"default": {}},
+            "metadata": {"type": "object"},  # its schema is the API server's, which takes no other word on it
+            "spec": _filled(structural(FederatedLearningSpec, "validation")),
             "status": structural(FederatedLearningStatus, "serialization"),
         },
         "x-kubernetes-validations": [
@@ -93,7 +93,7 @@ class _Schema(GenerateJsonSchema):
     """JSON Schema with Kubernetes' way of writing defaults, null and rules."""
 
     def encode_default(self, dft: Any) -> Any:
-        """Durations as Go writes them; an object by its own fields' defaults, which the API server fills in."""
+        """Durations as Go writes them; an object's default is in its fields' defaults."""
         if isinstance(dft, timedelta):
             return format_duration(dft)
         return {} if isinstance(dft, Api) else super().encode_default(dft)
@@ -123,7 +123,12 @@ def _inlined(node: Object, definitions: Object) -> Object:
         found["properties"] = {name: _inlined(inner, definitions) for name, inner in found["properties"].items()}
     for key in {"items", "additionalProperties"} & found.keys():
         found[key] = _inlined(found[key], definitions)
-    return found
+    return _filled(found) if found.get("default") == {} else found
+
+
+def _filled(node: Object) -> Object:
+    """An object whose default is its fields' defaults, written out: the API server wants a default to fulfil the rules as it is."""
+    return node | {"default": {name: inner["default"] for name, inner in node["properties"].items() if "default" in inner}}
 
 
 def _structural(node: Object) -> Object:

@@ -12,14 +12,22 @@ from pydantic import BeforeValidator, Field, WithJsonSchema
 
 from fedspoke.api.base import Api
 
+_COUNT_OR_PERCENTAGE = r"^((100|[1-9][0-9]{0,1})%|[1-9][0-9]*)$"
+_LABEL_KEY = r"^([a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*/)?(([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9])$"
+
 
 def _count_or_percentage(value: Any) -> Any:
-    if isinstance(value, bool) or not re.fullmatch(r"(100|[1-9][0-9]?)%|[1-9][0-9]*", str(value)):
+    # As on the API server, where a pattern binds only texts.
+    if isinstance(value, bool) or not (isinstance(value, int) or re.fullmatch(_COUNT_OR_PERCENTAGE, str(value))):
         raise ValueError("must be a number or a percentage like 20%")
     return value
 
 
-CountOrPercentage = Annotated[Any, BeforeValidator(_count_or_percentage), WithJsonSchema({"x-kubernetes-int-or-string": True})]
+CountOrPercentage = Annotated[
+    Any,
+    BeforeValidator(_count_or_percentage),
+    WithJsonSchema({"pattern": _COUNT_OR_PERCENTAGE, "x-kubernetes-int-or-string": True}),
+]
 
 
 class Requirement(Api):
@@ -106,7 +114,7 @@ class PrioritizerPolicy(Api):
 class SpreadConstraint(Api):
     """How evenly clusters are spread over a topology."""
 
-    topology_key: Annotated[str, Field(max_length=316)] = Field(description="A label key or a claim's name.")
+    topology_key: Annotated[str, Field(max_length=316, pattern=_LABEL_KEY)] = Field(description="A label key or a claim's name.")
     topology_key_type: Literal["Label", "Claim"] = Field(description="Which of the two it is.")
     max_skew: Annotated[int, Field(ge=1)] = Field(1, description="The largest difference that is allowed.")
     when_unsatisfiable: Literal["DoNotSchedule", "ScheduleAnyway"] = Field(
@@ -125,7 +133,9 @@ class SpreadPolicy(Api):
 class TaintToleration(Api):
     """A taint of a managed cluster that does not keep it out."""
 
-    key: Annotated[str, Field(max_length=316)] | None = Field(None, description="The taint's key; every key if not given.")
+    key: Annotated[str, Field(max_length=316, pattern=_LABEL_KEY)] | None = Field(
+        None, description="The taint's key; every key if not given."
+    )
     operator: Literal["Exists", "Equal"] = Field("Equal", description="Exists matches every value.")
     value: Annotated[str, Field(max_length=1024)] | None = Field(None, description="The taint's value, for Equal.")
     effect: Literal["NoSelect", "PreferNoSelect", "NoSelectIfNew"] | None = Field(
