@@ -9,12 +9,12 @@ import pytest
 
 from fedspoke.collaborator import records
 from fedspoke.collaborator.training import Trainer
-from support import federation
+from support import whole_run
 
 
 @pytest.fixture(scope="module")
 def done():
-    return federation.outcome()
+    return whole_run.outcome()
 
 
 def clusters(done):

@@ -6,13 +6,14 @@ import signal
 import subprocess
 import time
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
 import yaml
 
 from support.example import Example, call, copied
-from support.federation import example
+from support.whole_run import example
 
 
 @pytest.fixture
@@ -32,7 +33,7 @@ def processes_of(given: Example) -> list[psutil.Process]:
     return found
 
 
-def status(given: Example) -> dict:
+def status(given: Example) -> Any:
     return yaml.safe_load((given.out / "federatedlearning.yaml").read_text())["status"]
 
 

@@ -8,7 +8,7 @@ import pytest
 import yaml
 
 from support.example import Example, call, copied, fedspoke
-from support.federation import example
+from support.whole_run import example
 
 
 @pytest.fixture

@@ -46,13 +46,13 @@ def _accept(server: socket.socket, kept: Relay) -> None:
 
 def _pump(client: socket.socket, upstream: socket.socket, out: bytearray, back: bytearray) -> None:
     with client, upstream, selectors.DefaultSelector() as ready:
-        ready.register(client, selectors.EVENT_READ, (upstream, out))
-        ready.register(upstream, selectors.EVENT_READ, (client, back))
+        ready.register(client, selectors.EVENT_READ, (client, upstream, out))
+        ready.register(upstream, selectors.EVENT_READ, (upstream, client, back))
         try:
             while ready.get_map():
                 for key, _ in ready.select():
-                    to, kept = key.data
-                    piece = key.fileobj.recv(1 << 16)  # type: ignore[union-attr]  only sockets are registered
+                    source, to, kept = key.data
+                    piece = source.recv(1 << 16)
                     if not piece:
                         return
                     kept += piece

@@ -1,6 +1,5 @@
 """The processes that the images run. Each reads one settings file (fedspoke.api.records), which holds no secret."""
 
-import sys
 from pathlib import Path
 from typing import TypeVar
 
@@ -48,7 +47,7 @@ def collaborator(path: Path) -> None:
     """Run a collaborator's Flower client."""
     from fedspoke.collaborator import workflow
 
-    sys.exit(workflow.run(_read(path, CollaboratorSettings)))
+    workflow.run(_read(path, CollaboratorSettings))
 
 
 def _read(path: Path, record: type[R]) -> R:

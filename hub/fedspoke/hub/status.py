@@ -86,11 +86,11 @@ def _phase(fl: FederatedLearning, seen: Observed) -> tuple[Phase, str]:
 
 
 def _conditions(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatus, now: datetime) -> list[Condition]:
-    since = {condition.type: condition for condition in before.conditions}
+    since: dict[str, Condition] = {condition.type: condition for condition in before.conditions}
     found: list[Condition] = []
 
     def add(kind: str, state: Literal["True", "False", "Unknown"], reason: str, message: str) -> None:
-        old = since.get(kind)  # type: ignore[call-overload]  the key is one of the condition types
+        old = since.get(kind)
         changed = old is None or old.status != state
         found.append(
             Condition.model_validate(

@@ -64,8 +64,12 @@ def run(
     folder.write_json("placement.json", decision.as_json())
     try:
         with on(folder.logs) as here:
-            federation = _Federation(local, decision, spokes, folder, here)
-            return federation.run(lambda new: (folder.write_status(document, new), show(new)))
+
+            def changed(new: FederatedLearningStatus) -> None:
+                folder.write_status(document, new)
+                show(new)
+
+            return _Federation(local, decision, spokes, folder, here).run(changed)
     finally:
         report.write(folder.path)
 
@@ -80,7 +84,7 @@ class _Federation:
     folder: Folder
     machine: Machine
 
-    def run(self, changed: Callable[[FederatedLearningStatus], object]) -> FederatedLearningStatus:
+    def run(self, changed: Callable[[FederatedLearningStatus], None]) -> FederatedLearningStatus:
         """Start what is wanted and watch it until the federation has ended."""
         current, seen = FederatedLearningStatus(), Observed(decision=self.decision)
         try:
