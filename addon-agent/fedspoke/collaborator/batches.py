@@ -55,7 +55,9 @@ class Collator:
     def __init__(self, processor: Any, max_length: int) -> None:
         self._processor = processor
         self._tokenizer = processor.tokenizer
-        self._eos: int = processor.tokenizer.eos_token_id
+        self._eos = processor.tokenizer.eos_token_id
+        if self._eos is None:
+            raise Refused("this model's tokenizer names no eos_token, without which no caption could end; get the model again")
         self._max_length = max_length
         text, with_image = self._prompt_text(image=False), self._prompt_text(image=True)
         blank = Image.new("RGB", (64, 64))

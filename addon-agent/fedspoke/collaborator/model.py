@@ -13,7 +13,6 @@ from typing import Any
 import torch
 from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
-from safetensors import SafetensorError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModelForImageTextToText,
@@ -72,8 +71,9 @@ def load(name: str) -> tuple[Any, LlavaForConditionalGeneration]:
             device_map=device,
             output_loading_info=True,
         )
-    except (OSError, ValueError, RuntimeError, SafetensorError) as error:
-        raise Refused(f"the model {name} cannot be loaded: {str(error).splitlines()[0]}") from error
+    except Exception as error:  # of a damaged file these libraries raise KeyErrors and worse
+        reason, _, _ = str(error).partition("\n")
+        raise Refused(f"the model {name} cannot be loaded: {reason}") from error
     if found["missing_keys"]:  # which would be drawn at random, with no more than a warning
         raise Refused(f"the model {name} lacks weights, among them {min(found['missing_keys'])}; get it again")
     return processor, model
@@ -87,11 +87,10 @@ def download(name: str, directory: Path) -> None:
         Failed: the model hub does not give it.
     """
     with _new_folder(directory) as partial:
-        # Beside the folder, so that the weights are moved into it and not copied from another disk.
-        cache = partial.with_suffix(".download")
+        cache = partial.with_suffix(".download")  # beside the folder, so that 14 GB of weights are moved, not copied
         folder = _llava(name, cache)
-        for file in _files(folder):
-            if file.resolve().is_relative_to(cache):
+        for file in sorted(file for pattern in _FILES for file in folder.glob(pattern)):
+            if file.suffix == ".safetensors" and folder.is_relative_to(cache):
                 file.resolve().replace(partial / file.name)
             else:
                 shutil.copyfile(file, partial / file.name)
@@ -207,10 +206,6 @@ def _require_llava(folder: Path, name: str) -> None:
         raise Refused(f"{name} is no model: it has no config.json that names a model_type") from error
     if kind != "llava":
         raise Refused(f"{name} is a model of type {kind}; only LLaVA 1.5 (type llava) can be trained")
-
-
-def _files(folder: Path) -> list[Path]:
-    return sorted(file for pattern in _FILES for file in folder.glob(pattern))
 
 
 @contextmanager

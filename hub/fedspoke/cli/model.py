@@ -14,7 +14,10 @@ def model() -> None:
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 @click.option("--seed", default=0, show_default=True, help="Same seed, same weights.")
 def tiny(directory: Path, seed: int) -> None:
-    """Make a LLaVA of 0.2 M parameters in the new folder DIR, offline: for demos and tests."""
+    """Make a tiny LLaVA in the new folder DIR, offline.
+
+    It has 0.2 M parameters and was never trained: for demos and tests.
+    """
     from fedspoke.collaborator.model import make_tiny
 
     make_tiny(directory, seed)
@@ -24,7 +27,10 @@ def tiny(directory: Path, seed: int) -> None:
 @click.argument("name")
 @click.argument("directory", metavar="DIR", type=click.Path(path_type=Path))
 def download(name: str, directory: Path) -> None:
-    """Put the LLaVA called NAME, such as llava-hf/llava-1.5-7b-hf, into the new folder DIR."""
+    """Put the LLaVA called NAME into the new folder DIR.
+
+    NAME is a name on the model hub, such as llava-hf/llava-1.5-7b-hf, or a folder's path.
+    """
     from fedspoke.collaborator.model import download as fetch
 
     fetch(name, directory)

@@ -1,6 +1,7 @@
 """Only a caption's tokens and its EOS are supervised, whatever the caption holds and however long it is."""
 
 import json
+import shutil
 from pathlib import Path
 from typing import Any
 
@@ -125,6 +126,13 @@ def test_a_max_length_that_leaves_no_room_for_a_caption_is_refused_with_the_leas
     Collator(processor, least)
     with pytest.raises(Refused):
         Collator(processor, least - 1)
+
+
+def test_a_tokenizer_that_cannot_end_an_answer_is_refused(tmp_path: Path) -> None:
+    folder = Path(shutil.copytree(tiny_llava(), tmp_path / "model"))
+    (folder / "tokenizer_config.json").unlink()
+    with pytest.raises(Refused, match="no eos_token"):
+        Collator(AutoProcessor.from_pretrained(folder, local_files_only=True), 256)
 
 
 @given(with_picture=st.integers(0, 9), without=st.integers(0, 9), size=st.integers(1, 4), seed=st.integers(0, 99))

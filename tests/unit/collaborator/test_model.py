@@ -172,10 +172,11 @@ def test_a_folder_without_a_model_is_refused(tmp_path: Path) -> None:
         load(str(tmp_path))
 
 
-def test_weights_that_are_cut_off_are_refused(model: Path) -> None:
-    weights = model / "model.safetensors"
-    weights.write_bytes(weights.read_bytes()[:1000])
-    with pytest.raises(Refused, match="cannot be loaded"):
+@pytest.mark.parametrize("left", [100, 0])
+@pytest.mark.parametrize("file", ["model.safetensors", "tokenizer.json", "processor_config.json"])
+def test_a_file_that_is_cut_off_is_refused_in_one_sentence(model: Path, file: str, left: int) -> None:
+    (model / file).write_bytes((model / file).read_bytes()[:left])
+    with pytest.raises(Refused, match=r"^the model .* cannot be loaded: .+$"):
         load(str(model))
 
 
