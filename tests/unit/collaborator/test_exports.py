@@ -66,6 +66,35 @@ def test_a_facebook_post_is_its_text_with_its_photo(tmp_path: Path) -> None:
     assert (found.text, found.image, found.timestamp) == ("Zoë am Strand 🏖", "posts/media/1.jpg", 1_600_000_000)
 
 
+def test_the_paragraphs_of_a_facebook_post_stay_apart() -> None:
+    [post] = facebook.parse([{"data": [{"post": "one "}, {"update_timestamp": 1}, {"post": "two"}]}]) or []
+
+    assert post.text == "one\n\ntwo"
+
+
+@pytest.mark.parametrize("value", [0, -1, True, 10**18, 1.5, "1600000000", None])
+def test_a_time_that_is_none_is_not_made_up(value: object) -> None:
+    [post] = facebook.parse([{"timestamp": value, "data": [{"post": "when?"}]}]) or []
+
+    assert post.timestamp is None
+
+
+def test_an_instagram_story_is_a_medium_without_a_post_around_it() -> None:
+    stories = {"ig_stories": [{"uri": "1.jpg", "creation_timestamp": 9, "title": "tonight"}]}
+
+    assert instagram.parse(stories) == [RawPost(text="tonight", timestamp=9, media=("1.jpg",))]
+
+
+def test_a_carousel_has_the_time_of_its_post_rather_than_of_its_first_photo() -> None:
+    carousel = {
+        "creation_timestamp": 20,
+        "title": "both",
+        "media": [{"uri": "1.jpg", "creation_timestamp": 10}, {"uri": "2.jpg"}],
+    }
+
+    assert instagram.parse([carousel]) == [RawPost(text="both", timestamp=20, media=("1.jpg", "2.jpg"))]
+
+
 def test_a_facebook_photo_brings_its_caption_where_the_post_has_no_text(tmp_path: Path) -> None:
     post = build.facebook_post("", "1.jpg", caption="Größe zählt nicht")
 
@@ -140,6 +169,20 @@ def test_numbered_files_are_read_in_their_number_and_before_the_albums_that_repe
     assert export.skipped == {"repeated_media": 1}
 
 
+def test_a_photo_that_is_listed_again_counts_once_unless_something_else_is_said_of_it() -> None:
+    first = RawPost(text="new bike", media=("1.jpg",))
+    other = RawPost(text="still have it", media=("1.jpg",))
+
+    posts, skipped = usable([first, first, RawPost(media=("1.jpg",)), other], lambda _: None)
+
+    assert [post.text for post in posts] == ["new bike", "still have it"]
+    assert skipped == {"repeated_media": 2}
+
+
+def test_every_link_of_a_post_is_counted() -> None:
+    assert usable([RawPost(text="see both", links=2)], lambda _: None)[1] == {"link": 2}
+
+
 def test_an_albums_caption_is_found_for_a_photo_that_was_posted_without_one() -> None:
     posts, skipped = usable([RawPost(media=("1.jpg",)), RawPost(text="named later", media=("1.jpg",))], lambda _: None)
 
@@ -156,6 +199,13 @@ def test_a_file_that_cannot_be_read_is_counted_and_the_others_are_read(tmp_path:
 
     assert [post.text for post in found.posts] == ["kept"]
     assert found.skipped == {"unreadable_json": 1}
+
+
+def test_a_byte_order_mark_does_no_harm(tmp_path: Path) -> None:
+    export = build.write(tmp_path, {FACEBOOK: [build.facebook_post("kept")]})
+    (export / FACEBOOK).write_bytes(b"\xef\xbb\xbf" + (export / FACEBOOK).read_bytes())
+
+    assert [post.text for post in read(export).posts] == ["kept"]
 
 
 def test_a_posts_file_that_is_a_link_out_of_the_export_is_not_read(tmp_path: Path) -> None:
