@@ -71,9 +71,7 @@ class Hub:
 
 
 @contextmanager
-def federation(
-    folder: Path, clusters: tuple[str, ...], *, rounds: int = 2, need: int = 2, profiles: bool = False
-) -> Iterator["Site"]:
+def federation(folder: Path, clusters: tuple[str, ...], *, profiles: bool = False, superlink_port: int = 0) -> Iterator["Site"]:
     """A hub whose aggregator runs; its spokes are started by `Site.spoke`. Nothing of it is left afterwards."""
     with ExitStack() as stack:
         hub = Hub.__new__(Hub)
@@ -81,12 +79,12 @@ def federation(
         settings = AggregatorSettings(
             run="test.tiny",
             clusters=clusters,
-            server=Server(rounds=rounds, min_available_clients=need, round_timeout=timedelta(seconds=60)),
+            server=Server(rounds=2, min_available_clients=2, round_timeout=timedelta(seconds=60)),
             lora=Lora(rank=2),
             model="tiny",
             profiles=profiles,
             state=str(folder / "hub"),
-            superlink_port=free_port(),
+            superlink_port=superlink_port or free_port(),
             adapters_port=free_port(),
             fusion=f"127.0.0.1:{fusion}",
             deadline=datetime.now(UTC) + timedelta(minutes=3),

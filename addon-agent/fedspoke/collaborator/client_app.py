@@ -85,12 +85,13 @@ def _prepared(settings: CollaboratorSettings, order: PrepareOrder, seconds: floa
 
 
 def _trained(settings: CollaboratorSettings, order: TrainOrder, seconds: float) -> Trained:
-    began = time.monotonic()
+    until = time.monotonic() + seconds
     start, result = _adapter(settings), Path(settings.output) / "rounds" / "update.safetensors"
     url = f"http://{settings.gateway}/v1/runs/{order.run}/rounds/{order.round}/adapter"
     transfer.fetch(url, order.digest, start, seconds)
-    outcome = Trainer(settings).call("train_llava", LlavaTrained, round=order.round, adapter=str(start), output=str(result))
-    digest = transfer.send(url, result, outcome.examples, seconds - (time.monotonic() - began))
+    arguments = {"round": order.round, "adapter": str(start), "output": str(result)}
+    outcome = Trainer(settings).call("train_llava", arguments, LlavaTrained, until)
+    digest = transfer.send(url, result, outcome.examples, until - time.monotonic())
     return Trained(
         cluster=settings.cluster,
         round=order.round,
@@ -102,17 +103,18 @@ def _trained(settings: CollaboratorSettings, order: TrainOrder, seconds: float) 
 
 
 def _profiled(settings: CollaboratorSettings, order: ProfileOrder, seconds: float) -> Profiled:
+    until = time.monotonic() + seconds
     final = _adapter(settings)
     base = f"http://{settings.gateway}/v1/runs/{order.run}"
     transfer.fetch(f"{base}/rounds/{order.round + 1}/adapter", order.digest, final, seconds)
     shared: list[Platform] = []
     refused: dict[Platform, str] = {}
     for platform in settings.datasets:
-        made = Trainer(settings).call("generate_profile", ProfileMade, platform=platform, adapter=str(final))
+        made = Trainer(settings).call("generate_profile", {"platform": platform, "adapter": str(final)}, ProfileMade, until)
         if made.profile is None:
             refused[platform] = made.refused or "the trainer gave no reason"
         else:
-            transfer.put(f"{base}/profiles/{platform}", made.profile.model_dump_json(by_alias=True), seconds)
+            transfer.put(f"{base}/profiles/{platform}", made.profile.model_dump_json(by_alias=True), until - time.monotonic())
             shared.append(platform)
     return Profiled(cluster=settings.cluster, shared=tuple(shared), refused=refused)
 

@@ -5,8 +5,9 @@ ever. Here an answer comes, or a sentence that says why not.
 """
 
 import json
+import math
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -47,18 +48,18 @@ class Trainer:
             else:
                 return
 
-    def call(self, tool: str, answer: type[R], **arguments: object) -> R:
-        """Run a tool to its end.
+    def call(self, tool: str, arguments: Mapping[str, object], answer: type[R], until: float = math.inf) -> R:
+        """Run a tool to its end, or to `until` (of the monotonic clock): then the call is dropped, and the server with it stops.
 
         Raises:
-            Failed: it failed, in its own words; or the server does not answer.
+            Failed: it failed, in its own words; or it took too long; or the server does not answer.
         """
-        result = self._request("tools/call", {"name": tool, "arguments": arguments})
+        result = self._request("tools/call", {"name": tool, "arguments": arguments}, until)
         if result.get("isError"):
             raise Failed("".join(part.get("text", "") for part in result.get("content", ())) or f"{tool} says that it failed")
         return answer.model_validate(result["structuredContent"])
 
-    def _request(self, method: str, parameters: dict[str, object]) -> dict[str, Any]:
+    def _request(self, method: str, parameters: dict[str, object], until: float = math.inf) -> dict[str, Any]:
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
         try:
             token = self._token.read_text().strip()
@@ -73,7 +74,7 @@ class Trainer:
             with httpx.stream("POST", self._url, json=body, headers=headers, timeout=_TIMEOUT, trust_env=False) as response:
                 if not response.is_success:
                     raise Failed(f"{self._name} answers {response.status_code}: {response.read().decode(errors='replace'):.200}")
-                reply = next((message for message in _messages(response) if message.get("id") == 1), None)
+                reply = next((message for message in _messages(response, until) if message.get("id") == 1), None)
         except httpx.ConnectError as error:
             raise Failed(f"{self._name} does not answer: connection refused") from error
         except httpx.TimeoutException as error:
@@ -88,13 +89,15 @@ class Trainer:
         return result
 
 
-def _messages(response: httpx.Response) -> Iterator[dict[str, Any]]:
+def _messages(response: httpx.Response, until: float) -> Iterator[dict[str, Any]]:
     """The JSON-RPC messages of a response: one as JSON, or as many server-sent events."""
     if response.headers["content-type"].startswith("application/json"):
         yield json.loads(response.read())
         return
     data: list[str] = []
-    for line in response.iter_lines():
+    for line in response.iter_lines():  # a sign of life is a line, too
+        if time.monotonic() > until:
+            raise Failed("it took longer than there was time for")
         if line.startswith("data:"):
             data.append(line.removeprefix("data:"))
         elif not line and data:

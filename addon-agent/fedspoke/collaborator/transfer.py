@@ -45,14 +45,16 @@ def fetch(url: str, digest: str, path: Path, seconds: float) -> None:
 
     def attempt(client: httpx.Client) -> None:
         have = part.stat().st_size if part.exists() else 0
-        headers = {"range": f"bytes={have}-", "if-range": f'"{digest}"'} if have else {}
+        headers = {"accept-encoding": "identity"}
+        if have:
+            headers |= {"range": f"bytes={have}-", "if-range": f'"{digest}"'}
         with client.stream("GET", url, headers=headers) as response:
             if response.status_code == httpx.codes.REQUESTED_RANGE_NOT_SATISFIABLE:  # cut after the last byte, or another file
                 _confirm(part, digest)
                 return
             _expect(response, "the hub does not give the adapter")
             with part.open("ab" if response.status_code == httpx.codes.PARTIAL_CONTENT else "wb") as file:
-                for chunk in response.iter_bytes(_CHUNK):
+                for chunk in response.iter_raw():  # as they come: gathered ones would be lost with the line
                     file.write(chunk)
         _confirm(part, digest)
 

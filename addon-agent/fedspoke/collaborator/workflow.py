@@ -21,7 +21,7 @@ from fedspoke.collaborator.trainer import Trainer
 from fedspoke.flower import programs
 
 _POLL = 0.1
-_TRAINER_UP = 120.0
+_TRAINER_UP = 300.0
 """Seconds that mcp-server may take to answer."""
 
 
@@ -91,12 +91,12 @@ def prepare(settings: CollaboratorSettings) -> None:
         begin("wait for the trainer")
         trainer.await_up(_TRAINER_UP)
         begin("download_model")
-        model = trainer.call("download_model", ModelReady)
+        model = trainer.call("download_model", {}, ModelReady)
         for platform in settings.datasets:
             begin(f"fetch_data {platform}")
-            trainer.call("fetch_data", DataFetched, platform=platform)
+            trainer.call("fetch_data", {"platform": platform}, DataFetched)
         begin("clean_data")
-        posts: dict[Platform, int] = trainer.call("clean_data", DataCleaned).records
+        posts: dict[Platform, int] = trainer.call("clean_data", {}, DataCleaned).records
     except (Failed, Refused) as error:
         save(settings, state.model_copy(update={"error": str(error)}))
     else:

@@ -49,6 +49,7 @@ class Federation:
         server = self.settings.server
         ready = self._gather(max(server.min_available_clients, server.quorum))
         done, path, digest = self.state.start(self._layout, self.settings)
+        self.account.say("The clusters that are needed are ready.", round=done)
         for number in range(done + 1, server.rounds + 1):
             path, digest = self._round(number, path, digest, ready)
             ready = self._gather(server.quorum) if number < server.rounds or self.settings.profiles else {}
@@ -71,11 +72,11 @@ class Federation:
                     self._known[cluster] = node
                     self.account.cluster(cluster, phase="Ready", reason="", posts=self._members.posts(node))
             if rounds.hopeless(clusters, standing.failed, need):
-                raise Failed(rounds.shortage("the federation", len(standing.ready), need, standing.failed))
+                raise Failed(rounds.shortage("the federation", need, clusters, standing.failed))
             awaited = [name for name in clusters if name not in standing.ready and name not in standing.failed]
             if self.now() >= self.settings.deadline:
                 late = dict.fromkeys(awaited, f"not ready by the deadline, {self.settings.deadline:%Y-%m-%d %H:%M:%S} UTC")
-                raise Failed(rounds.shortage("the federation", len(standing.ready), need, {**standing.failed, **late}))
+                raise Failed(rounds.shortage("the federation", need, clusters, {**standing.failed, **late}))
             if len(standing.ready) >= need:
                 self._layout = standing.layout
                 return standing.ready
@@ -99,13 +100,12 @@ class Federation:
 
         for cluster in ready:
             self.account.cluster(cluster, phase="Training", reason="")
-        unheard = self._ask(order, f"the training of round {number}", ready, until, take)
-        self.exchange.close(number)
-        for cluster, reason in unheard.items():
+        for cluster, reason in self._ask(order, f"the training of round {number}", ready, until, take).items():
             refused[cluster] = reason
             self.account.cluster(cluster, phase="Failed", reason=reason)
+        self.exchange.close(number)
         if len(parts) < quorum:
-            raise Failed(rounds.shortage(f"round {number}", len(parts), quorum, refused))
+            raise Failed(rounds.shortage(f"round {number}", quorum, ready, refused))
         path = self.state.checkpoint(number)
         record = rounds.summary(number, fold.mean(path), (self.now() - began).total_seconds(), parts, refused)
         self.state.add(record)
@@ -123,7 +123,7 @@ class Federation:
         """Sends the order to all, hands each cluster's answer to `take` until that says false, everyone answered or time is up.
 
         Returns:
-            Who did not answer, and why.
+            Who did not answer, and why; not those who were not waited for.
         """
         since, awaited, lost = self.now(), dict(ready), dict[str, str]()
         for node in ready.values():
@@ -139,7 +139,7 @@ class Federation:
                 del awaited[cluster]
                 lost[cluster] = "its Flower node is not connected any more"
             if not awaited or not wanted:
-                return {**lost, **dict.fromkeys(awaited, "it was still at work when the round failed")}
+                return lost
             if self.now() >= until:
                 return {**lost, **dict.fromkeys(awaited, f"no answer by {until:%H:%M:%S} UTC")}
             self.account.say(waiting(what, awaited, since, until), phase="Running")

@@ -37,6 +37,8 @@ class Members:
     def look(self) -> list[tuple[int, Order, Answer]]:
         """Ask whoever is new; return the answers to all other orders."""
         self._online = frozenset(self._nodes.online())
+        for node in [node for node, said in self._prepared.items() if node not in self._online and not (said and said.cluster)]:
+            del self._prepared[node]  # it went before it said who it is; if it comes back, it is asked again
         for node in sorted(self._online - self._prepared.keys()):
             self._nodes.ask(node, PrepareOrder(run=self._settings.run), self._settings.deadline)
             self._prepared[node] = None

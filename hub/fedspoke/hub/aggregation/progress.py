@@ -46,6 +46,13 @@ def write(path: Path, progress: Progress) -> None:
     partial.replace(path)
 
 
+def fail(path: Path, message: str) -> None:
+    """The federation failed; a cause that was said before stands."""
+    progress = read(path)
+    if progress and progress.phase != "Failed":
+        write(path, progress.model_copy(update={"phase": "Failed", "message": message}))
+
+
 def read(path: Path) -> Progress | None:
     """What the file says; None when there is none yet."""
     return Progress.model_validate_json(path.read_bytes()) if path.exists() else None

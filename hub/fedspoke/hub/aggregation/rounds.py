@@ -92,9 +92,10 @@ def summary(
     return RoundRecord(round=number, digest=digest, loss=loss, seconds=seconds, clusters=dict(parts), refused=dict(refused))
 
 
-def shortage(what: str, have: int, need: int, missing: Mapping[str, str]) -> str:
-    """`round 2 has 1 of the 2 clusters that it needs: cluster2: train failed: …`"""
-    return f"{what} has {have} of the {need} clusters that it needs: {reasons(missing)}"
+def shortage(what: str, need: int, clusters: Collection[str], lost: Mapping[str, str]) -> str:
+    """`round 2 needs 2 of cluster1, cluster2, and cannot have them: cluster2: train failed: …`"""
+    why = reasons(lost) or f"there are only {len(clusters)}"
+    return f"{what} needs {need} of {', '.join(clusters)}, and cannot have them: {why}"
 
 
 def reasons(clusters: Mapping[str, str]) -> str:

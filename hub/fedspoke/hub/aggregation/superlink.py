@@ -17,7 +17,7 @@ from fedspoke.flower import programs
 from fedspoke.hub.aggregation import progress
 
 _POLL = 0.1
-_UP = 60.0
+_UP = 180.0
 """Seconds that the SuperLink may take to answer; it needs 3 on an idle core."""
 
 
@@ -33,13 +33,12 @@ def run(settings: AggregatorSettings) -> None:
     before = progress.read(file)
     if before and before.phase == "Completed":
         return
-    account = progress.Account(file, settings.clusters)
-    account.say("The aggregator starts.")
+    progress.Account(file, settings.clusters).say("The aggregator starts.")
     signal.signal(signal.SIGTERM, _terminate)
     try:
         _serve(settings, state)
     except Failed as error:
-        account.say(str(error), phase="Failed")
+        progress.fail(file, str(error))
         raise
     after = progress.read(file)
     if after is None or after.phase != "Completed":

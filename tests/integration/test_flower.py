@@ -1,0 +1,118 @@
+"""Real SuperLink, real SuperNodes, real processes on loopback; the trainer adds numbers, the gateway has no TLS."""
+
+import json
+import signal
+import socket
+from pathlib import Path
+
+import numpy as np
+import psutil
+
+from support import adapters
+from support.envoy import wait_for
+from support.flower import Hub, below, federation
+from support.trainer import Behaviour
+
+TWO = ("cluster1", "cluster2")
+PATIENCE = 150  # seconds for what takes ten on an idle machine
+
+
+def ended(hub: Hub) -> int:
+    """The aggregator's exit status, once it has one."""
+    return hub.aggregator.wait(PATIENCE)
+
+
+def said(hub: Hub, words: str) -> None:
+    """Return once the aggregator says so."""
+    wait_for(lambda: (now := hub.progress()) is not None and words in now.message, f"progress.json says {words}", PATIENCE)
+
+
+def test_a_federation_from_the_first_node_to_the_general_profile(tmp_path: Path) -> None:
+    with federation(tmp_path, TWO, profiles=True) as site:
+        spokes = [site.spoke("cluster1", Behaviour(add=1)), site.spoke("cluster2", Behaviour(add=5, examples=3))]
+        said(site.hub, "the training of round 1")
+        processes = [*below(site.hub.aggregator), *(process for spoke in spokes for process in below(spoke.client))]
+        assert ended(site.hub) == 0, (tmp_path / "aggregator.log").read_text()
+        hub = site.hub
+
+    final = adapters.load(hub.state / "global" / "adapter_model.safetensors")
+    for name in (tensor.name for tensor in adapters.layout() if "lora_B" in tensor.name):
+        assert np.all(final[name] == 8)  # two rounds, each adding (1·1 + 3·5) / 4
+    assert json.loads((hub.state / "global" / "adapter_config.json").read_text())["peft_type"] == "LORA"
+
+    assert [record.round for record in hub.rounds()] == [1, 2]
+    assert {name: part.examples for name, part in hub.rounds()[1].clusters.items()} == {"cluster1": 1, "cluster2": 3}
+    size = (hub.state / "global" / "adapter_model.safetensors").stat().st_size
+    assert hub.rounds()[1].clusters["cluster1"].bytes_out == size
+
+    progress = hub.progress()
+    assert progress is not None
+    assert (progress.phase, progress.round) == ("Completed", 2)
+    assert {name: cluster.phase for name, cluster in progress.clusters.items()} == dict.fromkeys(TWO, "Profiled")
+    assert json.loads((hub.state / "general_profile.json").read_text()) == [
+        "URI=spiffe://test/cluster/cluster1/facebook",
+        "URI=spiffe://test/cluster/cluster2/facebook",
+    ]
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert alive == []
+
+
+def test_a_trainer_that_dies_in_round_2_ends_the_federation_with_its_name_and_the_cause(tmp_path: Path) -> None:
+    with federation(tmp_path, TWO) as site:
+        site.spoke("cluster1")
+        site.spoke("cluster2", Behaviour(die=2))
+        assert ended(site.hub) == 1
+        progress = site.hub.progress()
+        last = (tmp_path / "aggregator.log").read_text().splitlines()[-1]
+    assert progress is not None
+    assert (progress.phase, progress.round) == ("Failed", 1)
+    assert progress.message == (
+        "round 2 needs 2 of cluster1, cluster2, and cannot have them: "
+        "cluster2: train failed: the trainer (mcp-server) of cluster2 broke off during train_llava"
+    )
+    assert last == f"fedspoke: {progress.message}"
+
+
+def test_a_step_that_fails_before_the_first_round_reaches_the_hub_while_others_get_ready(tmp_path: Path) -> None:
+    with federation(tmp_path, TWO) as site:
+        site.spoke("cluster2", Behaviour(fail={"fetch_data facebook": "the export holds no posts"}))
+        assert ended(site.hub) == 1
+        progress = site.hub.progress()
+    assert progress is not None
+    assert "cluster2: prepare failed: fetch_data facebook: " in progress.message
+    assert progress.message.endswith("the export holds no posts")
+
+
+def test_below_the_quorum_it_says_for_whom_it_waits_and_sigterm_leaves_no_process(tmp_path: Path) -> None:
+    with federation(tmp_path, TWO) as site:
+        site.spoke("cluster1")
+        said(site.hub, "Waiting for 1 more of the 2 clusters that are needed to be ready: cluster2; since")
+        processes = below(site.hub.aggregator)
+        assert len(processes) >= 3  # this one, the SuperLink, the ServerApp
+        site.hub.aggregator.send_signal(signal.SIGTERM)
+        assert ended(site.hub) == 128 + signal.SIGTERM
+    _, alive = psutil.wait_procs(processes, timeout=20)
+    assert alive == []
+
+
+def test_a_busy_port_is_named(tmp_path: Path) -> None:
+    with socket.socket() as busy:
+        busy.bind(("127.0.0.1", 0))
+        busy.listen()
+        port = busy.getsockname()[1]
+        with federation(tmp_path, TWO, superlink_port=port) as site:
+            assert ended(site.hub) == 1
+            progress = site.hub.progress()
+    assert progress is not None
+    assert progress.message == f"port {port} of 127.0.0.1, meant for the SuperLink, cannot be had (Address already in use)"
+
+
+def test_a_killed_superlink_is_a_failure_with_a_sentence(tmp_path: Path) -> None:
+    with federation(tmp_path, TWO) as site:
+        said(site.hub, "Waiting for 2 more")
+        (superlink,) = [process for process in below(site.hub.aggregator) if "flower-superlink" in " ".join(process.cmdline())]
+        superlink.kill()
+        assert ended(site.hub) == 1
+        progress = site.hub.progress()
+    assert progress is not None
+    assert progress.phase == "Failed"

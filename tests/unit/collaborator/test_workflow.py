@@ -1,0 +1,136 @@
+"""The steps before the first round, and the thin ClientApp; the trainer is a real MCP server on loopback."""
+
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from flwr.app import Context, Message, RecordDict
+from flwr.supercore.task_identity import TaskIdentity
+
+from fedspoke.api.errors import Failed
+from fedspoke.api.federated_learning import Profiles, Training
+from fedspoke.api.records import CollaboratorSettings, Failure, Prepared, PrepareOrder, TrainOrder
+from fedspoke.collaborator import client_app, workflow
+from fedspoke.collaborator.answers import LlavaTrained
+from fedspoke.collaborator.trainer import Trainer
+from fedspoke.flower.messages import pack, unpack
+from support import adapters
+from support.flower import fake_trainer
+from support.mcp import free_port
+from support.trainer import Behaviour
+
+
+@pytest.fixture
+def settings(tmp_path: Path) -> CollaboratorSettings:
+    (tmp_path / "out").mkdir()
+    return CollaboratorSettings(
+        run="test.tiny",
+        cluster="cluster1",
+        datasets={"facebook": "unused"},
+        output=str(tmp_path / "out"),
+        training=Training(),
+        profiles=Profiles(),
+        gateway=f"127.0.0.1:{free_port()}",
+        mcp_port=free_port(),
+        mcp_token=str(tmp_path / "token"),
+        supernode_port=free_port(),
+    )
+
+
+@contextmanager
+def trainer(settings: CollaboratorSettings, tmp_path: Path, **behaviour: Any) -> Iterator[Trainer]:
+    with fake_trainer(settings, tmp_path / "trainer.log", Behaviour(**behaviour)):
+        there = Trainer(settings)
+        there.await_up(60)
+        yield there
+
+
+def asked(settings: CollaboratorSettings, kind: str, order: PrepareOrder | TrainOrder) -> Any:
+    """What the ClientApp answers to an order."""
+    file = Path(settings.output) / "collaborator.json"
+    file.write_text(settings.model_dump_json(by_alias=True))
+    TaskIdentity.run_id, TaskIdentity.node_id, TaskIdentity.task_id = 1, 2, 3  # Flower's processes know whose they are
+    context = Context(run_id=1, node_id=2, node_config={"settings": str(file)}, state=RecordDict(), run_config={})
+    return client_app.app(Message(pack(order), 2, kind, ttl=5), context)
+
+
+def train_order() -> TrainOrder:
+    return TrainOrder(run="test.tiny", round=1, digest="0" * 64)
+
+
+def test_the_steps_end_with_what_the_hub_must_know(settings: CollaboratorSettings, tmp_path: Path) -> None:
+    with trainer(settings, tmp_path):
+        workflow.prepare(settings)
+    state = workflow.load(settings)
+    assert state.error is None
+    assert state.done == ("wait for the trainer", "download_model", "fetch_data facebook", "clean_data")
+    assert state.prepared == Prepared(cluster="cluster1", posts={"facebook": 5}, layout=adapters.layout())
+
+
+def test_a_step_that_fails_is_named_with_the_trainers_sentence(settings: CollaboratorSettings, tmp_path: Path) -> None:
+    with trainer(settings, tmp_path, fail={"fetch_data facebook": "the export holds no posts"}):
+        workflow.prepare(settings)
+    answer = asked(settings, "query.prepare", PrepareOrder(run="test.tiny"))
+    failure = unpack(answer, Failure)
+    assert (failure.cluster, failure.step) == ("cluster1", "prepare")
+    assert failure.message == "fetch_data facebook: Error executing tool fetch_data: the export holds no posts"
+
+
+def test_the_order_to_prepare_is_answered_from_workflow_json(settings: CollaboratorSettings) -> None:
+    prepared = Prepared(cluster="cluster1", posts={"facebook": 3}, layout=adapters.layout())
+    workflow.save(settings, workflow.Workflow(step="ready", prepared=prepared))
+    assert unpack(asked(settings, "query.prepare", PrepareOrder(run="test.tiny")), Prepared) == prepared
+
+
+def test_a_trainer_that_never_comes_is_given_up_with_its_name(settings: CollaboratorSettings) -> None:
+    with pytest.raises(Failed, match=r"the trainer \(mcp-server\) of cluster1 does not answer: .* \(tried for 0 s\)"):
+        Trainer(settings).await_up(0)
+
+
+def test_a_trainer_that_died_is_told_to_the_hub_and_not_a_silence(settings: CollaboratorSettings, tmp_path: Path) -> None:
+    with trainer(settings, tmp_path):
+        pass
+    with pytest.raises(Failed, match=r"the trainer \(mcp-server\) of cluster1 does not answer: connection refused"):
+        Trainer(settings).call("train_llava", {"round": 1}, LlavaTrained)
+
+
+def test_a_trainer_that_dies_while_it_trains_is_noticed_at_once(settings: CollaboratorSettings, tmp_path: Path) -> None:
+    arguments = {"round": 1, "adapter": "x", "output": str(tmp_path / "y")}
+    with (
+        trainer(settings, tmp_path, die=1) as there,
+        pytest.raises(Failed, match=r"of cluster1 broke off during train_llava"),
+    ):
+        there.call("train_llava", arguments, LlavaTrained)
+
+
+def test_a_tool_that_the_trainer_does_not_have_is_a_sentence(settings: CollaboratorSettings, tmp_path: Path) -> None:
+    with trainer(settings, tmp_path) as there, pytest.raises(Failed, match="Unknown tool: dance"):
+        there.call("dance", {}, LlavaTrained)
+
+
+def test_a_hub_that_cannot_be_reached_is_a_failure_of_the_order(settings: CollaboratorSettings) -> None:
+    failure = unpack(asked(settings, "train", train_order()), Failure)
+    assert failure.step == "train"
+    assert "the adapter could not be fetched within" in failure.message
+
+
+def test_an_unforeseen_error_leaves_the_cluster_as_its_kind_only(settings: CollaboratorSettings) -> None:
+    (Path(settings.output) / "workflow.json").write_text('{"step": "a post that must not leave"}x')
+    failure = unpack(asked(settings, "query.prepare", PrepareOrder(run="test.tiny")), Failure)
+    assert failure.message == "ValidationError; the log of flower-client says more"
+
+
+def test_a_message_of_another_version_is_refused_with_a_sentence(settings: CollaboratorSettings) -> None:
+    failure = unpack(asked(settings, "train", PrepareOrder(run="test.tiny")), Failure)
+    assert "holds no TrainOrder; do both ends run one version?" in failure.message
+
+
+def test_the_client_app_imports_no_torch() -> None:
+    code = "import sys, json, fedspoke.collaborator.client_app; print(json.dumps(sorted(sys.modules)))"
+    modules = json.loads(subprocess.run([sys.executable, "-c", code], capture_output=True, check=True, text=True).stdout)
+    assert not {"torch", "transformers", "peft", "PIL", "mcp"} & set(modules)
