@@ -44,20 +44,21 @@ def _said(topic: str, lacks: Sequence[Unmet]) -> str:
         case "posts":
             return f"declares too few posts ({_details(lacks)})"
         case "gpu":
-            return f"declares {'too few GPUs' if any(lack.found for lack in lacks) else 'no GPU'} ({_details(lacks)})"
+            some = any(lack.of == "claim" and lack.found not in (None, "0") for lack in lacks)
+            return f"declares {'too few GPUs' if some else 'no GPU'} ({_details(lacks)})"
         case _:
             return _details(lacks)
 
 
 def _details(lacks: Sequence[Unmet]) -> str:
-    """What is absent, all of one sort together; then what is there and wrong."""
+    """What is there and wrong; then what is absent, all of one sort together."""
     absent: dict[str, list[str]] = {}
     for lack in lacks:
         if lack.found is None:
             values = lack.requirement.values if isinstance(lack.requirement, Requirement) else []
             absent.setdefault(lack.of, []).append(_key(lack) + (f"={_either(values)}" if values else ""))
     wrong = [_wrong(lack) for lack in lacks if lack.found is not None]
-    return ", ".join([*(f"no {sort} {_either(dict.fromkeys(keys))}" for sort, keys in absent.items()), *dict.fromkeys(wrong)])
+    return ", ".join([*dict.fromkeys(wrong), *(f"no {sort} {_either(dict.fromkeys(keys))}" for sort, keys in absent.items())])
 
 
 def _wrong(lack: Unmet) -> str:
