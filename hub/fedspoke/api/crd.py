@@ -127,7 +127,7 @@ def _inlined(node: Object, definitions: Object) -> Object:
 
 
 def _filled(node: Object) -> Object:
-    """An object whose default is its fields' defaults, written out: the API server wants a default to fulfil the rules as it is."""
+    """An object whose default is its fields' defaults, written out: the API server holds a default, as it is, to the rules."""
     return node | {"default": {name: inner["default"] for name, inner in node["properties"].items() if "default" in inner}}
 
 

@@ -130,7 +130,7 @@ class Server(Api):
     rounds: Annotated[int, Field(ge=1)] = Field(3, description="Rounds of training.")
     min_available_clients: Annotated[int, Field(ge=1)] = Field(
         1,
-        description="Clusters that must be there before the first round; the quorum of a round too, unless minResponses is given.",
+        description="Clusters that must be there before the first round; a round's quorum too, unless minResponses is given.",
     )
     min_responses: Annotated[int, Field(ge=1)] | None = Field(None, description="Clusters whose update a round needs.")
     round_timeout: Duration = Field(timedelta(minutes=30), description="How long a round may take.")

@@ -12,7 +12,8 @@ from fedspoke.api import documents
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningSpec
-from fedspoke.api.names import API_VERSION, KIND, LONGEST_NAME, PLACEMENT, run_name
+from fedspoke.api.managed_cluster import ManagedCluster
+from fedspoke.api.names import API_VERSION, KIND, LONGEST_NAME, MANAGED_CLUSTER, PLACEMENT, run_name
 from fedspoke.api.placement_spec import PlacementSpec
 from fedspoke.api.problems import nearest, problems, shown
 
@@ -69,6 +70,23 @@ def placement(document: Object) -> PlacementSpec:
     return _spec(document, PlacementSpec, list(_strays(document)))
 
 
+def managed_cluster(document: Object) -> ManagedCluster:
+    """What a placement sees of a ManagedCluster.
+
+    Raises:
+        Refused: it is none, or a part that a placement looks at is not as the hub writes it.
+    """
+    if (document.get("apiVersion"), document.get("kind")) != MANAGED_CLUSTER:
+        raise Refused(
+            f"{document.get('apiVersion')} {document.get('kind')} is not a {MANAGED_CLUSTER[1]} of {MANAGED_CLUSTER[0]}"
+        )
+    try:
+        return ManagedCluster.model_validate_json(json.dumps(document, default=str), strict=True, by_alias=True, by_name=False)
+    except ValidationError as error:
+        name = _metadata(document).get("name") or "without a name"
+        raise Refused(f"ManagedCluster {name} cannot be used: {'; '.join(problems(error, ManagedCluster, ''))}") from None
+
+
 def _spec(document: Object, model: type[_Spec], found: list[str]) -> _Spec:
     given = document.get("spec")
     try:
@@ -76,7 +94,7 @@ def _spec(document: Object, model: type[_Spec], found: list[str]) -> _Spec:
         text = json.dumps({} if given is None else given, default=str)
         spec = model.model_validate_json(text, strict=True, by_alias=True, by_name=False)
     except ValidationError as error:
-        found = [*found, *problems(error, model)]
+        found = [*found, *problems(error, model, "spec")]
     if found:
         name = _metadata(document).get("name") or "without a name"
         raise Refused(f"{document['kind']} {name} cannot be used: {'; '.join(found)}")

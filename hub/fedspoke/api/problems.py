@@ -24,7 +24,7 @@ _KINDS = {
     "float_type": "a number",
     "finite_number": "a finite number",
     "bool_type": "true or false",
-    "string_type": "text",
+    "string_type": "text, in quotes",
     "list_type": "a list",
     "dict_type": "an object",
     "model_type": "an object",
@@ -33,9 +33,10 @@ _KINDS = {
 }
 
 
-def problems(error: ValidationError, model: type[BaseModel]) -> list[str]:
-    """One clause for each problem; `model` is what was to become of the document's spec."""
-    return [problem for detail in error.errors(include_url=False) for problem in _problems(detail, model)]
+def problems(error: ValidationError, model: type[BaseModel], root: str) -> list[str]:
+    """One clause for each problem; `model` is what was to become of the document's part at `root`, "" for all of it."""
+    found = [problem for detail in error.errors(include_url=False) for problem in _problems(detail, model)]
+    return [f"{root}{problem}" if root else problem.removeprefix(".") for problem in found]
 
 
 def shown(value: Any) -> str:
@@ -82,9 +83,9 @@ def _problems(detail: ErrorDetails, model: type[BaseModel]) -> Iterator[str]:
 
 
 def _path(loc: Sequence[int | str]) -> str:
-    """`("server", "listeners", 0, "port")` → `spec.server.listeners[0].port`."""
+    """`("server", "listeners", 0, "port")` → `.server.listeners[0].port`."""
     parts = (f"[{part}]" if isinstance(part, int) or not re.fullmatch(r"\w+", part) else f".{part}" for part in loc)
-    return "spec" + "".join(parts)
+    return "".join(parts)
 
 
 def _given(value: Any, path: Sequence[str]) -> Any:

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedspoke.api import documents
+from fedspoke.api import documents, parse
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.api.names import MANAGED_CLUSTER, Platform, data_claim
@@ -72,15 +72,13 @@ def read(folder: Path) -> Clusters:
     clusters: dict[str, Object] = {}
     files: dict[str, Path] = {}
     for path, document in found:
-        if (document["apiVersion"], document["kind"]) == MANAGED_CLUSTER:
-            name = _checked_name(document, path)
+        if document["kind"] in _NOT_YET:
+            raise Refused(f"{path} holds a {document['kind']}, which is not evaluated here yet: without it, every cluster counts")
+        if document["kind"] == MANAGED_CLUSTER[1]:
+            name = _name(document, path)
             if name in clusters:
                 raise Refused(f"cluster {name} is described twice, in {files[name]} and in {path}; take one out")
             clusters[name], files[name] = document, path
-        elif document["kind"] == MANAGED_CLUSTER[1]:
-            raise Refused(f"{path} holds a ManagedCluster of {document['apiVersion']}; it must be {MANAGED_CLUSTER[0]}")
-        elif document["kind"] in _NOT_YET:
-            raise Refused(f"{path} holds a {document['kind']}, which is not evaluated here yet: without it, every cluster counts")
     if not clusters:
         raise Refused(f"{folder} holds no ManagedCluster; put one into a .yaml file there")
     others = tuple(document for _, document in found if document["kind"] != MANAGED_CLUSTER[1])
@@ -91,24 +89,8 @@ def _files(folder: Path) -> Sequence[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml", ".json"))
 
 
-def _checked_name(document: Object, path: Path) -> str:
-    """The name of a ManagedCluster whose labels and claims can be read.
-
-    Raises:
-        Refused: the parts that placement reads are not as a hub writes them.
-    """
-    metadata = document.get("metadata")
-    if not isinstance(metadata, dict):
-        metadata = {}
-    name = metadata.get("name")
-    if not isinstance(name, str) or not name:
-        raise Refused(f"{path} holds a ManagedCluster without metadata.name")
-    labels = metadata.get("labels") or {}
-    if not isinstance(labels, dict) or not all(isinstance(value, str) for value in labels.values()):
-        raise Refused(f"cluster {name} in {path}: metadata.labels must be texts; put numbers and true or false in quotes")
-    claims = (document.get("status") or {}).get("clusterClaims") or []
-    if not all(isinstance(claim, dict) and {"name", "value"} <= claim.keys() for claim in claims):
-        raise Refused(f"cluster {name} in {path}: each of status.clusterClaims needs a name and a value")
-    if not all(isinstance(claim["value"], str) for claim in claims):
-        raise Refused(f"cluster {name} in {path}: the value of a claim must be a text; put numbers in quotes")
-    return name
+def _name(document: Object, path: Path) -> str:
+    try:
+        return parse.managed_cluster(document).metadata.name
+    except Refused as refused:
+        raise Refused(f"{path}: {refused}") from None
