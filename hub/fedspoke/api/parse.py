@@ -50,8 +50,7 @@ def federated_learning(document: Object) -> FederatedLearning:
     Raises:
         Refused: with every problem: the field as the user wrote it, its value, and what would be right.
     """
-    if (document.get("apiVersion"), document.get("kind")) != (API_VERSION, KIND):
-        raise Refused(f"{document.get('apiVersion')} {document.get('kind')} is not a {KIND} of {API_VERSION}")
+    _refuse_any_but(API_VERSION, KIND, document)
     metadata = _metadata(document)
     name, namespace = metadata.get("name"), metadata.get("namespace") or "default"
     generation = found if isinstance(found := metadata.get("generation"), int) else 1  # only the API server counts it
@@ -65,8 +64,7 @@ def placement(document: Object) -> PlacementSpec:
     Raises:
         Refused: it is no Placement, or has a field that OCM does not know or a value that it would not take.
     """
-    if (document.get("apiVersion"), document.get("kind")) != PLACEMENT:
-        raise Refused(f"{document.get('apiVersion')} {document.get('kind')} is not a {PLACEMENT[1]} of {PLACEMENT[0]}")
+    _refuse_any_but(*PLACEMENT, document)
     return _spec(document, PlacementSpec, list(_strays(document)))
 
 
@@ -76,15 +74,17 @@ def managed_cluster(document: Object) -> ManagedCluster:
     Raises:
         Refused: it is none, or a part that a placement looks at is not as the hub writes it.
     """
-    if (document.get("apiVersion"), document.get("kind")) != MANAGED_CLUSTER:
-        raise Refused(
-            f"{document.get('apiVersion')} {document.get('kind')} is not a {MANAGED_CLUSTER[1]} of {MANAGED_CLUSTER[0]}"
-        )
+    _refuse_any_but(*MANAGED_CLUSTER, document)
     try:
         return ManagedCluster.model_validate_json(json.dumps(document, default=str), strict=True, by_alias=True, by_name=False)
     except ValidationError as error:
         name = _metadata(document).get("name") or "without a name"
         raise Refused(f"ManagedCluster {name} cannot be used: {'; '.join(problems(error, ManagedCluster, ''))}") from None
+
+
+def _refuse_any_but(api_version: str, kind: str, document: Object) -> None:
+    if (document.get("apiVersion"), document.get("kind")) != (api_version, kind):
+        raise Refused(f"{document.get('apiVersion')} {document.get('kind')} is not a {kind} of {api_version}")
 
 
 def _spec(document: Object, model: type[_Spec], found: list[str]) -> _Spec:

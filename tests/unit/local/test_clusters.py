@@ -76,7 +76,7 @@ def test_a_dataset_that_a_label_alone_declares_has_no_place(tmp_path: Path) -> N
         pytest.param([build.cluster("")], "ManagedCluster without a name cannot be used: metadata.name is", id="without a name"),
         pytest.param(
             [build.cluster() | {"apiVersion": "v1"}],
-            "v1 ManagedCluster is not a ManagedCluster of cluster.open-cluster",
+            "v1 ManagedCluster is not a ManagedCluster of",
             id="version",
         ),
         pytest.param([{"kind": "ManagedCluster"}], "is no Kubernetes object: it needs apiVersion and kind", id="no apiVersion"),
@@ -92,8 +92,8 @@ def test_a_dataset_that_a_label_alone_declares_has_no_place(tmp_path: Path) -> N
         ),
         pytest.param(
             [build.cluster("a") | {"status": {"clusterClaims": [{"name": "x"}]}}],
-            "status.clusterClaims[0].value is missing",
-            id="half a claim",
+            "clusterClaims[0].value is missing",
+            id="half",
         ),
         pytest.param(
             [build.cluster(), {"apiVersion": "cluster.open-cluster-management.io/v1beta2", "kind": "ManagedClusterSet"}],
