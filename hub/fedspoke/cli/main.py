@@ -55,8 +55,10 @@ def main() -> None:
         sys.exit(_say(error, 2))
     except Failed as error:
         sys.exit(_say(error, 1))
+    except ModuleNotFoundError as error:  # an image carries only what its processes run; a laptop wants all
+        sys.exit(_say(f"this command needs {error.name}, which is not installed: install fedspoke[local] (here: make install)", 2))
 
 
-def _say(error: Exception, status: int) -> int:
+def _say(error: Exception | str, status: int) -> int:
     click.echo(f"fedspoke: {error}", err=True)
     return status

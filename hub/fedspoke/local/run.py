@@ -4,11 +4,10 @@ The hub's decisions, certificates, gateways, aggregator and collaborators are th
 objects (mount a volume, start a container, renew a certificate) is done here with folders and processes.
 """
 
-import socket
 import time
 import uuid
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, closing
+from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -16,14 +15,14 @@ from pathlib import Path
 from fedspoke.api import parse
 from fedspoke.api.adapter import WEIGHTS_FILE
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.federated_learning import Artifact, FederatedLearning, FederatedLearningStatus, ListenerStatus, Object
+from fedspoke.api.federated_learning import Artifact, FederatedLearning, FederatedLearningStatus, ListenerStatus
 from fedspoke.api.names import Platform, server_name
 from fedspoke.api.records import Progress, RoundRecord
 from fedspoke.hub.aggregator_workload import Place as HubPlace
 from fedspoke.hub.reconcile import Site, wanted
 from fedspoke.hub.status import Observed, status, unplaced
 from fedspoke.hub.unsupported import unsupported
-from fedspoke.local import report
+from fedspoke.local import kubelet, ports, report
 from fedspoke.local.certificates import Certificates, authority
 from fedspoke.local.clusters import Clusters, read
 from fedspoke.local.folder import Folder, write
@@ -109,8 +108,8 @@ class _Federation:
         fl, hub = self.fl, self.folder.hub
         if missing := unplaced(fl, self.decision):
             raise Failed(missing)  # on a hub it would wait; here no cluster can come
-        port = _listener_port(fl)
-        superlink, adapters, fusion, *others = _free_ports(3 + 3 * len(self.spokes))
+        port = ports.listener(fl)
+        superlink, adapters, fusion, *others = ports.free(3 + 3 * len(self.spokes))
         trust_domain = _hub_id(hub / "id")
         where = HubPlace(
             config=str(hub / "config"),
@@ -142,23 +141,11 @@ class _Federation:
             spoke_places={name: _place(path, others[3 * i : 3 * i + 3]) for i, (name, path) in enumerate(folders.items())},
         )
         objects = wanted(fl, self.spokes, site)
-        self._apply("hub", [item for item in objects if item["kind"] != "ManifestWork"], hub / "config")
+        kubelet.apply(self.machine, "hub", [item for item in objects if item["kind"] != "ManifestWork"], hub / "config")
         for work in (item for item in objects if item["kind"] == "ManifestWork"):
             cluster = work["metadata"]["namespace"]
-            self._apply(cluster, work["spec"]["workload"]["manifests"], folders[cluster] / "config")
+            kubelet.apply(self.machine, cluster, work["spec"]["workload"]["manifests"], folders[cluster] / "config")
         return ListenerStatus(name="local", type="Loopback", address="127.0.0.1", port=port), certificates
-
-    def _apply(self, pod: str, objects: Sequence[Object], config: Path) -> None:
-        """What a kubelet makes of these objects: ConfigMaps become files, containers become processes."""
-        for item in objects:
-            if item["kind"] == "ConfigMap":
-                for name, text in item["data"].items():
-                    write(config / name, text)
-        for item in objects:
-            if item["kind"] in ("Deployment", "Job"):
-                spec = item["spec"]["template"]["spec"]
-                for container in [*spec.get("initContainers", []), *spec["containers"]]:
-                    self.machine.start(pod, container)
 
     def _observe(self, before: Observed) -> Observed:
         state = self.folder.state
@@ -238,8 +225,8 @@ def _spoke(fl: FederatedLearning, known: Clusters, cluster: str) -> Spoke:
     return Spoke(cluster=cluster, datasets=datasets)
 
 
-def _place(path: Path, ports: Sequence[int]) -> SpokePlace:
-    sidecar, mcp, supernode = ports
+def _place(path: Path, given: Sequence[int]) -> SpokePlace:
+    sidecar, mcp, supernode = given
     return SpokePlace(
         config=str(path / "config"),
         certificate=str(path / "certificate"),
@@ -249,31 +236,6 @@ def _place(path: Path, ports: Sequence[int]) -> SpokePlace:
         mcp_port=mcp,
         supernode_port=supernode,
     )
-
-
-def _listener_port(fl: FederatedLearning) -> int:
-    """The port that the CR names for its first listener, or any free one."""
-    listeners = fl.spec.server.listeners
-    if not listeners:
-        (port,) = _free_ports(1)
-        return port
-    port = listeners[0].port
-    with closing(socket.socket()) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind(("127.0.0.1", port))
-        except OSError as error:
-            raise Failed(
-                f"spec.server.listeners[0].port is {port}, which this machine cannot give ({error.strerror}); "
-                "end what uses it, name another port, or leave listeners out to take any free one"
-            ) from error
-    return port
-
-
-def _free_ports(count: int) -> list[int]:
-    """So many different ports of loopback that nobody uses."""
-    with ExitStack() as probes:  # all are held until the last is found, so that none comes twice
-        return [probes.enter_context(socket.create_server(("127.0.0.1", 0))).getsockname()[1] for _ in range(count)]
 
 
 def _hub_id(path: Path) -> str:
