@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from fedspoke.api.errors import Failed
+from fedspoke.api.errors import Failed, Refused
 
 if TYPE_CHECKING:
     from fedspoke.placement.evaluate import Decision
@@ -23,12 +23,14 @@ def place(file: Path, clusters: Path, output: str) -> None:
     import json
 
     from fedspoke.api import parse
-    from fedspoke.api.names import KIND
+    from fedspoke.api.names import KIND, PLACEMENT
     from fedspoke.local.clusters import read
     from fedspoke.placement.evaluate import evaluate
     from fedspoke.placement.objects import placement
 
     document = parse.document(file)
+    if document["kind"] not in (KIND, PLACEMENT[1]):
+        raise Refused(f"{file} holds a {document['kind']}; give a {KIND} or a {PLACEMENT[1]}")
     if document["kind"] == KIND:
         document = placement(parse.federated_learning(document))
     decision = evaluate(document, read(clusters).clusters)

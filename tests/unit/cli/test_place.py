@@ -1,0 +1,119 @@
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from fedspoke.api import documents
+from fedspoke.cli.main import main
+from support import build
+
+Fedspoke = Callable[..., tuple[object, str, str]]
+"""A command's exit status, stdout and stderr."""
+
+
+@pytest.fixture
+def fedspoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fedspoke:
+    def run(*arguments: object) -> tuple[object, str, str]:
+        monkeypatch.setattr(sys, "argv", ["fedspoke", *map(str, arguments)])
+        with pytest.raises(SystemExit) as exit_:
+            main()
+        out, err = capsys.readouterr()
+        return exit_.value.code or 0, out, err
+
+    return run
+
+
+@pytest.fixture
+def clusters(tmp_path: Path) -> Path:
+    folder = tmp_path / "clusters"
+    folder.mkdir()
+    both = build.cluster("berlin", claims=build.declares("facebook")), build.cluster("oslo")
+    (folder / "all.yaml").write_text(documents.dump(*both))
+    return folder
+
+
+@pytest.fixture
+def federation(tmp_path: Path) -> Path:
+    path = tmp_path / "federatedlearning.yaml"
+    path.write_text(documents.dump(build.federated_learning(client={"data": {"platforms": ["facebook"]}})))
+    return path
+
+
+def test_json_is_what_a_placement_decision_holds_and_the_reasons(fedspoke: Fedspoke, federation: Path, clusters: Path) -> None:
+    status, out, err = fedspoke("place", federation, "--clusters", clusters, "-o", "json")
+
+    decision = json.loads(out)
+    assert (status, err) == (0, "")
+    assert decision["decisions"] == [{"clusterName": "berlin", "score": 100}]
+    (rejected,) = decision["rejected"]
+    assert rejected.keys() == {"clusterName", "reason"}
+    assert rejected["clusterName"] == "oslo"
+    assert rejected["reason"].startswith("declares no Facebook data (no claim facebook.data.")
+
+
+def test_the_table_names_each_cluster_and_why_it_was_not_chosen(
+    fedspoke: Fedspoke, federation: Path, clusters: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+
+    status, out, _ = fedspoke("place", federation, "--clusters", clusters)
+
+    header, berlin, oslo = out.splitlines()
+    assert status == 0
+    assert header.split("  ")[0] == "CLUSTER"
+    assert berlin.split() == ["berlin", "yes", "100"]
+    assert "declares no Facebook data" in oslo
+
+
+def test_a_placement_is_decided_as_a_federation_is(fedspoke: Fedspoke, tmp_path: Path, clusters: Path) -> None:
+    path = tmp_path / "placement.yaml"
+    path.write_text(documents.dump(build.placement(build.with_label(build.has("gpu", "DoesNotExist")))))
+
+    status, out, _ = fedspoke("place", path, "--clusters", clusters, "-o", "json")
+
+    assert status == 0
+    assert [chosen["clusterName"] for chosen in json.loads(out)["decisions"]] == ["berlin", "oslo"]
+
+
+def test_when_no_cluster_qualifies_it_fails_and_says_why(fedspoke: Fedspoke, tmp_path: Path, clusters: Path) -> None:
+    path = tmp_path / "federatedlearning.yaml"
+    path.write_text(documents.dump(build.federated_learning(client={"resources": {"limits": {"nvidia.com/gpu": 1}}})))
+
+    status, out, err = fedspoke("place", path, "--clusters", clusters, "-o", "json")
+
+    assert status == 1
+    assert json.loads(out)["decisions"] == []
+    assert err.startswith("fedspoke: no cluster qualifies: berlin declares no GPU (")
+    assert err.count("\n") == 1
+
+
+@pytest.mark.parametrize(
+    ("cr", "said"),
+    [
+        pytest.param(None, "does not exist; name a YAML file", id="missing"),
+        pytest.param(build.cluster(), "holds a ManagedCluster; give a FederatedLearning or a Placement", id="another kind"),
+        pytest.param(build.federated_learning(server={"rounds": 0}), "spec.server.rounds is 0, but must be at least 1", id="bad"),
+        pytest.param(build.placement(tolerations=[{"operator": "Exists"}]), "tolerations of a PlacementSpec is not", id="beyond"),
+    ],
+)
+def test_input_that_cannot_be_used_is_refused_in_one_line(
+    fedspoke: Fedspoke, tmp_path: Path, clusters: Path, cr: dict[str, object] | None, said: str
+) -> None:
+    path = tmp_path / "cr.yaml"
+    if cr:
+        path.write_text(documents.dump(cr))
+
+    status, out, err = fedspoke("place", path, "--clusters", clusters)
+
+    assert (status, out) == (2, "")
+    assert said in err
+    assert err.count("\n") == 1
+
+
+def test_a_folder_of_clusters_that_is_not_there_is_refused(fedspoke: Fedspoke, federation: Path, tmp_path: Path) -> None:
+    status, _, err = fedspoke("place", federation, "--clusters", tmp_path / "none")
+
+    assert status == 2
+    assert "is no folder; name one that holds ManagedClusters" in err
