@@ -1,18 +1,12 @@
-"""The LLaVA that is fine-tuned: found by name or path, or made tiny and offline for demos and tests.
+"""The LLaVA that is fine-tuned: loaded, or made tiny and offline for demos and tests.
 
 The tiny one is made through the real classes and loaded by the real code; its size, and that it was never trained, set it apart.
 """
 
-import json
-import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import torch
-from huggingface_hub import snapshot_download
-from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, processors, trainers
 from transformers import (
     AutoModelForImageTextToText,
@@ -27,12 +21,11 @@ from transformers import (
 )
 from transformers.utils.logging import disable_progress_bar
 
-from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.errors import Refused
+from fedspoke.collaborator import model_folder
 from fedspoke.collaborator.batches import CHAT_TEMPLATE, INSTRUCTION
 
 disable_progress_bar()  # of weights read from disk: it fills logs; downloads keep theirs
-
-_FILES = ["*.json", "*.jinja", "*.model", "*.safetensors"]
 
 _CORPUS = [
     f"USER: <image>\n{INSTRUCTION} ASSISTANT:",
@@ -59,7 +52,7 @@ def load(name: str) -> tuple[Any, LlavaForConditionalGeneration]:
         Refused: there is no such model, or it is no LLaVA, or a damaged one.
         Failed: the model hub does not give it.
     """
-    folder = _llava(name)
+    folder = model_folder.find(name)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     bf16 = device == "cuda" and torch.cuda.is_bf16_supported()
     try:
@@ -79,31 +72,13 @@ def load(name: str) -> tuple[Any, LlavaForConditionalGeneration]:
     return processor, model
 
 
-def download(name: str, directory: Path) -> None:
-    """Put a model, by name or path, into a new folder. A download that broke off goes on where it was.
-
-    Raises:
-        Refused: the folder holds something already, there is no such model, or it is no LLaVA.
-        Failed: the model hub does not give it.
-    """
-    with _new_folder(directory) as partial:
-        cache = partial.with_suffix(".download")  # beside the folder, so that 14 GB of weights are moved, not copied
-        folder = _llava(name, cache)
-        for file in sorted(file for pattern in _FILES for file in folder.glob(pattern)):
-            if file.suffix == ".safetensors" and folder.is_relative_to(cache):
-                file.resolve().replace(partial / file.name)
-            else:
-                shutil.copyfile(file, partial / file.name)
-    shutil.rmtree(cache, ignore_errors=True)
-
-
 def make_tiny(directory: Path, seed: int = 0) -> None:
     """A LLaVA of 0.2 M parameters in a new folder, offline; the same seed gives the same bytes.
 
     Raises:
         Refused: the folder holds something already.
     """
-    with _new_folder(directory) as partial:
+    with model_folder.new(directory) as partial:
         tokenizer = _tiny_tokenizer()
         config = LlavaConfig(
             vision_config=CLIPVisionConfig(
@@ -171,57 +146,3 @@ def _tiny_tokenizer() -> PreTrainedTokenizerFast:
         single="<s> $A", pair="<s> $A $B", special_tokens=[("<s>", tokenizer.token_to_id("<s>"))]
     )
     return PreTrainedTokenizerFast(tokenizer_object=tokenizer, extra_special_tokens=image, padding_side="left", **special)
-
-
-def _llava(name: str, cache: Path | None = None) -> Path:
-    """The folder on this machine that holds the LLaVA of this name or path."""
-    if Path(name).is_dir():
-        _require_llava(Path(name), name)
-        return Path(name)
-    if name.startswith((".", "/", "~")):
-        raise Refused(f"there is no folder {name}; name one that holds a LLaVA, such as `fedspoke model tiny` makes")
-    try:
-        # The 14 GB come after the file that says whether they are a LLaVA.
-        _require_llava(Path(snapshot_download(name, allow_patterns="config.json", cache_dir=cache)), name)
-        return Path(snapshot_download(name, allow_patterns=_FILES, cache_dir=cache))
-    except Refused:
-        raise
-    except HFValidationError as error:
-        raise Refused(f"{name!r} is neither a folder nor a model's name, which looks like llava-hf/llava-1.5-7b-hf") from error
-    except RepositoryNotFoundError as error:
-        raise Refused(f"the model hub knows no {name} that is open to you; check the name, or set HF_TOKEN") from error
-    except LocalEntryNotFoundError as error:
-        raise Failed(
-            f"{name} is not on this machine and the model hub cannot be reached (HF_HUB_OFFLINE, HF_ENDPOINT, network); "
-            "try again, or give a folder's path"
-        ) from error
-    except Exception as error:  # the HTTP library's own, which changes with the hub client's releases
-        raise Failed(f"the model hub broke off while giving {name} ({type(error).__name__}); try again") from error
-
-
-def _require_llava(folder: Path, name: str) -> None:
-    try:
-        kind = json.loads((folder / "config.json").read_text())["model_type"]
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise Refused(f"{name} is no model: it has no config.json that names a model_type") from error
-    if kind != "llava":
-        raise Refused(f"{name} is a model of type {kind}; only LLaVA 1.5 (type llava) can be trained")
-
-
-@contextmanager
-def _new_folder(directory: Path) -> Iterator[Path]:
-    """A folder that appears under its name when it is complete, or not at all."""
-    directory = directory.resolve()
-    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
-        raise Refused(f"{directory} exists and is not empty; name a new folder")
-    partial = directory.with_name(f".{directory.name}.partial")
-    shutil.rmtree(partial, ignore_errors=True)
-    try:
-        partial.mkdir(parents=True)
-    except OSError as error:
-        raise Refused(f"{directory} cannot be made: {error.strerror}") from error
-    try:
-        yield partial
-        partial.replace(directory)
-    finally:
-        shutil.rmtree(partial, ignore_errors=True)

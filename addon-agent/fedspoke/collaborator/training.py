@@ -19,7 +19,7 @@ from peft import LoraConfig, PeftModel, get_peft_model
 
 from fedspoke.api.adapter import peft_config
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.federated_learning import Training
+from fedspoke.api.federated_learning import Object, Training
 from fedspoke.api.records import Tensor
 from fedspoke.collaborator import adapters
 from fedspoke.collaborator.batches import Batch, Collator, Example, epochs, in_batches
@@ -54,14 +54,7 @@ class Trainer:
         self._tokenizer = processor.tokenizer
         self._collator = Collator(processor, training.max_length)
         self._dtype, self._device = base.dtype, base.device
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            self._model: PeftModel = get_peft_model(
-                base, LoraConfig(**peft_config(training.lora, model) | {"inference_mode": False})
-            )
-        strays = [tensor.name for tensor in self.layout() if "vision_tower" in tensor.name or "projector" in tensor.name]
-        if strays:
-            raise Refused(f"{model} would be trained outside its language model, at {strays[0]}")
+        self._model = _with_adapter(base, peft_config(training.lora, model))
         if self._device.type == "cuda":
             # Half as slow again, but bf16 LoRA of the 7B then fits a 24 GB card at batch size 4.
             self._model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
@@ -185,6 +178,23 @@ class Trainer:
         else:
             adapters.load(self._model, adapter)
             yield
+
+
+def _with_adapter(base: torch.nn.Module, config: Object) -> PeftModel:
+    """Add the adapter, to the language model's linear layers and to nothing else."""
+    name = config["base_model_name_or_path"]
+    with torch.random.fork_rng():
+        torch.manual_seed(0)
+        try:
+            model = get_peft_model(base, LoraConfig(**config | {"inference_mode": False}))
+        except ValueError as error:
+            raise Refused(
+                f"{name} has no language model with linear layers named as Llama's, which are what is trained"
+            ) from error
+    for tensor in adapters.layout(model):
+        if "vision_tower" in tensor.name or "projector" in tensor.name:
+            raise Refused(f"{name} would be trained outside its language model, at {tensor.name}")
+    return model
 
 
 @contextmanager

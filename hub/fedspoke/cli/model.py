@@ -31,6 +31,6 @@ def download(name: str, directory: Path) -> None:
 
     NAME is a name on the model hub, such as llava-hf/llava-1.5-7b-hf, or a folder's path.
     """
-    from fedspoke.collaborator.model import download as fetch
+    from fedspoke.collaborator import model_folder
 
-    fetch(name, directory)
+    model_folder.download(name, directory)

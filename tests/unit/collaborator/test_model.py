@@ -13,7 +13,8 @@ from PIL import Image
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.collaborator.model import download, load, make_tiny
+from fedspoke.collaborator.model import load, make_tiny
+from fedspoke.collaborator.model_folder import download
 from support.model_hub import model_hub
 from support.tiny import tiny_llava
 

@@ -1,0 +1,100 @@
+"""A LLaVA as a folder of files: found, fetched, and there whole or not at all.
+
+Nothing here reads the weights, so that the command answers at once and not after torch's seven seconds.
+"""
+
+import json
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from huggingface_hub import snapshot_download
+from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
+
+from fedspoke.api.errors import Failed, Refused
+
+_FILES = ["*.json", "*.jinja", "*.model", "*.safetensors"]
+
+
+def find(name: str, cache: Path | None = None) -> Path:
+    """The folder that holds the LLaVA of this path, or of this name on the model hub: fetched into the cache if it is not there.
+
+    A path is never looked up on a network.
+
+    Raises:
+        Refused: there is no such model, or it is no LLaVA.
+        Failed: the model hub does not give it.
+    """
+    if Path(name).is_dir():
+        _require_llava(Path(name), name)
+        return Path(name)
+    if name.startswith((".", "/", "~")):
+        raise Refused(f"there is no folder {name}; name one that holds a LLaVA, such as `fedspoke model tiny` makes")
+    try:
+        # The 14 GB come after the file that says whether they are a LLaVA.
+        _require_llava(Path(snapshot_download(name, allow_patterns="config.json", cache_dir=cache)), name)
+        return Path(snapshot_download(name, allow_patterns=_FILES, cache_dir=cache))
+    except Refused:
+        raise
+    except HFValidationError as error:
+        raise Refused(f"{name!r} is neither a folder nor a model's name, which looks like llava-hf/llava-1.5-7b-hf") from error
+    except RepositoryNotFoundError as error:
+        raise Refused(f"the model hub knows no {name} that is open to you; check the name, or set HF_TOKEN") from error
+    except LocalEntryNotFoundError as error:
+        raise Failed(
+            f"{name} is not on this machine and the model hub cannot be reached (HF_HUB_OFFLINE, HF_ENDPOINT, network); "
+            "try again, or give a folder's path"
+        ) from error
+    except Exception as error:  # the HTTP library's own, which changes with the hub client's releases
+        raise Failed(f"the model hub broke off while giving {name} ({type(error).__name__}); try again") from error
+
+
+def download(name: str, directory: Path) -> None:
+    """Put a model, by name or path, into a new folder. A download that broke off goes on where it was.
+
+    Raises:
+        Refused: the folder holds something already, there is no such model, or it is no LLaVA.
+        Failed: the model hub does not give it.
+    """
+    with new(directory) as partial:
+        cache = partial.with_suffix(".download")  # beside the folder, so that 14 GB of weights are moved, not copied
+        folder = find(name, cache)
+        for file in sorted(file for pattern in _FILES for file in folder.glob(pattern)):
+            if file.suffix == ".safetensors" and folder.is_relative_to(cache):
+                file.resolve().replace(partial / file.name)
+            else:
+                shutil.copyfile(file, partial / file.name)
+    shutil.rmtree(cache, ignore_errors=True)
+
+
+@contextmanager
+def new(directory: Path) -> Iterator[Path]:
+    """A folder to fill, which appears under its name once that is done.
+
+    Raises:
+        Refused: the name is taken, or the folder cannot be made.
+    """
+    directory = directory.resolve()
+    if directory.exists() and (not directory.is_dir() or any(directory.iterdir())):
+        raise Refused(f"{directory} exists and is not empty; name a new folder")
+    partial = directory.with_name(f".{directory.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    try:
+        partial.mkdir(parents=True)
+    except OSError as error:
+        raise Refused(f"{directory} cannot be made: {error.strerror}") from error
+    try:
+        yield partial
+        partial.replace(directory)
+    finally:
+        shutil.rmtree(partial, ignore_errors=True)
+
+
+def _require_llava(folder: Path, name: str) -> None:
+    try:
+        kind = json.loads((folder / "config.json").read_text())["model_type"]
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise Refused(f"{name} is no model: it has no config.json that names a model_type") from error
+    if kind != "llava":
+        raise Refused(f"{name} is a model of type {kind}; only LLaVA 1.5 (type llava) can be trained")
