@@ -10,6 +10,8 @@ from fedspoke.api.errors import Failed, Refused
 if TYPE_CHECKING:
     from fedspoke.placement.evaluate import Decision
 
+_SAID = 3  # reasons in the error's one sentence; all of them are printed before it
+
 
 @click.command()
 @click.argument("file", type=click.Path(path_type=Path))
@@ -39,7 +41,9 @@ def place(file: Path, clusters: Path, output: str) -> None:
     else:
         _table(decision)
     if not decision.decisions:
-        raise Failed(f"no cluster qualifies: {'; '.join(f'{name} {reason}' for name, reason in decision.rejected)}")
+        reasons = [f"{name} {reason}" for name, reason in decision.rejected]
+        more = [f"and {len(reasons) - _SAID} more, for the reasons above"] if len(reasons) > _SAID else []
+        raise Failed(f"no cluster qualifies: {'; '.join(reasons[:_SAID] + more)}")
 
 
 def _table(decision: "Decision") -> None:
