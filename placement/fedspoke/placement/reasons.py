@@ -2,13 +2,12 @@
 
 from collections.abc import Iterable, Sequence
 
-from fedspoke.api.names import GPU_LABEL, GPUS_CLAIM, PLATFORMS, data_claim, platform_label, posts_claim
+from fedspoke.api.names import GPU_LABEL, GPUS_CLAIM, PLATFORMS, data_claim, platform_label
 from fedspoke.api.placement_spec import Requirement
 from fedspoke.placement.counts import AtLeast
 from fedspoke.placement.predicates import Unmet
 
 _DATA = {key: platform for platform in PLATFORMS for key in (data_claim(platform), platform_label(platform))}
-_POSTS = {posts_claim(platform): platform for platform in PLATFORMS}
 _GPU = (GPUS_CLAIM, GPU_LABEL)
 
 
@@ -28,12 +27,15 @@ def why_not(missing: Sequence[Sequence[Unmet]]) -> str:
 
 def _topic(lack: Unmet) -> str:
     """Ways of declaring one thing are one topic; any other requirement is a topic of its own."""
-    key = _key(lack)
-    if key in _DATA:
-        return "data"
-    if key in _POSTS:
+    if isinstance(lack.requirement, AtLeast):
         return "posts"
-    return "gpu" if key in _GPU else f"{lack.of} {key}"
+    match lack.of, _key(lack), lack.requirement.operator:
+        case ("claim", key, "Exists") | ("label", key, "In") if key in _DATA:
+            return "data"
+        case ("claim", key, "Exists" | "NotIn") | ("label", key, "In") if key in _GPU:
+            return "gpu"
+        case of, key, _:
+            return f"{of} {key}"
 
 
 def _said(topic: str, lacks: Sequence[Unmet]) -> str:

@@ -176,6 +176,12 @@ def test_a_label_that_the_user_asks_for_is_named_with_what_is_there() -> None:
     assert why(build.cluster(), placement=asked) == "no label region=eu"
 
 
+def test_a_label_that_must_not_be_there_is_not_called_missing() -> None:
+    asked = {"predicates": [{"requiredClusterSelector": build.with_label(build.has("gpu", "DoesNotExist"))}]}
+
+    assert why(build.cluster(labels={"gpu": "true"}), placement=asked) == "label gpu is true"
+
+
 # Laws.
 
 KEYS = st.sampled_from(["a", "b"])
