@@ -79,7 +79,7 @@ def federation(folder: Path, clusters: tuple[str, ...], *, profiles: bool = Fals
         settings = AggregatorSettings(
             run="test.tiny",
             clusters=clusters,
-            server=Server(rounds=2, min_available_clients=2, round_timeout=timedelta(seconds=60)),
+            server=Server(rounds=2, min_available_clients=2, round_timeout=timedelta(minutes=2)),
             lora=Lora(rank=2),
             model="tiny",
             profiles=profiles,
@@ -87,7 +87,7 @@ def federation(folder: Path, clusters: tuple[str, ...], *, profiles: bool = Fals
             superlink_port=superlink_port or free_port(),
             adapters_port=free_port(),
             fusion=f"127.0.0.1:{fusion}",
-            deadline=datetime.now(UTC) + timedelta(minutes=3),
+            deadline=datetime.now(UTC) + timedelta(minutes=5),
         )
         aggregator = stack.enter_context(_process("fedspoke.hub.aggregation.superlink", settings, folder / "aggregator"))
         Hub.__init__(hub, settings, folder, aggregator)
@@ -100,6 +100,13 @@ class Site:
 
     hub: Hub
     _stack: ExitStack
+
+    def restart(self) -> None:
+        """The aggregator ends and another one is started in its place, as when its pod moves."""
+        self.hub.aggregator.send_signal(signal.SIGTERM)
+        self.hub.aggregator.wait(20)
+        again = _process("fedspoke.hub.aggregation.superlink", self.hub.settings, self.hub.folder / "again")
+        self.hub.aggregator = self._stack.enter_context(again)
 
     def spoke(self, cluster: str, behaviour: Behaviour = _OBEDIENT) -> Spoke:
         """A collaborator of this cluster and its trainer."""

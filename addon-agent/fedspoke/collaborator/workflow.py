@@ -9,6 +9,7 @@ import os
 import signal
 import sys
 import time
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -23,6 +24,10 @@ from fedspoke.flower import programs
 _POLL = 0.1
 _TRAINER_UP = 300.0
 """Seconds that mcp-server may take to answer."""
+
+
+_REFUSALS, _BRIEF = 5, 30.0
+"""A SuperNode that ends so often, each time within so many seconds, is not wanted."""
 
 
 class Workflow(Record):
@@ -49,31 +54,44 @@ def run(settings: CollaboratorSettings) -> None:
     os.environ.update(programs.environment(home))
     own = output / "collaborator.json"
     own.write_text(settings.model_dump_json(by_alias=True))
+    steps = multiprocessing.get_context("fork").Process(target=prepare, args=(settings,))
+    steps.start()
+    refused = 0
+    try:
+        while refused < _REFUSALS:
+            began = time.monotonic()
+            status = _supernode(settings, own, home, steps)
+            if status != 0:
+                raise Failed(f"the SuperNode of {settings.cluster} ended with status {status}; its log says why")
+            # A SuperLink that was started anew does not know this node, whereupon Flower's node ends itself: another one starts.
+            refused = refused + 1 if time.monotonic() - began < _BRIEF else 0
+    finally:
+        steps.kill()
+        steps.join()
+    raise Failed(f"the SuperLink sent {settings.cluster}'s SuperNode away {refused} times; is its clock off by minutes?")
+
+
+def _supernode(settings: CollaboratorSettings, own: Path, home: Path, steps: BaseProcess) -> int:
+    """One SuperNode from its start to its end, and a process for each order that it receives; returns its exit status."""
     address = f"127.0.0.1:{settings.supernode_port}"
     hub = ["--insecure", "--superlink", settings.gateway]  # in the clear to the sidecar on loopback, mutual TLS from there
     here = ["--host", "127.0.0.1", "--port", str(settings.supernode_port), "--isolation", "process"]
     with programs.daemon(
         "flower-supernode", [*hub, *here, "--node-config", f"settings={json.dumps(str(own))}"], home
     ) as supernode:
-        steps = multiprocessing.get_context("fork").Process(target=prepare, args=(settings,))
-        steps.start()
-        try:
-            # Imported while the SuperNode does the same on another core, and after the environment that Flower reads at import.
-            from flwr.supercore.constant import TaskType
+        # Imported while the SuperNode does the same on another core, and after the environment that Flower reads at import.
+        from flwr.supercore.constant import TaskType
 
-            from fedspoke.flower.apps import Apps, client_app
+        from fedspoke.flower.apps import Apps, client_app
 
-            with Apps(address, TaskType.CLIENT_APP, client_app()) as apps:
-                while supernode.poll() is None:
-                    apps.step()
-                    if steps.exitcode and load(settings).error is None:
-                        died = f"the process of the steps ended with status {steps.exitcode}"
-                        save(settings, load(settings).model_copy(update={"error": died}))
-                    time.sleep(_POLL)
-        finally:
-            steps.kill()
-            steps.join()
-    raise Failed(f"the SuperNode of {settings.cluster} ended with status {supernode.returncode}; its log says why")
+        with Apps(address, TaskType.CLIENT_APP, client_app()) as apps:
+            while supernode.poll() is None:
+                apps.step()
+                if steps.exitcode and load(settings).error is None:
+                    died = f"the process of the steps ended with status {steps.exitcode}"
+                    save(settings, load(settings).model_copy(update={"error": died}))
+                time.sleep(_POLL)
+        return int(supernode.returncode)
 
 
 def prepare(settings: CollaboratorSettings) -> None:

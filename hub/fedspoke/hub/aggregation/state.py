@@ -3,12 +3,10 @@
 A restarted aggregator goes on after the last line. Every file appears whole: written under another name, then renamed.
 """
 
-import json
-import shutil
 from hashlib import file_digest
 from pathlib import Path
 
-from fedspoke.api.adapter import CONFIG_FILE, WEIGHTS_FILE, peft_config
+from fedspoke.api.adapter import save
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.records import AggregatorSettings, RoundRecord
 from fedspoke.hub.aggregation.initial import initial
@@ -61,13 +59,7 @@ class State:
 
     def save(self, adapter: Path, settings: AggregatorSettings) -> None:
         """`global/`: a folder that `PeftModel.from_pretrained` loads."""
-        final, partial = self._folder / "global", self._folder / "global.partial"
-        shutil.rmtree(partial, ignore_errors=True)
-        partial.mkdir()
-        shutil.copyfile(adapter, partial / WEIGHTS_FILE)
-        (partial / CONFIG_FILE).write_text(json.dumps(peft_config(settings.lora, settings.model), indent=2))
-        shutil.rmtree(final, ignore_errors=True)
-        partial.rename(final)
+        save(self._folder / "global", adapter, settings.lora, settings.model)
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file of the folder at once."""

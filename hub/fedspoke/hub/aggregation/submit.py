@@ -14,18 +14,26 @@ _HERE = Path(__file__)
 _APP = [_HERE.with_name("flower-app.toml"), _HERE.parents[3] / "flower-app" / "pyproject.toml"]  # in a wheel, in the source tree
 
 
+def app() -> Path:
+    """The app's pyproject.toml."""
+    return next(path for path in _APP if path.is_file())
+
+
+def bundle() -> bytes:
+    """The app as Flower wants it (a FAB): the names of its halves."""
+    content, _ = build_fab_from_files({"pyproject.toml": app().read_bytes()})
+    return content
+
+
 def submit(address: str, settings: Path) -> int:
     """Start a run of our app with the aggregator's settings file; returns Flower's number for it."""
-    app = next(path for path in _APP if path.is_file())
-    content, _ = build_fab_from_files({"pyproject.toml": app.read_bytes()})
+    content = bundle()
+    request = StartRunRequest(
+        fab=Fab(hash_str=sha256(content).hexdigest(), content=content),
+        override_config=user_config_to_proto({"settings": str(settings)}),
+    )
     with _control(address) as control:
-        answer = control.StartRun(
-            StartRunRequest(
-                fab=Fab(hash_str=sha256(content).hexdigest(), content=content),
-                override_config=user_config_to_proto({"settings": str(settings)}),
-            )
-        )
-    return int(answer.run_id)
+        return int(control.StartRun(request).run_id)
 
 
 def details(address: str, run: int) -> str:
