@@ -3,12 +3,14 @@
 Each can be repeated. One that comes too early is refused with the name of the step that is missing. Only one runs at a time.
 """
 
+import json
 import logging
 from collections.abc import Callable
 from pathlib import Path
 
 from transformers.utils.logging import disable_progress_bar
 
+from fedspoke.api import adapter as adapters
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings, Profile
@@ -33,6 +35,7 @@ class Steps:
         self._encoder: TextEncoder | None = None
         self._fetched: set[Platform] = set()
         self._posts: dict[Platform, tuple[CleanRecord, ...]] = {}
+        self._profiles: dict[Platform, Profile] = {}
 
     def download_model(self) -> ModelReady:
         """Find or fetch the model, and load it."""
@@ -73,17 +76,22 @@ class Steps:
         return DataCleaned(records={p: len(self._posts.get(p, ())) for p in self._settings.datasets}, dropped=dropped)
 
     def train_llava(self, round: int, adapter: str, output: str, progress: Callable[[int, int, float], None]) -> LlavaTrained:  # noqa: A002
-        """Train one round from the adapter in one file to the adapter in another."""
+        """Train one round from the adapter in one file to the adapter in another; `lora_weights/` is this cluster's latest."""
         trainer = self._ready("train_llava")
         posts = [post for platform in self._posts.values() for post in platform]
         start, result = self._inside(adapter), self._inside(output)
         result.parent.mkdir(parents=True, exist_ok=True)
         outcome = trainer.train(posts, self._images, start, result, round, progress)
+        training = self._settings.training
+        adapters.save(self._output / "lora_weights", result, training.lora, training.model.name)
         _log.info("round %d: %d posts, loss %.4f, %.1f s", round, outcome.examples, outcome.loss, outcome.seconds)
         return LlavaTrained(examples=outcome.examples, loss=outcome.loss, seconds=outcome.seconds)
 
     def generate_profile(self, platform: Platform, adapter: str) -> ProfileMade:
-        """One platform's profile, with the loss of the base model and of the model with the final adapter."""
+        """One platform's profile, with the loss of the base model and of the model with the final adapter.
+
+        `profile.json` keeps it for the cluster's owner (a list of them where the cluster has several platforms).
+        """
         trainer, posts, spec = self._ready("generate_profile"), self._posts.get(platform, ()), self._settings.profiles
         final = self._inside(adapter)
         if reason := refusal(self._settings.cluster, platform, len(posts), spec):
@@ -93,20 +101,28 @@ class Steps:
         file = self._output / "profiles" / f"{platform}.json"
         shared = release.once(file, [post.text for post in posts], self._encoder, spec)
         first, last = span(post.timestamp for post in posts)
-        return ProfileMade(
-            profile=Profile(
-                cluster=self._settings.cluster,
-                platform=platform,
-                posts=len(posts),
-                first=first,
-                last=last,
-                encoder=self._encoder.digest,
-                embedding=shared.embedding,
-                noise=shared.noise,
-                loss_before=trainer.loss(posts, self._images, None),
-                loss_after=trainer.loss(posts, self._images, final),
-            )
+        made = Profile(
+            cluster=self._settings.cluster,
+            platform=platform,
+            posts=len(posts),
+            first=first,
+            last=last,
+            encoder=self._encoder.digest,
+            embedding=shared.embedding,
+            noise=shared.noise,
+            loss_before=trainer.loss(posts, self._images, None),
+            loss_after=trainer.loss(posts, self._images, final),
         )
+        self._profiles[platform] = made
+        self._keep_profiles()
+        return ProfileMade(profile=made)
+
+    def _keep_profiles(self) -> None:
+        kept = [profile.model_dump(mode="json", by_alias=True) for _, profile in sorted(self._profiles.items())]
+        file = self._output / "profile.json"
+        partial = file.with_suffix(".partial")
+        partial.write_text(json.dumps(kept[0] if len(kept) == 1 else kept, indent=1))
+        partial.replace(file)
 
     @property
     def _images(self) -> Path:

@@ -3,6 +3,10 @@
 The hub carries no torch; it knows an adapter as named fp16 matrices in a safetensors file, and as PEFT's configuration beside it.
 """
 
+import json
+import shutil
+from pathlib import Path
+
 from fedspoke.api.federated_learning import Lora, Object
 
 TARGET_MODULES = r".*language_model.*\.(q_proj|k_proj|v_proj|o_proj|gate_proj|up_proj|down_proj)$"
@@ -26,3 +30,14 @@ def peft_config(lora: Lora, model: str) -> Object:
         "bias": "none",
         "inference_mode": True,
     }
+
+
+def save(folder: Path, weights: Path, lora: Lora, model: str) -> None:
+    """A folder that `PeftModel.from_pretrained` loads, in place of the one before: it is there whole or not at all."""
+    partial = folder.with_name(f"{folder.name}.partial")
+    shutil.rmtree(partial, ignore_errors=True)
+    partial.mkdir(parents=True)
+    shutil.copyfile(weights, partial / WEIGHTS_FILE)
+    (partial / CONFIG_FILE).write_text(json.dumps(peft_config(lora, model), indent=2))
+    shutil.rmtree(folder, ignore_errors=True)
+    partial.rename(folder)
