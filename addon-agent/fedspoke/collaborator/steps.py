@@ -8,8 +8,6 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from transformers.utils.logging import disable_progress_bar
-
 from fedspoke.api import adapter as adapters
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
@@ -28,7 +26,6 @@ class Steps:
     """The steps of one collaborator in one federation."""
 
     def __init__(self, settings: CollaboratorSettings) -> None:
-        disable_progress_bar()  # it would draw over the log's lines
         self._settings = settings
         self._output = Path(settings.output).resolve()
         self._trainer: Trainer | None = None
