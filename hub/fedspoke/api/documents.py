@@ -30,9 +30,6 @@ _Loader.yaml_implicit_resolvers = {
     first: [(tag, pattern) for tag, pattern in resolvers if tag != "tag:yaml.org,2002:timestamp"]
     for first, resolvers in yaml.SafeLoader.yaml_implicit_resolvers.items()
 }
-_Loader.add_implicit_resolver(
-    "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
-)
 
 
 class _Dumper(yaml.SafeDumper):
@@ -43,6 +40,12 @@ class _Dumper(yaml.SafeDumper):
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
+
+
+for _scalars in (_Loader, _Dumper):  # the writer too, so that it puts a text that looks like one in quotes
+    _scalars.add_implicit_resolver(
+        "tag:yaml.org,2002:float", re.compile(r"^[-+]?[0-9]+(\.[0-9]*)?[eE][-+]?[0-9]+$"), list("-+0123456789")
+    )
 
 
 def load(text: str, source: str) -> list[Object]:
@@ -56,7 +59,8 @@ def load(text: str, source: str) -> list[Object]:
     except yaml.YAMLError as error:
         mark = getattr(error, "problem_mark", None)
         where = f" in line {mark.line + 1}" if mark else ""
-        raise Refused(f"{source} is not YAML{where}: {getattr(error, 'problem', None) or error}") from None
+        problem = getattr(error, "problem", None) or getattr(error, "reason", None)
+        raise Refused(f"{source} is not YAML{where}: {problem or 'it cannot be read'}") from None
     for document in found:
         if not isinstance(document, dict) or not all(isinstance(document.get(key), str) for key in ("apiVersion", "kind")):
             raise Refused(f"{source} holds a document that is no Kubernetes object: it needs apiVersion and kind")
