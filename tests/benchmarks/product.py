@@ -1,0 +1,67 @@
+"""`fedspoke run` as a user runs it, mutual TLS and all; only each cluster's trainer stands in for the real one.
+
+python -m benchmarks.product FOLDER CLUSTERS ROUNDS
+"""
+
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from benchmarks import payload
+from fedspoke.api import documents
+from fedspoke.api.adapter import WEIGHTS_FILE
+from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.federated_learning import FederatedLearningStatus, Object
+from fedspoke.hub.aggregation.initial import initial
+from fedspoke.local.processes import Machine, Process, machine
+from fedspoke.local.run import run
+from support import adapters, build
+
+MARKS = "out/rounds.jsonl"
+
+
+class WithoutModels(Machine):
+    """A machine on which mcp-server is the benchmark's."""
+
+    def start(self, pod: str, container: Object) -> Process:
+        if container["name"] == "mcp-server":
+            container = {**container, "command": [sys.executable, "-m", "benchmarks.trainer", container["command"][-1]]}
+        return super().start(pod, container)
+
+
+@contextmanager
+def without_models(logs: Path) -> Iterator[Machine]:
+    with machine(logs) as here:
+        yield WithoutModels(here.logs, here.processes)
+
+
+def main(folder: Path, clusters: int, rounds: int) -> None:
+    cr = build.federated_learning(
+        name="bench",
+        server={"rounds": rounds, "minAvailableClients": clusters, "roundTimeout": "3m"},
+        client={"data": {"platforms": ["facebook"]}},
+        training={"model": {"name": "stand-in"}, "lora": {"rank": payload.RANK}},
+        profiles={"enabled": False},
+        deadline="8m",
+    )
+    (folder / "bench.yaml").write_text(documents.dump(cr))
+    (folder / "declared").mkdir()
+    for number in range(1, clusters + 1):
+        cluster = build.cluster(f"cluster{number}", claims=build.declares("facebook", path="."))
+        (folder / f"declared/cluster{number}.yaml").write_text(documents.dump(cluster))
+    last: FederatedLearningStatus = run(
+        folder / "bench.yaml", folder / "declared", folder / "out", lambda _: None, on=without_models
+    )
+    if last.phase != "Completed":
+        raise Failed(last.message)
+    initial(payload.LAYOUT, "default.bench", folder / "start.safetensors")
+    first, final = (adapters.load(path) for path in (folder / "start.safetensors", folder / "out/global" / WEIGHTS_FILE))
+    payload.confirm(first, final, clusters, rounds)
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+    except (Failed, Refused) as error:
+        sys.exit(f"fedspoke: {error}")
