@@ -7,7 +7,7 @@ import click
 
 from fedspoke.api.errors import Failed, Refused
 
-_COMMANDS = {  # name: (module, one line for --help)
+COMMANDS = {  # name: (module, one line for --help)
     "demo": ("demo", "Write a ready example: a CR, clusters, exports with photographs, a tiny LLaVA."),
     "run": ("run", "Run one federation on this machine, to Completed or Failed."),
     "place": ("place", "Decide which clusters a FederatedLearning or a Placement chooses, and why not the others."),
@@ -27,18 +27,18 @@ class _Lazy(click.Group):
     """Knows its commands' names and help lines; imports a command's module when it is called."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
-        return list(_COMMANDS)
+        return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
-        if cmd_name not in _COMMANDS:
+        if cmd_name not in COMMANDS:
             return None
-        module = importlib.import_module(f"fedspoke.cli.{_COMMANDS[cmd_name][0]}")
+        module = importlib.import_module(f"fedspoke.cli.{COMMANDS[cmd_name][0]}")
         command: click.Command = getattr(module, cmd_name)
         return command
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         with formatter.section("Commands"):
-            formatter.write_dl([(name, line) for name, (_, line) in _COMMANDS.items()])
+            formatter.write_dl([(name, line) for name, (_, line) in COMMANDS.items()])
 
 
 @click.command(cls=_Lazy, context_settings={"help_option_names": ["-h", "--help"]})
