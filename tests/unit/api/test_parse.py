@@ -30,6 +30,14 @@ def test_a_federation_without_a_spec_has_every_default() -> None:
     assert (fl.spec.server.rounds, fl.spec.server.round_timeout, fl.spec.framework) == (3, timedelta(minutes=30), "other")
 
 
+def test_every_field_of_the_contract_is_taken_as_written() -> None:
+    document = parse.document(Path(__file__).parent / "golden/every_field.yaml")
+
+    spec = parse.federated_learning(document).spec
+
+    assert spec.model_dump(mode="json", by_alias=True, exclude_unset=True) == document["spec"]
+
+
 def test_the_namespace_is_default_unless_given() -> None:
     document = build.federated_learning()
     del document["metadata"]["namespace"]
