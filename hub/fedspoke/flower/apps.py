@@ -19,6 +19,8 @@ from flwr.supercore.constant import TaskType
 from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
 from flwr.supercore.runtime import RuntimeHttpClient
 
+from fedspoke.api.errors import Failed
+
 App = Callable[[str, str], None]
 """Runs one task to its end and exits; takes the Runtime API's address and the task's token."""
 
@@ -64,6 +66,9 @@ class Apps:
     def step(self) -> list[int]:
         """Start the app of the next task, if there is one.
 
+        Raises:
+            Failed: the daemon hands out none.
+
         Returns:
             The exit statuses of the apps that have ended since the last step; negative: a signal.
         """
@@ -71,8 +76,10 @@ class Apps:
         self._running = [process for process in self._running if process.exitcode is None]
         try:
             answer = self._client.AcquireTask(self._request)
-        except httpx.HTTPError:  # the daemon is not up yet, or on its way down; whoever started it watches it
+        except httpx.TransportError:  # the daemon is not up yet, or on its way down; whoever started it watches it
             return ended
+        except httpx.HTTPStatusError as error:
+            raise Failed(f"Flower at {self._address} hands out no tasks: {error.response.status_code}") from error
         if answer.HasField("task") and answer.token:
             process = multiprocessing.get_context("fork").Process(target=self._app, args=(self._address, answer.token))
             process.start()

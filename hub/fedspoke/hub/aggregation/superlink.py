@@ -37,8 +37,9 @@ def run(settings: AggregatorSettings) -> None:
     signal.signal(signal.SIGTERM, _terminate)
     try:
         _serve(settings, state)
-    except Failed as error:
-        progress.fail(file, str(error))
+    except Exception as error:
+        own = f"the aggregator met an error of its own ({type(error).__name__}: {error}); its log has more"
+        progress.fail(file, str(error) if isinstance(error, Failed) else own)
         raise
     after = progress.read(file)
     if after is None or after.phase != "Completed":
