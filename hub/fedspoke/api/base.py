@@ -47,10 +47,9 @@ class Api(BaseModel):
         # As the API server does it: null in a field that is not nullable means that the field is not there.
         if not isinstance(data, dict):
             return data
-        nullable = {
-            name for field, info in cls.model_fields.items() if allows_null(info.annotation) for name in (field, info.alias)
-        }
-        return {name: value for name, value in data.items() if value is not None or name in nullable}
+        fields = cls.model_fields.items()
+        never_null = {name for field, info in fields if not allows_null(info.annotation) for name in (field, info.alias)}
+        return {name: value for name, value in data.items() if value is not None or name not in never_null}
 
     @model_validator(mode="after")
     def _rules_hold(self) -> Self:

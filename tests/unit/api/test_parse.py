@@ -75,6 +75,7 @@ def test_the_namespace_is_default_unless_given() -> None:
         pytest.param(
             {"profiles": {"zzz": 1}}, "spec.profiles.zzz is not a field (known: enabled, encoder, epsilon", id="unknown field"
         ),
+        pytest.param({"server": {"round": None}}, "spec.server.round is not a field (did you mean rounds?)", id="typo with null"),
         pytest.param(
             {"client": {"placement": {"predicats": []}}},
             "spec.client.placement.predicats is not a field (did you mean predicates?)",
