@@ -56,7 +56,7 @@ def main() -> None:
     except Failed as error:
         sys.exit(_say(error, 1))
     except ModuleNotFoundError as error:  # an image carries only what its processes run; a laptop wants all
-        sys.exit(_say(f"this command needs {error.name}, which is not installed: install fedspoke[local] (here: make install)", 2))
+        sys.exit(_say(f"this command needs {error.name}, which is not installed: install fedspoke[local], or make install", 2))
 
 
 def _say(error: Exception | str, status: int) -> int:

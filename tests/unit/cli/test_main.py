@@ -7,7 +7,6 @@ import sys
 import click
 import pytest
 
-from fedspoke.api.errors import Failed, Refused
 from fedspoke.cli import main as cli
 
 HEAVY = {
@@ -43,30 +42,19 @@ def test_every_command_that_help_lists_exists(name):
     assert command.help
 
 
-@pytest.mark.parametrize(
-    ("error", "status"),
-    [
-        pytest.param(Refused("the CR is bad"), 2, id="a refusal"),
-        pytest.param(Failed("the run failed"), 1, id="a failure"),
-    ],
-)
-def test_an_error_is_one_sentence_and_a_status(error, status, capsys, monkeypatch):
-    def fails():
-        raise error
-
-    monkeypatch.setattr(cli, "fedspoke", fails)
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-    assert left.value.code == status
-    assert capsys.readouterr().err == f"fedspoke: {error}\n"
+def call(*words, without=""):
+    """The command as a person types it; `without` is a package that is not installed."""
+    script = f"import sys\nsys.modules[{without!r}] = None\nfrom fedspoke.cli.main import main\nmain()"
+    return subprocess.run([sys.executable, "-c", script, *words], capture_output=True, text=True, check=False)
 
 
-def test_a_package_that_is_not_installed_is_named_with_the_remedy(capsys, monkeypatch):
-    def fails():
-        raise ModuleNotFoundError("No module named 'torch'", name="torch")
+def test_what_is_refused_is_one_sentence_and_status_2(tmp_path):
+    done = call("place", str(tmp_path / "cr.yaml"), "--clusters", str(tmp_path))
+    assert done.returncode == 2
+    assert done.stderr == f"fedspoke: {tmp_path}/cr.yaml does not exist; name a YAML file\n"
 
-    monkeypatch.setattr(cli, "fedspoke", fails)
-    with pytest.raises(SystemExit) as left:
-        cli.main()
-    assert left.value.code == 2
-    assert "needs torch" in capsys.readouterr().err
+
+def test_a_package_that_is_not_installed_is_named_with_the_remedy(tmp_path):
+    done = call("place", str(tmp_path / "cr.yaml"), "--clusters", str(tmp_path), without="yaml")
+    assert done.returncode == 2
+    assert done.stderr.startswith("fedspoke: this command needs yaml, which is not installed")

@@ -48,7 +48,8 @@ def test_nothing_is_left_even_of_a_child_that_ignores_signals_and_orphans_its_ow
     stubborn = """
 import signal, subprocess, sys, os
 signal.signal(signal.SIGTERM, signal.SIG_IGN)
-child = subprocess.Popen([sys.executable, "-c", "import subprocess, sys; subprocess.Popen(['sleep', '300'], start_new_session=True)"])
+orphan = "import subprocess; subprocess.Popen(['sleep', '300'], start_new_session=True)"
+child = subprocess.Popen([sys.executable, "-c", orphan])
 child.wait()
 print("ready")
 signal.pause()
@@ -62,12 +63,19 @@ signal.pause()
 
 
 def test_a_termination_signal_leaves_the_machine_empty_and_says_so(tmp_path):
-    with pytest.raises(Failed, match="SIGTERM"), machine(tmp_path) as here:
-        process = here.start("berlin", python("long", "import signal; print('ready'); signal.pause()"))
-        until(lambda: "ready" in process.log.read_text())
-        os.kill(os.getpid(), signal.SIGTERM)
-        until(lambda: False)
-    assert process.popen.poll() is not None
+    started = []
+
+    def interrupted():
+        with machine(tmp_path) as here:
+            process = here.start("berlin", python("long", "import signal; print('ready'); signal.pause()"))
+            started.append(process)
+            until(lambda: "ready" in process.log.read_text())
+            os.kill(os.getpid(), signal.SIGTERM)
+            until(lambda: False)
+
+    with pytest.raises(Failed, match="SIGTERM"):
+        interrupted()
+    assert started[0].popen.poll() is not None
 
 
 def test_the_children_of_a_killed_run_end_with_it(tmp_path):
