@@ -284,6 +284,21 @@ def test_an_upload_that_is_under_way_when_the_round_closes_is_too_late(hub: Hub,
     assert_nothing_was_left(hub)
 
 
+def test_whoever_is_still_sending_hears_the_refusal_too(hub: Hub) -> None:
+    body = bytes(1 << 24)  # more than the sockets between the two hold
+    assert hub.put(body).status_code == 413
+    hub.exchange.close(1)
+    assert hub.put(body).status_code == 410
+
+
+def test_an_upload_for_a_round_that_was_opened_anew_meanwhile_is_too_late(hub: Hub, tmp_path: Path) -> None:
+    with begun(hub, trained(tmp_path)) as late:
+        wait_for(hub.files, "an upload under way")
+        hub.exchange.open(1, hub.adapter, hub.digest, adapters.layout(rank=3), ["cluster1"])
+        assert late.finish() == 410
+    assert_nothing_was_left(hub)
+
+
 def test_half_an_upload_leaves_nothing(hub: Hub, tmp_path: Path) -> None:
     with begun(hub, trained(tmp_path)):
         wait_for(hub.files, "an upload under way")

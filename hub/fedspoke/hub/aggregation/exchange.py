@@ -103,12 +103,11 @@ class Exchange:
         The uploads of earlier rounds are deleted.
         """
         with self._lock:
-            earlier = [known for number, known in self._rounds.items() if number != round]
-            self._rounds[round] = _Round(adapter, digest, tuple(layout), frozenset(clusters), open=uploads)
-            for known in earlier:
+            for known in self._rounds.values():
                 known.open = False
                 while known.uploads:
                     known.uploads.popitem()[1].path.unlink(missing_ok=True)
+            self._rounds[round] = _Round(adapter, digest, tuple(layout), frozenset(clusters), open=uploads)
 
     def upload(self, round: int, cluster: str) -> Upload | None:  # noqa: A002
         """What the cluster left, if it is whole and verified."""
@@ -163,7 +162,7 @@ class Exchange:
                 await asyncio.to_thread(layouts.verify, path, known.layout)
             except Refused as error:
                 raise HTTPException(422, str(error)) from None
-            return JSONResponse({"digest": digest.hex()}, self._keep(number, cluster, claim, path))
+            return JSONResponse({"digest": digest.hex()}, self._keep(known, number, cluster, claim, path))
 
     def _admit(self, request: Request) -> tuple[int, _Round, str, _Claim]:
         """All that can be decided before the body arrives."""
@@ -180,12 +179,11 @@ class Exchange:
             raise HTTPException(404, f"there is no round {number} of a run {run!r:.200} here")
         return number, known
 
-    def _keep(self, number: int, cluster: str, claim: _Claim, path: Path) -> int:
+    def _keep(self, known: _Round, number: int, cluster: str, claim: _Claim, path: Path) -> int:
         """Makes the temporary file the cluster's upload, unless it has another or came too late; returns the status."""
         final = self._folder / f"{number}-{cluster}.safetensors"
         upload = Upload(final, claim.digest.hex(), claim.examples, claim.size)
         with self._lock:
-            known = self._rounds[number]
             if not known.open:
                 raise HTTPException(410, f"round {number} was closed while the upload arrived")
             if cluster in known.uploads:

@@ -94,7 +94,7 @@ def places(file: BufferedReader, layout: Sequence[Tensor]) -> dict[str, int]:
     length = _LENGTH.unpack(opening)[0] if len(opening) == _LENGTH.size else size
     data = _LENGTH.size + length
     if data > size or length > len(header(layout)) + SLACK:
-        raise Refused("the upload is no safetensors file: its header does not fit into it")
+        raise Refused("this is no safetensors file: its header does not fit into it")
     entries = _entries(file.read(length))
     expected = {tensor.name: tensor for tensor in layout}
     for name in entries.keys() - expected.keys():
@@ -106,7 +106,7 @@ def places(file: BufferedReader, layout: Sequence[Tensor]) -> dict[str, int]:
             raise Refused(f"tensor {name} begins at byte {begin} of the data, where byte {end} follows the tensor before it")
         end += FP16.itemsize * count(expected[name])
     if data + end != size:
-        raise Refused(f"the upload holds {size - data} bytes of values, and the adapter that was agreed has {end}")
+        raise Refused(f"the file holds {size - data} bytes of values, and the adapter that was agreed has {end}")
     return {name: data + begin for name, begin in begins.items()}
 
 
@@ -125,9 +125,9 @@ def _entries(text: bytes) -> dict[str, Any]:
     try:
         entries = json.loads(text, object_pairs_hook=_without_duplicates)
     except (ValueError, RecursionError):
-        raise Refused("the upload is no safetensors file: its header is no JSON that names each tensor once") from None
+        raise Refused("this is no safetensors file: its header is no JSON that names each tensor once") from None
     if not isinstance(entries, dict):
-        raise Refused("the upload is no safetensors file: its header is no JSON object")
+        raise Refused("this is no safetensors file: its header is no JSON object")
     entries.pop("__metadata__", None)
     return entries
 
