@@ -37,7 +37,6 @@ class Api(BaseModel):
         alias_generator=to_camel,
         populate_by_name=True,
         allow_inf_nan=False,
-        serialize_by_alias=False,
     )
     rules: ClassVar[tuple[Rule, ...]] = ()
 

@@ -1,5 +1,6 @@
 """What crosses a process boundary: the settings a process starts with, the orders and answers that Flower carries, and
-the files that the aggregator leaves behind. All are JSON; all are checked where they enter."""
+the files that the aggregator leaves behind. All are JSON; all are checked where they enter.
+"""
 
 from datetime import datetime
 from typing import Annotated, Literal
@@ -147,7 +148,8 @@ class Noise(Record):
 class Profile(Record):
     """One platform's data on one cluster, as much of it as is shared.
 
-    `embedding` is the mean of the posts' unit-norm text embeddings, noised as `noise` says (None: not at all)."""
+    `embedding` is the mean of the posts' unit-norm text embeddings, noised as `noise` says (None: not at all).
+    """
 
     cluster: str
     platform: Platform

@@ -55,7 +55,8 @@ class Machine:
         self.logs.mkdir(parents=True, exist_ok=True)
         log = self.logs / f"{pod}-{container['name']}.log"
         # Several trainers share this machine: with more threads than cores between them each takes many times as long.
-        environment = {"OMP_NUM_THREADS": "1"} | os.environ | {entry["name"]: entry["value"] for entry in container.get("env", [])}
+        environment = {"OMP_NUM_THREADS": "1", **os.environ}
+        environment |= {entry["name"]: entry["value"] for entry in container.get("env", [])}
         # console scripts of this very environment (envoy, flower-superlink, …), even when it is not activated
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
         with log.open("ab") as sink:
