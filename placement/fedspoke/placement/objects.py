@@ -16,7 +16,7 @@ from fedspoke.placement.counts import AtLeast
 
 def placement(fl: FederatedLearning) -> Object:
     """The Placement of one federation, named as the federation is."""
-    spec = fl.spec.client.placement.model_dump(by_alias=True, exclude_unset=True)
+    spec = fl.spec.client.placement.model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
     ways = [_data(fl.spec.client.data), _gpus(gpus(fl.spec.client.resources))]
     asked = [predicate.get("requiredClusterSelector", {}) for predicate in spec.get("predicates", [])] or [{}]
     selectors = [_all(combination) for combination in product(asked, *filter(None, ways))]

@@ -43,6 +43,7 @@ def test_without_sugar_the_placement_is_the_users_own() -> None:
 
 def test_without_sugar_or_predicates_every_cluster_may_take_part() -> None:
     assert placed()["spec"] == {}
+    assert placed(placement={"numberOfClusters": None, "predicates": []})["spec"] == {"predicates": []}
 
 
 def test_each_predicate_of_the_users_is_required_in_each_way_of_qualifying() -> None:
