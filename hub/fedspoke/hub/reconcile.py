@@ -27,7 +27,7 @@ class Site:
 
 
 def wanted(fl: FederatedLearning, spokes: Sequence[Spoke], site: Site) -> list[Object]:
-    """The Placement with its cluster sets; once it has chosen, also the aggregator's objects and a ManifestWork for each spoke."""
+    """The Placement with its cluster sets; once it has chosen, also the aggregator and a ManifestWork a spoke."""
     if not spokes:
         return [*bindings(fl), placement(fl)]
     clusters = [spoke.cluster for spoke in spokes]
