@@ -12,8 +12,8 @@ import psutil
 
 from fedspoke.api.errors import Failed
 
-GRACE = 5.0
-"""Seconds that a process tree has to end by itself before it is killed."""
+GRACE = 2.0
+"""Seconds that a process tree has to end by itself before it is killed; Flower keeps nothing that is worth more."""
 
 
 def environment(home: Path) -> dict[str, str]:
