@@ -18,7 +18,7 @@ from fedspoke.local.processes import Machine, Process, machine
 from fedspoke.local.run import run
 from support import adapters, build
 
-MARKS = "out/rounds.jsonl"
+MARKS = "out/hub/state/rounds.jsonl"
 
 
 class WithoutModels(Machine):

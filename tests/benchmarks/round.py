@@ -20,6 +20,7 @@ import psutil
 
 from benchmarks import fold, payload, product, stock_flower
 from benchmarks.meter import Meter, Sample
+from fedspoke.api.errors import Failed
 
 _BOUND = 600.0  # seconds for one system
 _SIDES = {
@@ -71,9 +72,11 @@ def _measure(name: str, clusters: int, rounds: int) -> dict[str, float]:
     print(f"{name}: {rounds} rounds …", file=sys.stderr, flush=True)
     try:
         ends, meter = _watch(module, folder, marks, clusters, rounds)
-    except BaseException:
-        print(f"{name}: what it left is in {folder}", file=sys.stderr)
-        raise
+    except Failed as error:
+        raise SystemExit(f"{error}; its logs are in {folder}") from None
+    except KeyboardInterrupt:
+        shutil.rmtree(folder)
+        raise SystemExit("interrupted") from None
     shutil.rmtree(folder)
     return {
         "seconds": (ends[-1].wall - ends[0].wall) / (rounds - 1),
@@ -97,13 +100,13 @@ def _watch(module: str, folder: Path, marks: str, clusters: int, rounds: int) ->
                 meter.look()
                 looked = time.monotonic()
             if time.monotonic() > began + _BOUND:
-                raise SystemExit(f"{module} did not end within {_BOUND:.0f} s")
+                raise Failed(f"{module} did not end within {_BOUND:.0f} s")
             time.sleep(0.05)
     finally:
         process.terminate()
         process.wait(30)
     if process.returncode or len(ends) < rounds:
-        raise SystemExit(f"{module} ended with status {process.returncode} after {len(ends)} of {rounds} rounds")
+        raise Failed(f"{module} ended with status {process.returncode} after {len(ends)} of {rounds} rounds")
     return ends, meter
 
 
