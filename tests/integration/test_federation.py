@@ -112,6 +112,17 @@ def test_the_hubs_processes_together_stay_below_900_mb(done):
     assert 0 < done.machine.peak < 900e6
 
 
+def test_certificates_that_are_renewed_after_round_1_are_taken_by_both_ends_and_no_request_fails(done):
+    log = [json.loads(line) for line in (done.out / "logs" / "gateway-access.log").read_text().splitlines()]
+    requests = [entry for entry in log if "path" in entry]
+    for cluster in ("berlin", "lyon"):
+        serials = {entry["serial"] for entry in requests if entry["identity"].endswith(f"/cluster/{cluster}")}
+        assert len(serials) == 2
+    codes = [entry["code"] for entry in requests]
+    running = codes[codes.index(200) : len(codes) - codes[::-1].index(200)]  # before it and after it the SuperLink is not there
+    assert set(running) <= {200, 201, 206}
+
+
 def spoken(done) -> bytes:
     return b"".join(kept.everything() for kept in done.machine.relays.values())
 

@@ -8,6 +8,7 @@ import threading
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,9 @@ import psutil
 import yaml
 
 from fedspoke.api.federated_learning import FederatedLearningStatus, Object
+from fedspoke.api.names import server_name
 from fedspoke.local import demo
+from fedspoke.local.certificates import Certificates, authority
 from fedspoke.local.processes import Machine, Process, machine
 from fedspoke.local.run import run
 from support.relay import Relay, relay
@@ -27,6 +30,7 @@ class Watched(Machine):
 
     relays: dict[str, Relay] = field(default_factory=dict)
     stack: ExitStack = field(default_factory=ExitStack)
+    renewed: bool = False
     peak: int = 0
     """Bytes: the most that the hub's processes together held (RSS, so shared pages count more than once)."""
 
@@ -97,5 +101,25 @@ def outcome() -> Outcome:
                 here.stop()
 
     given, out = folder / "example", folder / "out"
-    run(given / "federatedlearning.yaml", given / "clusters", out, statuses.append, on=watched)
+
+    def seen(status: FederatedLearningStatus) -> None:
+        statuses.append(status)
+        if status.rounds and status.rounds.completed == 1 and not here.renewed:
+            here.renewed = True
+            _renew(out)
+
+    run(given / "federatedlearning.yaml", given / "clusters", out, seen, on=watched)
     return Outcome(given, out, statuses, here, psutil.Process().children(recursive=True))
+
+
+def _renew(out: Path) -> None:
+    """Every certificate anew, while the federation runs."""
+    now = datetime.now(UTC)
+    issuer = authority(out / "hub" / "authority", now)
+    certificates = Certificates(
+        authority=issuer,
+        hub=(out / "hub" / "id").read_text(),
+        gateway=(server_name("demo", "social"), out / "hub" / "certificate"),
+        clusters={path.name: path / "certificate" for path in (out / "clusters").iterdir()},
+    )
+    certificates.keep_fresh(now)
