@@ -98,7 +98,7 @@ def test_a_step_that_fails_before_the_first_round_reaches_the_hub_while_others_g
 def test_below_the_quorum_it_says_for_whom_it_waits_and_sigterm_leaves_no_process(tmp_path: Path) -> None:
     with federation(tmp_path, TWO) as site:
         site.spoke("cluster1")
-        said(site.hub, "Waiting for 1 more of the 2 clusters that are needed to be ready: cluster2; since")
+        said(site.hub, "waiting for 1 more of the 2 clusters that are needed to be ready: cluster2; since")
         processes = below(site.hub.aggregator)
         assert len(processes) >= 3  # this one, the SuperLink, the ServerApp
         site.hub.aggregator.send_signal(signal.SIGTERM)
@@ -121,7 +121,7 @@ def test_a_busy_port_is_named(tmp_path: Path) -> None:
 
 def test_a_killed_superlink_is_a_failure_with_a_sentence(tmp_path: Path) -> None:
     with federation(tmp_path, TWO) as site:
-        said(site.hub, "Waiting for 2 more")
+        said(site.hub, "waiting for 2 more")
         (superlink,) = [process for process in below(site.hub.aggregator) if "flower-superlink" in " ".join(process.cmdline())]
         superlink.kill()
         assert ended(site.hub) == 1

@@ -43,7 +43,7 @@ class _Lines:
         """Print what is new."""
         if status.message != self._message:
             self._message = status.message
-            self._say(f"{status.phase}: {status.message}")
+            self._say(status.message if status.message.startswith("waiting") else f"{status.phase}: {status.message}")
         for cluster in status.clusters:
             what = f"  {cluster.name}: {cluster.phase}" + (f" — {cluster.reason}" if cluster.reason else "")
             if cluster.posts is not None:

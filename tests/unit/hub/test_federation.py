@@ -43,7 +43,7 @@ def test_it_waits_for_the_clusters_that_are_needed_and_says_for_whom(tmp_path: P
     site.clock.later.append((START + timedelta(minutes=2), lambda: site.join("cluster2")))
     site.run()
     assert said == [
-        "Waiting for 1 more of the 2 clusters that are needed to be ready: cluster2; since 12:00:00, until 13:00:00 UTC."
+        "waiting for 1 more of the 2 clusters that are needed to be ready: cluster2; since 12:00:00, until 13:00:00 UTC"
     ]
 
 

@@ -60,11 +60,11 @@ def test_a_failure_from_outside_keeps_what_is_known_of_the_clusters(tmp_path: Pa
 @pytest.mark.parametrize(
     ("until", "said"),
     [
-        pytest.param(NOON + timedelta(hours=1), "until 13:00:00 UTC.", id="the same day"),
-        pytest.param(NOON + timedelta(days=1), "until 2026-01-02 12:00:00 UTC.", id="another day is named"),
+        pytest.param(NOON + timedelta(hours=1), "until 13:00:00 UTC", id="the same day"),
+        pytest.param(NOON + timedelta(days=1), "until 2026-01-02 12:00:00 UTC", id="another day is named"),
     ],
 )
 def test_a_wait_says_for_whom_since_when_and_until_when(until: datetime, said: str) -> None:
     assert waiting("the profiles", ["cluster1", "cluster2"], NOON, until) == (
-        f"Waiting for the profiles: cluster1, cluster2; since 12:00:00, {said}"
+        f"waiting for the profiles: cluster1, cluster2; since 12:00:00, {said}"
     )

@@ -49,15 +49,15 @@ class Federation:
         server = self.settings.server
         ready = self._gather(max(server.min_available_clients, server.quorum))
         done, path, digest = self.state.start(self._layout, self.settings)
-        self.account.say("The clusters that are needed are ready.", round=done)
+        self.account.say("the clusters that are needed are ready", round=done)
         for number in range(done + 1, server.rounds + 1):
             path, digest = self._round(number, path, digest, ready)
             ready = self._gather(server.quorum) if number < server.rounds or self.settings.profiles else {}
         self.state.save(path, self.settings)
-        self.account.say("The model is saved.", model=digest)
+        self.account.say("the model is saved", model=digest)
         if self.settings.profiles:
             self._profiles(path, digest, ready)
-        self.account.say(f"Completed: {server.rounds} rounds, the model is saved.", phase="Completed")
+        self.account.say(f"{server.rounds} rounds are done, the model is saved", phase="Completed")
 
     def _gather(self, need: int) -> Mapping[str, int]:
         """Cluster → node of all that are ready, as soon as these are enough."""
@@ -109,7 +109,7 @@ class Federation:
         path = self.state.checkpoint(number)
         record = rounds.summary(number, fold.mean(path), (self.now() - began).total_seconds(), parts, refused)
         self.state.add(record)
-        self.account.say(f"Round {number} of {self.settings.server.rounds} is done.", phase="Running", round=number)
+        self.account.say(f"round {number} of {self.settings.server.rounds} is done", phase="Running", round=number)
         return path, record.digest
 
     def _ask(
@@ -186,12 +186,12 @@ class Federation:
         if shared:
             profile = self.general_profile()
             self.state.write("general_profile.json", profile)
-            self.account.say("The profiles are fused.", profile=sha256(profile).hexdigest())
+            self.account.say("the profiles are fused", profile=sha256(profile).hexdigest())
         elif failures:
             raise Failed(f"the model is saved, but no cluster shared a profile: {rounds.reasons(failures)}")
         else:  # what was asked for was done: no cluster has as many posts as spec.profiles.minPosts demands
             refused = {name: _shared(answer)["reason"] for name, answer in answers.items()}
-            self.account.say("There was no profile to fuse.", fused=f"No cluster shared a profile: {rounds.reasons(refused)}")
+            self.account.say("there was no profile to fuse", fused=f"no cluster shared a profile: {rounds.reasons(refused)}")
 
 
 def _after(answer: Answer, number: int, reason: str | None) -> dict[str, object]:

@@ -14,7 +14,7 @@ class Account:
     def __init__(self, path: Path, clusters: Iterable[str]) -> None:
         self._path = path
         self._progress = Progress(
-            phase="Waiting", message="The aggregator starts.", clusters={name: ClusterProgress() for name in clusters}
+            phase="Waiting", message="the aggregator starts", clusters={name: ClusterProgress() for name in clusters}
         )
 
     @property
@@ -59,6 +59,6 @@ def read(path: Path) -> Progress | None:
 
 
 def waiting(what: str, names: Iterable[str], since: datetime, until: datetime) -> str:
-    """`Waiting for the training of round 2: cluster2; since 07:31:02, until 08:01:02 UTC.`"""
+    """`waiting for the training of round 2: cluster2; since 07:31:02, until 08:01:02 UTC`"""
     day = "" if since.date() == until.date() else f"{until:%Y-%m-%d} "
-    return f"Waiting for {what}: {', '.join(names)}; since {since:%H:%M:%S}, until {day}{until:%H:%M:%S} UTC."
+    return f"waiting for {what}: {', '.join(names)}; since {since:%H:%M:%S}, until {day}{until:%H:%M:%S} UTC"

@@ -33,7 +33,7 @@ def run(settings: AggregatorSettings) -> None:
     before = progress.read(file)
     if before and before.phase == "Completed":
         return
-    progress.Account(file, settings.clusters).say("The aggregator starts.")
+    progress.Account(file, settings.clusters).say("the aggregator starts")
     signal.signal(signal.SIGTERM, _terminate)
     try:
         _serve(settings, state)
