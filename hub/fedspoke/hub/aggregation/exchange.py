@@ -10,7 +10,6 @@ cluster and round.
 
 import asyncio
 import base64
-import binascii
 import os
 import re
 import tempfile
@@ -147,7 +146,7 @@ class Exchange:
         except HTTPException:
             await discard(request.stream())
             raise
-        with self._one_more(known, cluster), self._temporary(number, cluster) as path:
+        with self._arriving(known, number, cluster) as path:
             try:
                 digest = await spool(request.stream(), path)
             except ClientDisconnect:
@@ -170,6 +169,8 @@ class Exchange:
         cluster = _member(request, known)
         if not known.open:
             raise HTTPException(410, f"round {number} is closed")
+        if known.arriving[cluster] >= _AT_ONCE:
+            raise HTTPException(429, f"{_AT_ONCE} uploads of {cluster} are already under way")
         return number, known, cluster, _claim(request, known.largest)
 
     def _round(self, request: Request) -> tuple[int, _Round]:
@@ -195,23 +196,18 @@ class Exchange:
             return 201
 
     @contextmanager
-    def _one_more(self, known: _Round, cluster: str) -> Iterator[None]:
-        if known.arriving[cluster] >= _AT_ONCE:
-            raise HTTPException(429, f"{_AT_ONCE} uploads of {cluster} are already under way")
+    def _arriving(self, known: _Round, number: int, cluster: str) -> Iterator[Path]:
+        """A temporary file for one upload, of which nothing is left unless it was renamed."""
         known.arriving[cluster] += 1
         try:
-            yield
+            descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=f"{number}-{cluster}.safetensors.")
+            os.close(descriptor)
+            try:
+                yield Path(name)
+            finally:
+                Path(name).unlink(missing_ok=True)
         finally:
             known.arriving[cluster] -= 1
-
-    @contextmanager
-    def _temporary(self, number: int, cluster: str) -> Iterator[Path]:
-        descriptor, name = tempfile.mkstemp(dir=self._folder, prefix=f"{number}-{cluster}.safetensors.")
-        os.close(descriptor)
-        try:
-            yield Path(name)
-        finally:
-            Path(name).unlink(missing_ok=True)
 
 
 def serve(exchange: Exchange, port: int) -> AbstractContextManager[int]:
@@ -243,10 +239,7 @@ def _claim(request: Request, largest: int) -> _Claim:
     examples = headers.get("fedspoke-examples", "")
     if not re.fullmatch(r"[0-9]{1,10}", examples) or not 1 <= int(examples) <= _EXAMPLES:
         raise HTTPException(400, f"an upload says on how many examples it was trained: Fedspoke-Examples, 1 to {_EXAMPLES}")
-    try:
-        return _Claim(base64.b64decode(digest[1], validate=True), int(examples), size)
-    except binascii.Error:
-        raise HTTPException(400, "Content-Digest is no base64") from None
+    return _Claim(base64.b64decode(digest[1]), int(examples), size)
 
 
 class _File(FileResponse):
