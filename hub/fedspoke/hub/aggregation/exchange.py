@@ -1,8 +1,8 @@
 """Where adapters change hands: each cluster fetches the one a round starts from and leaves its own.
 
-It is beside Flower's messages: inside them a round costs six times as much (`make bench`). An upload is spooled to disk, hashed while it
-arrives and verified tensor by tensor; only then does it exist. The cluster is the one in the certificate: one adapter a
-cluster and round.
+It is beside Flower's messages: inside them a round costs six times as much (`make bench`). An upload is spooled to disk,
+hashed while it arrives and verified tensor by tensor; only then does it exist. The cluster is the one in the certificate: one
+adapter a cluster and round.
 
     GET /v1/runs/{run}/rounds/{n}/adapter    ETag = SHA-256; Range; If-None-Match
     PUT /v1/runs/{run}/rounds/{n}/adapter    with Content-Length, Content-Digest (RFC 9530) and Fedspoke-Examples
