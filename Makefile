@@ -35,7 +35,7 @@ check: install ## Check format, lint, types and layers
 	$(RUN)/lint-imports
 
 bench: install ## Measure what a round costs beside stock Flower
-	$(RUN)/python tests/benchmarks/round.py
+	PYTHONPATH=tests $(RUN)/python -m benchmarks.round
 
 crd: install ## Write hub/deploy/crd.yaml anew from the API's models
 	$(RUN)/fedspoke crd > hub/deploy/crd.yaml.new && mv hub/deploy/crd.yaml.new hub/deploy/crd.yaml

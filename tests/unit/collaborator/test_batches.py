@@ -85,7 +85,7 @@ def test_padding_is_neither_read_nor_supervised(processor: Any, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("kind", ["processor", "sentencepiece"])
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(text=st.text(st.characters(exclude_categories=("Cs", "Cc")), min_size=1).map(str.strip).filter(bool))
 @example(text="a red cat")
 @example(text="été ☕ 日本")

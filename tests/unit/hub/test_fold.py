@@ -7,14 +7,12 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from fedspoke.api.errors import Refused
 from fedspoke.hub.aggregation.fold import Fold
 from support import adapters
-
-unhurried = settings(deadline=None)  # a busy machine refutes no law
 
 LAYOUT = adapters.layout()
 HALF_ULP = 2.0**-11
@@ -58,26 +56,22 @@ def assert_within_rounding(mean: dict[str, np.ndarray], clusters: Sequence[tuple
         assert (np.abs(mean[name].astype(np.float64) - value) <= bound).all(), name
 
 
-@unhurried
 @given(votes)
 def test_the_mean_is_that_of_fp64_but_for_rounding_to_fp16(clusters: Votes) -> None:
     assert_within_rounding(folded(clusters), clusters)
 
 
-@unhurried
 @given(votes, st.randoms(use_true_random=False))
 def test_the_order_in_which_clusters_answer_does_not_matter(clusters: Votes, random: Random) -> None:
     shuffled = random.sample(clusters, len(clusters))
     assert_within_rounding(folded(shuffled), clusters)
 
 
-@unhurried
 @given(votes, st.integers(2, 1000))
 def test_only_the_proportion_of_the_weights_matters(clusters: Votes, times: int) -> None:
     assert_within_rounding(folded([(seed, weight * times) for seed, weight in clusters]), clusters)
 
 
-@unhurried
 @given(st.integers(0, 2**32 - 1), st.integers(1, 10**9))
 def test_one_cluster_alone_keeps_its_adapter_to_the_bit(seed: int, weight: int) -> None:
     mean = folded([(seed, weight)])
@@ -85,7 +79,6 @@ def test_one_cluster_alone_keeps_its_adapter_to_the_bit(seed: int, weight: int) 
         np.testing.assert_array_equal(mean[name], values)
 
 
-@unhurried
 @given(st.integers(0, 2**32 - 1), st.integers(1, 10**6), st.integers(1, 10**6))
 def test_a_cluster_with_the_examples_of_two_counts_as_two(seed: int, one: int, two: int) -> None:
     apart, together = folded([(seed, one), (seed, two), (7, 3)]), folded([(seed, one + two), (7, 3)])

@@ -5,15 +5,13 @@ from random import Random
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fedspoke.api.errors import Refused
 from fedspoke.api.records import GeneralProfile, Noise, Profile
 from fedspoke.hub.fusion.fuse import fuse
 from support.profiles import profile
-
-unhurried = settings(deadline=None)  # a busy machine refutes no law
 
 unit = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=4, max_size=4).filter(lambda values: math.hypot(*values) > 0.1)
 profiles = st.lists(st.tuples(unit, st.integers(1, 10**6)), min_size=1, max_size=6).map(
@@ -30,7 +28,6 @@ def fused(given_profiles: list[Profile]) -> GeneralProfile:
     return fuse("run", given_profiles)
 
 
-@unhurried
 @given(profiles)
 def test_it_points_where_all_posts_together_point(given_profiles: list[Profile]) -> None:
     general = fused(given_profiles)
@@ -41,14 +38,12 @@ def test_it_points_where_all_posts_together_point(given_profiles: list[Profile])
     assert math.isclose(sum(part.weight for part in general.parts), 1)
 
 
-@unhurried
 @given(profiles, st.randoms(use_true_random=False))
 def test_the_order_in_which_profiles_arrive_leaves_no_trace(given_profiles: list[Profile], random: Random) -> None:
     shuffled = random.sample(given_profiles, len(given_profiles))
     assert fused(given_profiles) == fused(shuffled)
 
 
-@unhurried
 @given(profiles)
 def test_similarities_are_those_of_directions(given_profiles: list[Profile]) -> None:
     general = fused(given_profiles)

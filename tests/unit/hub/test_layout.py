@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
@@ -17,8 +17,6 @@ from fedspoke.api.records import Tensor
 from fedspoke.hub.aggregation import tensor_file
 from fedspoke.hub.aggregation.layout import check, verify
 from support import adapters
-
-unhurried = settings(deadline=None)  # a busy machine refutes no law
 
 LAYOUT = adapters.layout(rank=2, layers=2, inner=8, outer=6)
 A, B = LAYOUT[0], LAYOUT[1]
@@ -57,7 +55,6 @@ def test_a_layout_that_is_no_adapter_of_that_rank_is_refused(layout: tuple[Tenso
         check(layout, rank=2)
 
 
-@unhurried
 @given(st.integers(1, 8), st.integers(1, 4), st.integers(1, 20), st.integers(1, 20), st.integers(0, 99))
 def test_what_the_safetensors_library_writes_is_verified_and_read_back(
     tmp_path_factory: pytest.TempPathFactory, rank: int, layers: int, inner: int, outer: int, seed: int
@@ -175,7 +172,6 @@ def test_a_forged_file_is_refused(content: bytes, says: str, tmp_path: Path) -> 
         verify(path, PAIR)
 
 
-@unhurried
 @given(st.data())
 def test_a_file_with_any_damage_to_its_header_is_refused_or_means_the_same(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject

@@ -61,7 +61,7 @@ def standing(
     for cluster, (_, layout) in prepared.items():
         if layout != common:
             failed[cluster] = f"{cluster}'s model takes another adapter than the other clusters': {_difference(layout, common)}"
-    ready = {cluster: node for cluster, (node, _) in prepared.items() if cluster not in failed}
+    ready = {cluster: prepared[cluster][0] for cluster in clusters if cluster in prepared and cluster not in failed}
     return Standing(common, ready, failed)
 
 

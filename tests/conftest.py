@@ -1,0 +1,14 @@
+"""What holds for all tests."""
+
+import os
+import sys
+from pathlib import Path
+
+from hypothesis import settings
+
+# A property is about values, not about time, and this machine may be busy.
+settings.register_profile("fedspoke", deadline=None)
+settings.load_profile("fedspoke")
+
+# envoy and Flower's programs are those of this environment, whether it is activated or not.
+os.environ["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}"
