@@ -55,6 +55,8 @@ def main() -> None:
         sys.exit(_say(error, 2))
     except Failed as error:
         sys.exit(_say(error, 1))
+    except OSError as error:  # a full disk, say, wherever it is met
+        sys.exit(_say(f"{error.filename or 'the system'}: {error.strerror or error}", 1))
     except ModuleNotFoundError as error:  # an image carries only what its processes run; a laptop wants all
         sys.exit(_say(f"this command needs {error.name}, which is not installed: install fedspoke[local], or make install", 2))
 

@@ -2,9 +2,12 @@
 below `hub/` and `clusters/`. A file is replaced whole or not at all.
 """
 
+import fcntl
 import json
 import os
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -22,16 +25,33 @@ class Folder:
     path: Path
 
     @classmethod
-    def open(cls, path: Path, document: Object) -> "Folder":
-        """An empty folder, or that of an unfinished run of this very document, which then goes on.
+    @contextmanager
+    def open(cls, path: Path, document: Object) -> Iterator["Folder"]:
+        """An empty folder, or that of an unfinished run of this very document, which then goes on; ours alone until the end.
 
         Raises:
-            Refused: the folder holds anything else.
+            Refused: the folder holds anything else, cannot be written, or another run is at work in it.
         """
         path = path.resolve()  # the processes that are told of it have a working directory of their own
-        if path.exists() and not path.is_dir():
-            raise Refused(f"--out {path} is a file; name a folder that is new or empty")
-        if path.is_dir() and any(path.iterdir()):
+        try:
+            path.mkdir(parents=True, exist_ok=True)
+            lock = os.open(path, os.O_RDONLY)
+        except FileExistsError as error:
+            raise Refused(f"--out {path} is a file; name a folder that is new or empty") from error
+        except OSError as error:
+            raise Refused(f"--out {path} cannot be used: {error.strerror}; name another folder") from error
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            cls._refuse_others(path, document)
+            yield cls(path)
+        except BlockingIOError as error:
+            raise Refused(f"--out {path} is in use by another run; wait for its end, or name another folder") from error
+        finally:
+            os.close(lock)
+
+    @staticmethod
+    def _refuse_others(path: Path, document: Object) -> None:
+        if any(path.iterdir()):
             before = _previous(path / STATUS_FILE)
             if before is None or before.get("status", {}).get("phase") == "Completed":
                 raise Refused(f"--out {path} is not empty; name a folder that is new or empty, or remove it")
@@ -39,8 +59,6 @@ class Folder:
                 raise Refused(
                     f"--out {path} holds an unfinished run of another FederatedLearning; name another folder, or remove it"
                 )
-        path.mkdir(parents=True, exist_ok=True)
-        return cls(path)
 
     @property
     def logs(self) -> Path:

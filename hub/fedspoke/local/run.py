@@ -59,18 +59,18 @@ def run(
     decision = evaluate(placement(fl), known.clusters)
     local = _here(fl, cr)
     spokes = [] if unplaced(fl, decision) else [_spoke(local, known, name) for name, _ in decision.decisions]
-    folder = Folder.open(out, document)
-    folder.write_json("placement.json", decision.as_json())
-    try:
-        with on(folder.logs) as here:
+    with Folder.open(out, document) as folder:
+        folder.write_json("placement.json", decision.as_json())
 
-            def changed(new: FederatedLearningStatus) -> None:
-                folder.write_status(document, new)
-                show(new)
+        def changed(new: FederatedLearningStatus) -> None:
+            folder.write_status(document, new)
+            show(new)
 
-            return _Federation(local, decision, spokes, folder, here).run(changed)
-    finally:
-        report.write(folder.path)
+        try:
+            with on(folder.logs) as here:
+                return _Federation(local, decision, spokes, folder, here).run(changed)
+        finally:
+            report.write(folder.path)
 
 
 @dataclass(slots=True)

@@ -1,27 +1,13 @@
 import json
-import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from fedspoke.cli.main import main
 from support import exports as build
 
 Fedspoke = Callable[..., tuple[object, str, str]]
 """A command's exit status, stdout and stderr."""
-
-
-@pytest.fixture
-def fedspoke(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> Fedspoke:
-    def run(*arguments: object) -> tuple[object, str, str]:
-        monkeypatch.setattr(sys, "argv", ["fedspoke", *map(str, arguments)])
-        with pytest.raises(SystemExit) as exit_:
-            main()
-        out, err = capsys.readouterr()
-        return exit_.value.code or 0, out, err
-
-    return run
 
 
 @pytest.fixture

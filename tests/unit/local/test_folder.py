@@ -14,50 +14,64 @@ CR = build.federated_learning()
 
 
 def test_an_empty_or_new_folder_is_taken(tmp_path):
-    assert Folder.open(tmp_path / "deep" / "new", CR).path.is_dir()
-    assert Folder.open(tmp_path / "deep" / "new", CR).path.is_dir()
+    for _ in range(2):
+        with Folder.open(tmp_path / "deep" / "new", CR) as folder:
+            assert folder.path.is_dir()
 
 
 def test_a_folder_with_other_things_in_it_is_refused_and_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
-    with pytest.raises(Refused, match="is not empty"):
-        Folder.open(tmp_path, CR)
+    with pytest.raises(Refused, match="is not empty"), Folder.open(tmp_path, CR):
+        pass
     assert [path.name for path in tmp_path.iterdir()] == ["thesis.txt"]
 
 
 def test_a_file_is_refused(tmp_path):
     (tmp_path / "out").write_text("mine")
-    with pytest.raises(Refused, match="is a file"):
-        Folder.open(tmp_path / "out", CR)
+    with pytest.raises(Refused, match="is a file"), Folder.open(tmp_path / "out", CR):
+        pass
 
 
 @pytest.mark.parametrize("phase", ["Running", "Failed"])
 def test_an_unfinished_run_of_the_same_document_goes_on(tmp_path, phase):
-    Folder.open(tmp_path, CR).write_status(CR, FederatedLearningStatus(phase=phase))
-    assert Folder.open(tmp_path, CR).path == tmp_path
+    Folder(tmp_path).write_status(CR, FederatedLearningStatus(phase=phase))
+    with Folder.open(tmp_path, CR) as folder:
+        assert folder.path == tmp_path
 
 
 def test_a_completed_run_is_not_run_again(tmp_path):
-    Folder.open(tmp_path, CR).write_status(CR, FederatedLearningStatus(phase="Completed"))
-    with pytest.raises(Refused, match="is not empty"):
-        Folder.open(tmp_path, CR)
+    Folder(tmp_path).write_status(CR, FederatedLearningStatus(phase="Completed"))
+    with pytest.raises(Refused, match="is not empty"), Folder.open(tmp_path, CR):
+        pass
 
 
 def test_an_unfinished_run_of_another_document_is_refused(tmp_path):
-    Folder.open(tmp_path, CR).write_status(CR, FederatedLearningStatus(phase="Failed"))
-    with pytest.raises(Refused, match="another FederatedLearning"):
-        Folder.open(tmp_path, build.federated_learning(server={"rounds": 9}))
+    Folder(tmp_path).write_status(CR, FederatedLearningStatus(phase="Failed"))
+    other = build.federated_learning(server={"rounds": 9})
+    with pytest.raises(Refused, match="another FederatedLearning"), Folder.open(tmp_path, other):
+        pass
+
+
+def test_two_runs_do_not_share_a_folder(tmp_path):
+    with Folder.open(tmp_path, CR), pytest.raises(Refused, match="in use by another run"), Folder.open(tmp_path, CR):
+        pass
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
+    (tmp_path / "file").touch()
+    with pytest.raises(Refused, match="cannot be used"), Folder.open(tmp_path / "file" / "out", CR):
+        pass
 
 
 def test_the_cr_is_written_as_it_was_with_its_status(tmp_path):
-    Folder.open(tmp_path, CR).write_status(CR, FederatedLearningStatus(phase="Waiting", message="für lyon"))
+    Folder(tmp_path).write_status(CR, FederatedLearningStatus(phase="Waiting", message="für lyon"))
     written = yaml.safe_load((tmp_path / "federatedlearning.yaml").read_text())
     assert {**written, "status": None} == {**CR, "status": None}
     assert written["status"]["message"] == "für lyon"
 
 
 def test_a_published_folder_replaces_the_one_before(tmp_path):
-    folder = Folder.open(tmp_path, CR)
+    folder = Folder(tmp_path)
     for text in ("one", "two"):
         write(folder.state / "global" / "weights", text)
         folder.publish(folder.state / "global")
