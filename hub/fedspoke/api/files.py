@@ -1,0 +1,29 @@
+"""Files that are there whole or not at all, whoever reads them meanwhile and wherever their writer dies."""
+
+import os
+import secrets
+from pathlib import Path
+
+
+def replace(path: Path, content: bytes, mode: int = 0o644) -> None:
+    """Give a file this content: after a crash or a power cut it has the old one or the new one.
+
+    Args:
+        path: In a folder that exists.
+        content: All of it.
+        mode: Permissions of the file, less the umask.
+
+    Raises:
+        OSError: it cannot be written; the file is as it was.
+    """
+    partial = path.with_name(f".{path.name}.{secrets.token_hex(4)}")  # of its own: two writers must not share one
+    descriptor = os.open(partial, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)  # else the new name could outlive the power cut and the content not
+        partial.replace(path)
+    except BaseException:  # a full disk, or Ctrl-C
+        partial.unlink(missing_ok=True)
+        raise
