@@ -16,8 +16,8 @@ def render(cr: Path, clusters: Path) -> None:
     """
     from fedspoke.api import documents, parse
     from fedspoke.api.names import server_name
+    from fedspoke.hub.observed import unplaced
     from fedspoke.hub.reconcile import Site, wanted
-    from fedspoke.hub.status import unplaced
     from fedspoke.local.clusters import read
     from fedspoke.manifestworks.collaborator import Hub, Spoke
     from fedspoke.placement.evaluate import evaluate

@@ -104,9 +104,13 @@ def machine(logs: Path) -> Iterator[Machine]:
     try:
         yield running
     finally:
-        running.stop()
-        for number, handler in before.items():
-            signal.signal(number, handler)
+        for number in before:
+            signal.signal(number, signal.SIG_IGN)  # whoever is impatient must not leave processes behind
+        try:
+            running.stop()
+        finally:
+            for number, handler in before.items():
+                signal.signal(number, handler)
 
 
 def _interrupt(number: int, _frame: object) -> None:

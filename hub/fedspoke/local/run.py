@@ -19,8 +19,9 @@ from fedspoke.api.federated_learning import Artifact, FederatedLearning, Federat
 from fedspoke.api.names import Platform, server_name
 from fedspoke.api.records import Progress, RoundRecord
 from fedspoke.hub.aggregator_workload import Place as HubPlace
+from fedspoke.hub.observed import Observed, unplaced
 from fedspoke.hub.reconcile import Site, wanted
-from fedspoke.hub.status import Observed, status, unplaced
+from fedspoke.hub.status import status
 from fedspoke.hub.unsupported import unsupported
 from fedspoke.local import kubelet, ports, report
 from fedspoke.local.certificates import Certificates, authority
@@ -66,11 +67,14 @@ def run(
             folder.write_status(document, new)
             show(new)
 
-        try:
-            with on(folder.logs) as here:
-                return _Federation(local, decision, spokes, folder, here).run(changed)
-        finally:
-            report.write(folder.path)
+        with on(folder.logs) as here:
+            try:
+                last = _Federation(local, decision, spokes, folder, here).run(changed)
+            except Failed:
+                report.write(folder.path)
+                raise
+        report.write(folder.path)
+        return last
 
 
 @dataclass(slots=True)
@@ -85,7 +89,9 @@ class _Federation:
 
     def run(self, changed: Callable[[FederatedLearningStatus], None]) -> FederatedLearningStatus:
         """Start what is wanted and watch it until the federation has ended."""
-        current, seen = FederatedLearningStatus(), Observed(decision=self.decision)
+        current = FederatedLearningStatus()
+        platforms = {spoke.cluster: tuple(spoke.datasets) for spoke in self.spokes}
+        seen = Observed(decision=self.decision, platforms=platforms)
         try:
             listener, certificates = self._start(datetime.now(UTC))
             seen = replace(seen, listener=listener)
@@ -158,18 +164,19 @@ class _Federation:
         if progress and progress.phase == "Completed":
             return replace(seen, model=self._model(progress), profile=self._profile(progress))
         if not finished:
-            seen = replace(seen, failure=self._failure(ended, stopped))
+            seen = replace(seen, failure=self._failure(ended, stopped, len(seen.rounds)))
         return seen
 
-    def _failure(self, ended: Sequence[Process], stopped: Mapping[str, str]) -> str | None:
+    def _failure(self, ended: Sequence[Process], stopped: Mapping[str, str], rounds: int) -> str | None:
         """The first cause, where something that the federation cannot do without is gone."""
         for process in ended:
             if process.pod == "hub":
                 return f"the hub's {_why(process)}"
-        left, quorum = len(self.spokes) - len(stopped), self.fl.spec.server.quorum
-        if stopped and left < quorum:
+        server, left = self.fl.spec.server, len(self.spokes) - len(stopped)
+        needed = server.quorum if rounds else max(server.quorum, server.min_available_clients)
+        if stopped and left < needed:
             causes = "; ".join(f"{cluster}'s {why}" for cluster, why in stopped.items())
-            return f"{causes}; {left} clusters are left and a round needs {quorum}"
+            return f"{causes}; of the clusters {left} are left, and {needed} are needed"
         return None
 
     def _rounds(self) -> tuple[RoundRecord, ...]:

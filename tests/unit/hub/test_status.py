@@ -7,7 +7,8 @@ import pytest
 from fedspoke.api import parse
 from fedspoke.api.federated_learning import Artifact, FederatedLearningStatus
 from fedspoke.api.records import ClusterProgress, ClusterRound, Progress, RoundRecord
-from fedspoke.hub.status import Observed, status
+from fedspoke.hub.observed import Observed
+from fedspoke.hub.status import status
 from fedspoke.placement.evaluate import Decision
 from support import build
 
@@ -109,3 +110,27 @@ def test_model_and_profile_are_true_only_when_they_are_there():
     assert condition(answer, "ModelSaved").status == "True"
     assert condition(answer, "ProfilesFused").status == "False"
     assert condition(answer, "ProfilesFused").message == "lyon shares none"
+
+
+def test_a_cluster_that_failed_or_stopped_is_not_called_ready():
+    clusters = {"berlin": ClusterProgress(phase="Failed", reason="prepare failed"), "lyon": ClusterProgress(phase="Ready")}
+    seen = Observed(decision=BOTH, progress=progress(clusters=clusters), stopped={"lyon": "mcp-server was killed by signal 9"})
+    ready = condition(status(FL, seen, NOTHING, NOW), "CollaboratorsReady")
+    assert (ready.status, ready.reason) == ("False", "ClusterLost")
+    assert ready.message == "berlin: prepare failed; lyon: mcp-server was killed by signal 9"
+
+
+def test_an_aggregator_that_is_gone_is_not_called_ready():
+    gone = Observed(decision=BOTH, progress=progress(), failure="the hub's aggregator was killed by signal 9")
+    ready = condition(status(FL, gone, NOTHING, NOW), "AggregatorReady")
+    assert ready.status == "False"
+    assert "killed by signal 9" in ready.message
+
+
+def test_collaborators_that_were_never_placed_have_not_answered():
+    assert condition(status(FL, Observed(decision=ONE), NOTHING, NOW), "CollaboratorsReady").reason == "NotPlaced"
+
+
+def test_a_federation_without_the_profiles_that_were_asked_for_is_degraded():
+    done = Observed(decision=BOTH, progress=progress("Completed", fused="no cluster shared a profile: lyon: too few posts"))
+    assert condition(status(FL, done, NOTHING, NOW), "Degraded").reason == "NotFused"

@@ -96,6 +96,27 @@ with machine(Path({str(tmp_path)!r})) as here:
     until(lambda: not child.is_running() or child.status() == psutil.STATUS_ZOMBIE)
 
 
+def test_an_impatient_person_leaves_nothing_behind_either(tmp_path):
+    deaf = "import signal; signal.signal(signal.SIGTERM, signal.SIG_IGN); print('ready', flush=True); signal.pause()"
+    script = f"""
+from pathlib import Path
+import signal, sys
+from fedspoke.local.processes import machine
+with machine(Path({str(tmp_path)!r})) as here:
+    child = here.start("berlin", {{"name": "deaf", "command": [sys.executable, "-c", {deaf!r}]}})
+    print(child.popen.pid, flush=True)
+    signal.pause()
+"""
+    with subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as run:
+        assert run.stdout is not None
+        child = psutil.Process(int(run.stdout.readline()))
+        until(lambda: "ready" in (tmp_path / "berlin-deaf.log").read_text())
+        while run.poll() is None:
+            run.send_signal(signal.SIGINT)
+            time.sleep(0.05)
+    assert not child.is_running() or child.status() == psutil.STATUS_ZOMBIE
+
+
 def test_one_pod_can_be_stopped_alone(tmp_path):
     pause = "import signal; print('ready'); signal.pause()"
     with machine(tmp_path) as here:

@@ -1,0 +1,105 @@
+"""The conditions of a FederatedLearning (metav1.Condition): each a small question with an honest answer at every moment."""
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import Literal
+
+from fedspoke.api.federated_learning import Condition, FederatedLearning
+from fedspoke.hub.observed import Observed, unplaced
+
+Answer = tuple[Literal["True", "False", "Unknown"], str, str]
+"""Status, reason (one word for programs), message (a sentence for people)."""
+
+
+def conditions(fl: FederatedLearning, seen: Observed, before: Iterable[Condition], now: datetime) -> list[Condition]:
+    """All seven; the time of each is that of its last change of status."""
+    answers = {
+        "PlacementSatisfied": _placement(fl, seen),
+        "AggregatorReady": _aggregator(seen),
+        "CollaboratorsReady": _collaborators(fl, seen),
+        "Training": _training(fl, seen),
+        "ModelSaved": _model(seen),
+        "ProfilesFused": _profiles(fl, seen),
+        "Degraded": _degraded(seen),
+    }
+    since = {(condition.type, condition.status): condition.last_transition_time for condition in before}
+    return [
+        Condition.model_validate(
+            {
+                "type": kind,
+                "status": status,
+                "reason": reason,
+                "message": message,
+                "lastTransitionTime": since.get((kind, status), now),  # type: ignore[call-overload]  # kind is one of the types
+                "observedGeneration": fl.generation,
+            }
+        )
+        for kind, (status, reason, message) in answers.items()
+    ]
+
+
+def _placement(fl: FederatedLearning, seen: Observed) -> Answer:
+    if missing := unplaced(fl, seen.decision):
+        return "False", "TooFewClusters", missing
+    return "True", "ClustersChosen", f"chosen: {', '.join(seen.chosen)}"
+
+
+def _aggregator(seen: Observed) -> Answer:
+    if seen.failure:
+        return "False", "Stopped", f"it does not run: {seen.failure}"
+    if seen.progress is None:
+        return "False", "Starting", "it has not been heard of yet"
+    if seen.progress.phase == "Failed":
+        return "False", "Failed", seen.progress.message
+    if seen.progress.phase == "Completed":
+        return "True", "Finished", "it has done its work"
+    return "True", "Running", "it answers"
+
+
+def _collaborators(fl: FederatedLearning, seen: Observed) -> Answer:
+    if unplaced(fl, seen.decision):
+        return "False", "NotPlaced", "there are too few clusters to start with"
+    if lost := seen.lost():
+        return "False", "ClusterLost", _named(lost)
+    waiting = [name for name in seen.chosen if seen.cluster(name).phase in ("Waiting", "Preparing")]
+    if waiting:
+        return "False", "Waiting", f"not ready yet: {', '.join(waiting)}"
+    return "True", "Prepared", "every chosen cluster has answered"
+
+
+def _training(fl: FederatedLearning, seen: Observed) -> Answer:
+    done, total = len(seen.rounds), fl.spec.server.rounds
+    running = seen.progress is not None and seen.progress.phase == "Running" and not seen.failure and done < total
+    return "True" if running else "False", "Rounds", f"{done} of {total} rounds are done"
+
+
+def _model(seen: Observed) -> Answer:
+    if seen.model:
+        return "True", "Saved", f"the global adapter is {seen.model.uri}"
+    return "False", "NotYet", "the global adapter is saved after the last round"
+
+
+def _profiles(fl: FederatedLearning, seen: Observed) -> Answer:
+    if not fl.spec.profiles.enabled:
+        return "False", "NotWanted", "spec.profiles.enabled is false"
+    if seen.profile:
+        return "True", "Fused", f"the general profile is {seen.profile.uri}"
+    if seen.progress and seen.progress.fused:
+        return "False", "NotFused", seen.progress.fused
+    return "False", "NotYet", "profiles follow the last round"
+
+
+def _degraded(seen: Observed) -> Answer:
+    if lost := seen.lost():
+        return "True", "ClusterLost", _named(lost)
+    if seen.failure:
+        return "True", "Failed", seen.failure
+    if seen.progress and seen.progress.phase == "Failed":
+        return "True", "Failed", seen.progress.message
+    if seen.progress and seen.progress.phase == "Completed" and seen.progress.fused:
+        return "True", "NotFused", seen.progress.fused
+    return "False", "AsExpected", "nothing is missing"
+
+
+def _named(reasons: dict[str, str]) -> str:
+    return "; ".join(f"{name}: {reason}" for name, reason in reasons.items())

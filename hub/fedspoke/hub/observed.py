@@ -1,0 +1,54 @@
+"""What a controller sees of one federation at one moment."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from fedspoke.api.federated_learning import Artifact, FederatedLearning, ListenerStatus
+from fedspoke.api.names import Platform
+from fedspoke.api.records import ClusterProgress, Progress, RoundRecord
+from fedspoke.placement.evaluate import Decision
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """The placement, the aggregator's own account, and what stopped that should run."""
+
+    decision: Decision
+    platforms: Mapping[str, Sequence[Platform]] = field(default_factory=dict)
+    listener: ListenerStatus | None = None
+    progress: Progress | None = None
+    rounds: tuple[RoundRecord, ...] = ()
+    stopped: Mapping[str, str] = field(default_factory=dict)
+    """Cluster → why its collaborator no longer runs."""
+    model: Artifact | None = None
+    profile: Artifact | None = None
+    failure: str | None = None
+    """What ended the federation, where the aggregator could not say it itself."""
+
+    @property
+    def chosen(self) -> list[str]:
+        """The clusters that the placement chose."""
+        return [name for name, _ in self.decision.decisions]
+
+    def cluster(self, name: str) -> ClusterProgress:
+        """What the aggregator says of one chosen cluster."""
+        return self.progress.clusters.get(name, ClusterProgress()) if self.progress else ClusterProgress()
+
+    def lost(self) -> dict[str, str]:
+        """The chosen clusters that have failed or stopped, and why."""
+        failed = {name: self.cluster(name).reason for name in self.chosen if self.cluster(name).phase == "Failed"}
+        return failed | dict(self.stopped)
+
+
+def unplaced(fl: FederatedLearning, decision: Decision) -> str | None:
+    """Why too few clusters were chosen, in one sentence; None when there are enough."""
+    chosen, needed = len(decision.decisions), fl.spec.server.min_available_clients
+    if chosen >= needed:
+        return None
+    names = ", ".join(name for name, _ in decision.decisions)
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in decision.rejected)
+    return (
+        f"{chosen or 'no'} cluster{'s' if chosen > 1 else ''} qualif{'y' if chosen > 1 else 'ies'}"
+        f"{f' ({names})' if names else ''}, but spec.server.minAvailableClients is {needed}"
+        f"{f' — {reasons}' if reasons else ''}"
+    )
