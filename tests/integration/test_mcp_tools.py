@@ -4,6 +4,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from pathlib import Path
 from typing import Any
 
 import anyio
@@ -13,7 +14,9 @@ import uvicorn
 from fedspoke.api.errors import Failed
 from fedspoke.api.names import Platform
 from fedspoke.collaborator.answers import DataFetched, LlavaTrained
+from fedspoke.collaborator.steps import Steps
 from fedspoke.collaborator.tools import tools
+from support.collaborator import facebook, settings
 from support.mcp import answer, free_port, refusal, session
 
 pytestmark = pytest.mark.anyio
@@ -57,7 +60,7 @@ def anyio_backend() -> str:
 
 
 @asynccontextmanager
-async def offered(steps: FakeSteps) -> AsyncIterator[str]:
+async def offered(steps: FakeSteps | Steps) -> AsyncIterator[str]:
     """The tools' URL."""
     loaded: Future[Any] = Future()
     loaded.set_result(steps)
@@ -73,7 +76,8 @@ async def offered(steps: FakeSteps) -> AsyncIterator[str]:
             while not server.started:
                 await anyio.sleep(0.01)
         yield f"http://127.0.0.1:{port}/mcp"
-        steps.stop.set()
+        if isinstance(steps, FakeSteps):
+            steps.stop.set()
         server.should_exit = True
 
 
@@ -128,6 +132,15 @@ async def test_a_failure_is_told_in_a_sentence_that_may_leave_the_cluster(failur
         said = refusal(await client.call_tool("fetch_data", {"platform": "facebook"}))
     assert said.startswith(told)
     assert "diary" not in said
+
+
+async def test_the_names_of_a_persons_folders_stay_on_the_cluster(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    for name in ("facebook-anna.smith-2024", "facebook-anna.smith-2025"):
+        facebook(tmp_path / "dataset" / name, 1)
+    async with offered(Steps(settings(tmp_path, {"facebook": tmp_path / "dataset"}))) as url, session(url) as client:
+        said = refusal(await client.call_tool("fetch_data", {"platform": "facebook"}))
+    assert said == f"{tmp_path}/dataset holds 2 exports; give each a folder of its own, and name one of them"
+    assert "facebook-anna.smith-2024" in caplog.text
 
 
 async def test_an_unknown_tool_is_told_so() -> None:

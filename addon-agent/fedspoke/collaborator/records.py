@@ -81,7 +81,7 @@ def extract(export: Path, platform: Platform | None, folder: Path) -> Extracted:
     if platform not in (None, found.platform):
         raise Refused(f"{export} is declared as {platform} data, but it is a {found.platform} export")
     if folder.resolve().is_relative_to(found.root):
-        raise Refused(f"{folder} lies inside the export {found.root}; name a folder outside of it")
+        raise Refused(f"the folder for the records lies inside the export {export}; name one outside of it")
     extracted = Extracted(platform=found.platform, export=str(found.root), posts=found.posts, skipped=found.skipped)
     _make(folder)
     (folder / CLEANED).unlink(missing_ok=True)  # it was made of what is replaced now
@@ -103,7 +103,7 @@ def clean(folder: Path) -> Cleaned:
     extracted = _read(folder / EXTRACTED, _EXTRACTED, "extract an export into this folder first")
     export = Path(extracted.export)
     if not export.is_dir():
-        raise Refused(f"the export {export} is gone; bring it back, or extract another one into {folder}")
+        raise Refused(f"the {extracted.platform} export is gone since it was extracted; bring it back, or extract another one")
     skipped = Counter(extracted.skipped)
     records: dict[str, CleanRecord] = {}
     _make(folder / IMAGES)

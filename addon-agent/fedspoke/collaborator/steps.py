@@ -139,7 +139,7 @@ class Steps:
         """A file of the collaborator's output; whoever calls the tools is not to read or write any other."""
         file = Path(path).resolve()
         if not file.is_relative_to(self._output):
-            raise Refused(f"{path} lies outside the collaborator's output; name a file below {self._output}")
+            raise Refused(f"{path} lies outside the collaborator's output; name a file below {self._settings.output}")
         return file
 
 

@@ -262,7 +262,7 @@ def test_the_platform_is_known_by_the_layouts_that_it_has_had(tmp_path: Path, na
         (["notes.txt"], ".", "is no Facebook or Instagram export"),
         (["your_facebook_activity/posts/your_posts_1.html"], ".", "choose the format JSON"),
         (["your_instagram_activity/media/posts_1.html"], ".", "choose the format JSON"),
-        ([FACEBOOK, INSTAGRAM], ".", "holds several exports"),
+        ([FACEBOOK, INSTAGRAM], ".", "holds 2 exports; give each a folder of its own"),
         ([FACEBOOK], "your_facebook_activity", "name the folder that holds your_facebook_activity"),
     ],
 )

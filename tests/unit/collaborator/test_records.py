@@ -180,8 +180,8 @@ def test_data_of_another_platform_than_declared_is_refused(tmp_path: Path) -> No
 def test_records_are_never_written_into_the_export(tmp_path: Path) -> None:
     export = facebook(tmp_path / "export", build.facebook_post("hi"))
 
-    with pytest.raises(Refused, match="lies inside the export"):
-        records.extract(export, "facebook", export / "out")
+    with pytest.raises(Refused, match=f"lies inside the export {tmp_path}; name one outside of it"):
+        records.extract(tmp_path, "facebook", export / "out")
     assert not (export / "out").exists()
 
 
@@ -192,13 +192,14 @@ def test_stages_out_of_order_are_refused(tmp_path: Path) -> None:
         records.load(tmp_path)
 
 
-def test_an_export_that_went_away_between_the_stages_is_refused(tmp_path: Path) -> None:
-    export = facebook(tmp_path / "export", build.facebook_post("hi", "1.jpg"), photos=["1.jpg"])
+def test_an_export_that_went_away_between_the_stages_is_refused_without_its_name(tmp_path: Path) -> None:
+    export = facebook(tmp_path / "facebook-anna", build.facebook_post("hi", "1.jpg"), photos=["1.jpg"])
     records.extract(export, "facebook", tmp_path / "out")
     export.rename(tmp_path / "elsewhere")
 
-    with pytest.raises(Refused, match="is gone"):
+    with pytest.raises(Refused, match="the facebook export is gone") as refusal:
         records.clean(tmp_path / "out")
+    assert "anna" not in str(refusal.value)
 
 
 def test_records_that_point_outside_their_folder_are_refused(tmp_path: Path) -> None:

@@ -1,6 +1,7 @@
 """A person's export, found and read: which platform it is from, and everything that was posted."""
 
 import json
+import logging
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,6 +13,8 @@ from fedspoke.collaborator.exports import facebook, instagram
 from fedspoke.collaborator.exports.folder import Folder
 from fedspoke.collaborator.exports.post import Post, RawPost, usable
 from fedspoke.collaborator.exports.repair import repaired
+
+_log = logging.getLogger(__name__)
 
 _PARSERS: dict[Platform, ModuleType] = {"facebook": facebook, "instagram": instagram}
 
@@ -72,8 +75,9 @@ def _find(path: Path) -> tuple[Platform, Folder]:
         if len(found) == 1:
             return found[0]
         if found:
-            places = ", ".join(f"{platform} in {folder.root}" for platform, folder in found)
-            raise Refused(f"{path} holds several exports ({places}); name the folder of one")
+            # The names of a person's folders stay here; what is raised may be told to the hub.
+            _log.warning("exports: %s", ", ".join(f"{platform} in {folder.root}" for platform, folder in found))
+            raise Refused(f"{path} holds {len(found)} exports; give each a folder of its own, and name one of them")
         if _matches(folders, ".html"):
             raise Refused(f"{path} is an export as HTML; ask the platform for it again and choose the format JSON")
     raise Refused(
