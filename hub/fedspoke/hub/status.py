@@ -10,6 +10,7 @@ from fedspoke.api.federated_learning import (
     RoundMetrics,
     Rounds,
 )
+from fedspoke.api.names import PHASE_LABEL, ROUND_LABEL
 from fedspoke.api.records import RoundRecord
 from fedspoke.hub.conditions import conditions
 from fedspoke.hub.observed import Observed, unplaced
@@ -35,6 +36,11 @@ def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
         model=seen.model,
         profile=seen.profile,
     )
+
+
+def mirrored(status: FederatedLearningStatus) -> dict[str, str]:
+    """The labels that repeat phase and round, since ACM's search finds labels and no status."""
+    return {PHASE_LABEL: status.phase, ROUND_LABEL: str(status.rounds.completed if status.rounds else 0)}
 
 
 def _phase(fl: FederatedLearning, seen: Observed) -> tuple[Phase, str]:

@@ -11,9 +11,11 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedspoke.api import documents, parse
+from fedspoke.api import documents, files, parse
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearningStatus, Object
+from fedspoke.api.names import PHASE_LABEL, ROUND_LABEL
+from fedspoke.hub.status import mirrored
 
 STATUS_FILE = "federatedlearning.yaml"
 
@@ -55,7 +57,7 @@ class Folder:
             before = _previous(path / STATUS_FILE)
             if before is None or before.get("status", {}).get("phase") == "Completed":
                 raise Refused(f"--out {path} is not empty; name a folder that is new or empty, or remove it")
-            if {**before, "status": None} != {**document, "status": None}:
+            if _asked(before) != _asked(document):
                 raise Refused(
                     f"--out {path} holds an unfinished run of another FederatedLearning; name another folder, or remove it"
                 )
@@ -81,7 +83,9 @@ class Folder:
 
     def write_status(self, document: Object, status: FederatedLearningStatus) -> None:
         """The CR as the user wrote it, with its status."""
-        shown = {**document, "status": status.model_dump(mode="json", by_alias=True, exclude_none=True)}
+        metadata = {**document["metadata"], "labels": {**document["metadata"].get("labels", {}), **mirrored(status)}}
+        said = status.model_dump(mode="json", by_alias=True, exclude_none=True)
+        shown = {**document, "metadata": metadata, "status": said}
         write(self.path / STATUS_FILE, documents.dump(shown))
 
     def write_json(self, name: str, content: Object) -> None:
@@ -103,12 +107,17 @@ class Folder:
 
 
 def write(path: Path, text: str, mode: int = 0o644) -> None:
-    """Replace a file by `text` in one step."""
+    """Replace a file by `text` in one step, in a folder that is made where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
-    staging = path.with_name(f".{path.name}.new")
-    with os.fdopen(os.open(staging, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode), "w") as file:
-        file.write(text)
-    staging.replace(path)
+    files.replace(path, text.encode(), mode)
+
+
+def _asked(document: Object) -> Object:
+    """What the user wrote, without what a run adds to it."""
+    labels = {
+        key: value for key, value in document["metadata"].get("labels", {}).items() if key not in (PHASE_LABEL, ROUND_LABEL)
+    }
+    return {**document, "metadata": {**document["metadata"], "labels": labels}, "status": None}
 
 
 def _previous(path: Path) -> Object | None:

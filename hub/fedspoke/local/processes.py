@@ -14,6 +14,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import click
 import psutil
 
 from fedspoke.api.errors import Failed
@@ -39,7 +40,7 @@ class Process:
 
     def last_words(self) -> str:
         """The last line that it logged, which most often says why it ended."""
-        lines = [line.strip() for line in self.log.read_text(errors="replace").splitlines() if line.strip()]
+        lines = [line.strip() for line in click.unstyle(self.log.read_text(errors="replace")).splitlines() if line.strip()]
         return lines[-1][:300] if lines else "it logged nothing"
 
 

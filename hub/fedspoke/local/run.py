@@ -6,18 +6,16 @@ objects (mount a volume, start a container, renew a certificate) is done here wi
 
 import time
 import uuid
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from fedspoke.api import parse
-from fedspoke.api.adapter import WEIGHTS_FILE
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.federated_learning import Artifact, FederatedLearning, FederatedLearningStatus, ListenerStatus
+from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus, ListenerStatus
 from fedspoke.api.names import Platform, server_name
-from fedspoke.api.records import Progress, RoundRecord
 from fedspoke.hub.aggregator_workload import Place as HubPlace
 from fedspoke.hub.observed import Observed, unplaced
 from fedspoke.hub.reconcile import Site, wanted
@@ -27,13 +25,14 @@ from fedspoke.local import kubelet, ports, report
 from fedspoke.local.certificates import Certificates, authority
 from fedspoke.local.clusters import Clusters, read
 from fedspoke.local.folder import Folder, write
-from fedspoke.local.processes import Machine, Process, machine
+from fedspoke.local.processes import Machine, machine
 from fedspoke.manifestworks.collaborator import Hub, Spoke
 from fedspoke.manifestworks.collaborator import Place as SpokePlace
 from fedspoke.placement.evaluate import Decision, evaluate
 from fedspoke.placement.objects import placement
 
 _POLL = 0.2  # seconds; all that is read are small local files
+_GRACE = timedelta(seconds=15)  # in which the aggregator itself says that the deadline has passed
 
 
 def run(
@@ -89,11 +88,12 @@ class _Federation:
 
     def run(self, changed: Callable[[FederatedLearningStatus], None]) -> FederatedLearningStatus:
         """Start what is wanted and watch it until the federation has ended."""
-        current = FederatedLearningStatus()
+        current, started = FederatedLearningStatus(), datetime.now(UTC)
+        deadline = started + self.fl.spec.deadline
         platforms = {spoke.cluster: tuple(spoke.datasets) for spoke in self.spokes}
         seen = Observed(decision=self.decision, platforms=platforms)
         try:
-            listener, certificates = self._start(datetime.now(UTC))
+            listener, certificates = self._start(started, deadline)
             seen = replace(seen, listener=listener)
             while True:
                 now = datetime.now(UTC)
@@ -105,12 +105,12 @@ class _Federation:
                     return new
                 time.sleep(_POLL)
                 certificates.keep_fresh(now)
-                seen = self._observe(seen)
+                seen = observe(self.fl, self.folder, self.machine, seen, overdue=now > deadline + _GRACE)
         except Failed as error:  # what ended it belongs in its status too
             changed(status(self.fl, replace(seen, failure=str(error)), current, datetime.now(UTC)))
             raise
 
-    def _start(self, now: datetime) -> tuple[ListenerStatus, Certificates]:
+    def _start(self, now: datetime, deadline: datetime) -> tuple[ListenerStatus, Certificates]:
         fl, hub = self.fl, self.folder.hub
         if missing := unplaced(fl, self.decision):
             raise Failed(missing)  # on a hub it would wait; here no cluster can come
@@ -142,7 +142,7 @@ class _Federation:
         site = Site(
             hub_id=trust_domain,
             gateway=Hub(address="127.0.0.1", port=port),
-            deadline=now + fl.spec.deadline,
+            deadline=deadline,
             hub_place=where,
             spoke_places={name: _place(path, others[3 * i : 3 * i + 3]) for i, (name, path) in enumerate(folders.items())},
         )
@@ -152,54 +152,6 @@ class _Federation:
             cluster = work["metadata"]["namespace"]
             kubelet.apply(self.machine, cluster, work["spec"]["workload"]["manifests"], folders[cluster] / "config")
         return ListenerStatus(name="local", type="Loopback", address="127.0.0.1", port=port), certificates
-
-    def _observe(self, before: Observed) -> Observed:
-        state = self.folder.state
-        ended = self.machine.ended()
-        # Read after the processes were looked at: what an aggregator wrote before it ended is not missed.
-        progress = _progress(state / "progress.json") or before.progress
-        finished = progress is not None and progress.phase in ("Completed", "Failed")
-        stopped = {process.pod: _why(process) for process in ended if process.pod != "hub"} if not finished else before.stopped
-        seen = replace(before, progress=progress, rounds=self._rounds(), stopped=stopped)
-        if progress and progress.phase == "Completed":
-            return replace(seen, model=self._model(progress), profile=self._profile(progress))
-        if not finished:
-            seen = replace(seen, failure=self._failure(ended, stopped, len(seen.rounds)))
-        return seen
-
-    def _failure(self, ended: Sequence[Process], stopped: Mapping[str, str], rounds: int) -> str | None:
-        """The first cause, where something that the federation cannot do without is gone."""
-        for process in ended:
-            if process.pod == "hub":
-                return f"the hub's {_why(process)}"
-        server, left = self.fl.spec.server, len(self.spokes) - len(stopped)
-        needed = server.quorum if rounds else max(server.quorum, server.min_available_clients)
-        if stopped and left < needed:
-            causes = "; ".join(f"{cluster}'s {why}" for cluster, why in stopped.items())
-            return f"{causes}; of the clusters {left} are left, and {needed} are needed"
-        return None
-
-    def _rounds(self) -> tuple[RoundRecord, ...]:
-        source = self.folder.state / "rounds.jsonl"
-        if not source.exists():
-            return ()
-        lines = source.read_text()
-        write(self.folder.path / source.name, lines)
-        return tuple(RoundRecord.model_validate_json(line) for line in lines.splitlines())
-
-    def _model(self, progress: Progress) -> Artifact | None:
-        if progress.model is None:
-            return None
-        return Artifact(
-            uri=str(self.folder.publish(self.folder.state / "global") / WEIGHTS_FILE), digest=f"sha256:{progress.model}"
-        )
-
-    def _profile(self, progress: Progress) -> Artifact | None:
-        if progress.profile is None:
-            return None
-        return Artifact(
-            uri=str(self.folder.publish(self.folder.state / "general_profile.json")), digest=f"sha256:{progress.profile}"
-        )
 
 
 def _here(fl: FederatedLearning, cr: Path) -> FederatedLearning:
@@ -250,13 +202,3 @@ def _hub_id(path: Path) -> str:
     if not path.exists():
         write(path, str(uuid.uuid4()))
     return path.read_text()
-
-
-def _progress(path: Path) -> Progress | None:
-    return Progress.model_validate_json(path.read_bytes()) if path.exists() else None
-
-
-def _why(process: Process) -> str:
-    code = process.exit_code or 0
-    how = f"was killed by signal {-code}" if code < 0 else f"ended with exit code {code}"
-    return f"{process.container} {how}: {process.last_words()}"

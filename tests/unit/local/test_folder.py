@@ -66,7 +66,12 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
 def test_the_cr_is_written_as_it_was_with_its_status(tmp_path):
     Folder(tmp_path).write_status(CR, FederatedLearningStatus(phase="Waiting", message="für lyon"))
     written = yaml.safe_load((tmp_path / "federatedlearning.yaml").read_text())
+    labels = written["metadata"].pop("labels")
     assert {**written, "status": None} == {**CR, "status": None}
+    assert labels == {
+        "federation-ai.open-cluster-management.io/phase": "Waiting",
+        "federation-ai.open-cluster-management.io/round": "0",
+    }
     assert written["status"]["message"] == "für lyon"
 
 

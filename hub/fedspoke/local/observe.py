@@ -1,0 +1,72 @@
+"""What a run on this machine sees: the aggregator's files, and which processes have ended that should not have."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+
+from fedspoke.api.adapter import WEIGHTS_FILE
+from fedspoke.api.federated_learning import Artifact, FederatedLearning
+from fedspoke.api.records import Progress, RoundRecord
+from fedspoke.hub.observed import Observed
+from fedspoke.local.folder import Folder, write
+from fedspoke.local.processes import Machine, Process
+
+
+def observe(fl: FederatedLearning, folder: Folder, machine: Machine, before: Observed, *, overdue: bool) -> Observed:
+    """The federation as it is now; finished parts are brought to the top of the folder as soon as they are there.
+
+    `overdue` says that the deadline has passed without a word of the aggregator's.
+    """
+    ended = machine.ended()
+    # Read after the processes were looked at: what an aggregator wrote before it ended is not missed.
+    progress = _progress(folder) or before.progress
+    finished = progress is not None and progress.phase in ("Completed", "Failed")
+    stopped = before.stopped if finished else {process.pod: _why(process) for process in ended if process.pod != "hub"}
+    rounds = _rounds(folder)
+    seen = replace(before, progress=progress, rounds=rounds, stopped=stopped)
+    if progress and progress.model and not before.model:
+        uri = str(folder.publish(folder.state / "global") / WEIGHTS_FILE)
+        seen = replace(seen, model=Artifact(uri=uri, digest=f"sha256:{progress.model}"))
+    if progress and progress.profile and not before.profile:
+        uri = str(folder.publish(folder.state / "general_profile.json"))
+        seen = replace(seen, profile=Artifact(uri=uri, digest=f"sha256:{progress.profile}"))
+    if finished:
+        return seen
+    failure = _gone(fl, ended, stopped, left=len(before.chosen) - len(stopped), begun=bool(rounds))
+    if overdue and not failure:
+        failure = f"not completed within spec.deadline; the last word was: {progress.message if progress else 'none'}"
+    return replace(seen, failure=failure)
+
+
+def _gone(fl: FederatedLearning, ended: Sequence[Process], stopped: Mapping[str, str], *, left: int, begun: bool) -> str | None:
+    """The first cause, where something that the federation cannot do without is gone."""
+    for process in ended:
+        if process.pod == "hub":
+            return f"the hub's {_why(process)}"
+    server = fl.spec.server
+    needed = server.quorum if begun else max(server.quorum, server.min_available_clients)
+    if stopped and left < needed:
+        causes = "; ".join(f"{cluster}'s {why}" for cluster, why in stopped.items())
+        return f"{causes}; of the clusters {left} are left, and {needed} are needed"
+    return None
+
+
+def _progress(folder: Folder) -> Progress | None:
+    path = folder.state / "progress.json"
+    return Progress.model_validate_json(path.read_bytes()) if path.exists() else None
+
+
+def _rounds(folder: Folder) -> tuple[RoundRecord, ...]:
+    source = folder.state / "rounds.jsonl"
+    if not source.exists():
+        return ()
+    lines, shown = source.read_text(), folder.path / source.name
+    if not shown.exists() or shown.read_text() != lines:
+        write(shown, lines)
+    return tuple(RoundRecord.model_validate_json(line) for line in lines.splitlines())
+
+
+def _why(process: Process) -> str:
+    code = process.exit_code or 0
+    if code < 0:  # what it logged before is not why
+        return f"{process.container} was killed by signal {-code}"
+    return f"{process.container} ended with exit code {code}: {process.last_words()}"
