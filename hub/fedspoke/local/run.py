@@ -25,6 +25,7 @@ from fedspoke.local import kubelet, ports, report
 from fedspoke.local.certificates import Certificates, authority
 from fedspoke.local.clusters import Clusters, read
 from fedspoke.local.folder import Folder, write
+from fedspoke.local.observe import observe
 from fedspoke.local.processes import Machine, machine
 from fedspoke.manifestworks.collaborator import Hub, Spoke
 from fedspoke.manifestworks.collaborator import Place as SpokePlace
