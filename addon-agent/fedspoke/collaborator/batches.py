@@ -153,7 +153,7 @@ def _picture(example: Example) -> Image.Image:
     if example.image is None:
         raise TypeError("a post without an image has no picture")
     try:
-        with Image.open(example.image) as image:
+        with Image.open(example.image, formats=("JPEG",)) as image:
             return image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow's decoders raise
         raise Failed(f"the image of record {example.id} cannot be read; prepare the data again") from error

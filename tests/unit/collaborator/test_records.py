@@ -1,5 +1,8 @@
 import io
 import json
+import os
+import struct
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -26,6 +29,17 @@ def prepare(export: Path, folder: Path) -> records.Cleaned:
 
 def content(folder: Path) -> dict[str, bytes]:
     return {path.relative_to(folder).as_posix(): path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+
+
+def black(side: int) -> bytes:
+    """A square PNG of one bit a pixel, whole and valid: so small a file, and so large once it is decoded."""
+    squeeze = zlib.compressobj(9)
+    rows = b"".join(squeeze.compress(bytes(1 + (side + 7) // 8)) for _ in range(side)) + squeeze.flush()
+    header = struct.pack(">IIBBBBB", side, side, 1, 0, 0, 0, 0)
+    chunks = ((b"IHDR", header), (b"IDAT", rows), (b"IEND", b""))
+    return b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + name + data + struct.pack(">I", zlib.crc32(name + data)) for name, data in chunks
+    )
 
 
 def test_an_export_becomes_records_stage_by_stage(tmp_path: Path) -> None:
@@ -94,6 +108,17 @@ def test_every_kind_of_pixel_becomes_rgb(tmp_path: Path, mode: str) -> None:
         assert (image.mode, image.getpixel((4, 4))) == ("RGB", (255,) * 3 if mode in ("RGBA", "LA", "CMYK") else (0,) * 3)
 
 
+@pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG", "WEBP", "GIF"])
+def test_photos_of_every_kind_that_people_post_are_read_whatever_they_are_called(tmp_path: Path, kind: str) -> None:
+    export = facebook(tmp_path / "export", build.facebook_post("hello", "1.png"))
+    both = {"save_all": True, "append_images": [Image.new("RGB", (8, 8))]} if kind == "MPO" else {}
+    Image.new("RGB", (8, 8), "red").save(export / "1.png", kind, **both)
+
+    [record] = prepare(export, tmp_path / "out").records
+
+    assert record.image
+
+
 @pytest.mark.parametrize("cut", [0, 40, 300], ids=["empty", "header only", "half"])
 def test_a_broken_photo_is_counted_and_its_text_stays(tmp_path: Path, cut: int) -> None:
     export = facebook(tmp_path / "export", build.facebook_post("hello", "1.jpg"), photos=["1.jpg"])
@@ -103,6 +128,29 @@ def test_a_broken_photo_is_counted_and_its_text_stays(tmp_path: Path, cut: int) 
 
     assert [(record.text, record.image) for record in cleaned.records] == [("hello", None)]
     assert cleaned.skipped == {"broken_image": 1}
+
+
+def test_a_program_that_is_called_a_photo_is_not_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    export = facebook(tmp_path / "export", build.facebook_post("hello", "1.jpg"), photos=["1.jpg"])
+    (export / "1.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n")
+    ghostscript = tmp_path / "bin" / "gs"
+    ghostscript.parent.mkdir()
+    ghostscript.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
+    ghostscript.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{ghostscript.parent}:{os.environ['PATH']}")
+
+    cleaned = prepare(export, tmp_path / "out")
+
+    assert not (tmp_path / "ran").exists()
+    assert cleaned.skipped == {"broken_image": 1}
+
+
+@pytest.mark.parametrize("side", [12_000, 30_000], ids=["where Pillow only warns", "where Pillow gives up"])
+def test_a_photo_that_would_fill_the_memory_is_counted_and_never_decoded(tmp_path: Path, side: int) -> None:
+    export = facebook(tmp_path / "export", build.facebook_post("hello", "1.png"))
+    (export / "1.png").write_bytes(black(side))
+
+    assert prepare(export, tmp_path / "out").skipped == {"broken_image": 1}
 
 
 def test_the_same_text_with_the_same_photo_is_kept_once(tmp_path: Path) -> None:

@@ -10,8 +10,11 @@ LONGEST_SIDE = 672
 """Pixels; twice what LLaVA 1.5's vision tower looks at (336), so that a later crop or model has something to choose from."""
 
 
+_FORMATS = ("JPEG", "PNG", "WEBP", "GIF")  # of Pillow's others, one hands the file to Ghostscript
+
+
 class BrokenPhotoError(Exception):
-    """The file is no image that can be decoded."""
+    """The file is no photo that can be decoded, whatever it is called."""
 
 
 def photo(path: Path) -> bytes:
@@ -23,7 +26,7 @@ def photo(path: Path) -> bytes:
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("error", Image.DecompressionBombWarning)
-            with Image.open(path) as image:
+            with Image.open(path, formats=_FORMATS) as image:
                 image.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
                 upright = ImageOps.exif_transpose(image)
             pixels = _rgb(upright)
