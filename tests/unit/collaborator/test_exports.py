@@ -236,6 +236,18 @@ def test_an_export_is_found_one_folder_down_with_its_photos(tmp_path: Path) -> N
     assert post.image == "1.jpg"
 
 
+def test_a_link_beside_the_export_does_not_lead_out_of_the_folder(tmp_path: Path) -> None:
+    other = build.write(tmp_path / "other", {FACEBOOK: [build.facebook_post("somebody else's")]})
+    dataset = build.write(tmp_path / "dataset", {"readme.json": []})
+    (dataset / "link").symlink_to(other)
+
+    with pytest.raises(Refused, match="is no Facebook or Instagram export"):
+        read(dataset)
+
+    build.write(dataset / "own", {FACEBOOK: [build.facebook_post("my own")]})
+    assert [post.text for post in read(dataset).posts] == ["my own"]
+
+
 @pytest.mark.parametrize(
     "name",
     [

@@ -69,8 +69,9 @@ def _find(path: Path) -> tuple[Platform, Folder]:
         raise Refused(f"{path} is a zip; unpack it first and name the folder")
     if not path.is_dir():
         raise Refused(f"{path} is a file; name the folder of an unpacked Facebook or Instagram export")
-    below = [Folder(child.resolve()) for child in sorted(path.iterdir()) if child.is_dir()]
-    for folders in ([Folder(path.resolve())], below):
+    root = path.resolve()
+    below = [Folder(child) for child in sorted(root.iterdir()) if child.is_dir() and not child.is_symlink()]
+    for folders in ([Folder(root)], below):
         found = _matches(folders, ".json")
         if len(found) == 1:
             return found[0]
