@@ -6,7 +6,7 @@ import shutil
 import tempfile
 import threading
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -43,10 +43,13 @@ class Watched(Machine):
         return super().start(pod, container)
 
     def weigh(self) -> None:
-        roots = [psutil.Process(process.popen.pid) for process in self.processes if process.pod == "hub"]
+        roots = [
+            psutil.Process(process.popen.pid) for process in self.processes if process.pod == "hub" and process.exit_code is None
+        ]
         total = 0
         for process in roots + [child for root in roots for child in root.children(recursive=True)]:
-            total += process.memory_info().rss
+            with suppress(psutil.NoSuchProcess):  # it ended meanwhile
+                total += process.memory_info().rss
         self.peak = max(self.peak, total)
 
 
