@@ -3,14 +3,14 @@
 numpy has no bf16, and fp16 rounds an adapter by 2e-4 of its norm, which is far below what one optimiser step changes.
 """
 
-import hashlib
 from pathlib import Path
 
+import safetensors.torch
 import torch
 from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError
-from safetensors.torch import load_file, save_file
 
+from fedspoke.api import files
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.records import Tensor
 
@@ -30,9 +30,7 @@ def save(model: PeftModel, path: Path) -> None:
     for name, value in tensors.items():
         if not value.isfinite().all():
             raise Failed(f"the trained adapter's tensor {name} has values that fp16 cannot hold; training diverged")
-    partial = path.with_name(f"{path.name}.partial")
-    save_file(tensors, partial)
-    partial.replace(path)
+    files.replace(path, safetensors.torch.save(tensors))
 
 
 def load(model: PeftModel, path: Path) -> None:
@@ -42,7 +40,7 @@ def load(model: PeftModel, path: Path) -> None:
         Refused: the file is no safetensors file, or names, shapes or values that do not fit the model.
     """
     try:
-        tensors = load_file(path)
+        tensors = safetensors.torch.load_file(path)
     except (SafetensorError, OSError) as error:
         raise Refused(f"the adapter {path} cannot be read: {error}") from error
     expected = {tensor.name: tensor.shape for tensor in layout(model)}
@@ -56,12 +54,6 @@ def load(model: PeftModel, path: Path) -> None:
         if not tensors[name].isfinite().all():
             raise Refused(f"the adapter {path} has values in {name} that are not finite")
     set_peft_model_state_dict(model, tensors)
-
-
-def digest(path: Path) -> str:
-    """SHA-256 of the file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _state(model: PeftModel) -> dict[str, torch.Tensor]:

@@ -9,7 +9,6 @@ import os
 import secrets
 import socket
 import sys
-import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
@@ -20,6 +19,7 @@ from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+from fedspoke.api import files
 from fedspoke.api.errors import Refused
 from fedspoke.api.records import CollaboratorSettings
 from fedspoke.collaborator.tools import tools
@@ -40,7 +40,7 @@ def serve(settings: CollaboratorSettings) -> None:
     logging.getLogger("fedspoke").setLevel(logging.INFO)
     with _bound(settings.mcp_port) as listener:
         token = secrets.token_urlsafe(32)
-        _write_private(Path(settings.mcp_token), token)
+        _write_token(Path(settings.mcp_token), token)
         # torch takes seconds to import. All of it happens in one thread: two that import it crosswise could see it half done.
         steps = ThreadPoolExecutor(1, "imports").submit(_steps, settings)
         app = Bearer(tools(steps, settings.mcp_port).streamable_http_app(), token)
@@ -92,14 +92,10 @@ def _bound(port: int) -> socket.socket:
     return listener
 
 
-def _write_private(path: Path, text: str) -> None:
-    """Write a file that only this user reads, whole or not at all."""
+def _write_token(path: Path, token: str) -> None:
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        descriptor, partial = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")  # 0600
-        with os.fdopen(descriptor, "w") as file:
-            file.write(text)
-        Path(partial).replace(path)
+        files.replace(path, token.encode(), 0o600)
     except OSError as error:
         raise Refused(
             f"the token cannot be written to {path}: {error.strerror}; name an mcpToken in a writable folder"

@@ -18,6 +18,7 @@ from typing import Annotated, Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from fedspoke.api import files
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
 from fedspoke.collaborator.exports import export as exports
@@ -175,12 +176,10 @@ def _write_json(path: Path, value: Any) -> None:
 
 
 def _write(path: Path, content: bytes) -> None:
-    partial = path.with_name(f".{path.name}.partial")
     try:
-        partial.write_bytes(content)
-        partial.replace(path)
+        files.replace(path, content)
     except OSError as error:
-        raise Failed(f"{path} cannot be written: {error.strerror}") from None
+        raise Failed(f"{path.parent} cannot be written to: {error.strerror}") from None
 
 
 def _make(folder: Path) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from fedspoke.api import files
 from fedspoke.api.records import Noise, Record
 from fedspoke.api.training import Profiles
 from fedspoke.collaborator.encoder import TextEncoder
@@ -36,7 +37,5 @@ def once(file: Path, texts: Sequence[str], encoder: TextEncoder, spec: Profiles)
     embedding, noise = summary(encoder(texts), spec, random.SystemRandom())
     made = Release(key=key, embedding=embedding, noise=noise)
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.with_suffix(".partial")
-    partial.write_text(made.model_dump_json(by_alias=True))
-    partial.replace(file)
+    files.replace(file, made.model_dump_json(by_alias=True).encode())
     return made

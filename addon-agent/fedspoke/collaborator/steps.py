@@ -9,6 +9,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from fedspoke.api import adapter as adapters
+from fedspoke.api import files
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings, Profile
@@ -116,10 +117,7 @@ class Steps:
 
     def _keep_profiles(self) -> None:
         kept = [profile.model_dump(mode="json", by_alias=True) for _, profile in sorted(self._profiles.items())]
-        file = self._output / "profile.json"
-        partial = file.with_suffix(".partial")
-        partial.write_text(json.dumps(kept[0] if len(kept) == 1 else kept, indent=1))
-        partial.replace(file)
+        files.replace(self._output / "profile.json", json.dumps(kept[0] if len(kept) == 1 else kept, indent=1).encode())
 
     @property
     def _images(self) -> Path:

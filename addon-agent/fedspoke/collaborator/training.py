@@ -121,7 +121,10 @@ class Trainer:
         return loss_sum / token_sum
 
     def captions(self, records: Sequence[CleanRecord], images: Path, adapter: Path | None) -> list[str]:
-        """What the model would write for each record, greedily; the records' own texts play no part."""
+        """What the model would write for each record, greedily; the records' own texts play no part.
+
+        No step of a federation asks for it: it is how one sees, and a test proves, that captions were learned.
+        """
         written: dict[str, str] = {}
         batches = in_batches(self._examples(records, images), self._training.batch_size)
         with self._using(adapter), torch.inference_mode():

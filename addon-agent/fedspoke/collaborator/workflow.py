@@ -14,6 +14,7 @@ from pathlib import Path
 from types import FrameType
 from typing import NoReturn
 
+from fedspoke.api import files
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings, Prepared, Record
@@ -24,7 +25,6 @@ from fedspoke.flower import programs
 _POLL = 0.1
 _TRAINER_UP = 300.0
 """Seconds that mcp-server may take to answer."""
-
 
 _REFUSALS, _BRIEF = 5, 30.0
 """A SuperNode that ends so often, each time within so many seconds, is not wanted."""
@@ -130,9 +130,7 @@ def load(settings: CollaboratorSettings) -> Workflow:
 
 def save(settings: CollaboratorSettings, state: Workflow) -> None:
     """Replace workflow.json at once."""
-    partial = _file(settings).with_suffix(".partial")
-    partial.write_text(state.model_dump_json(by_alias=True, indent=2))
-    partial.replace(_file(settings))
+    files.replace(_file(settings), state.model_dump_json(by_alias=True, indent=2).encode())
 
 
 def _file(settings: CollaboratorSettings) -> Path:

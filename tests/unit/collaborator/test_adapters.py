@@ -1,6 +1,5 @@
 """An adapter between model and file loses no more than fp16 takes, and never half arrives."""
 
-import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -75,10 +74,6 @@ def test_a_saved_adapter_is_a_folder_that_peft_loads(model: PeftModel, adapter: 
     assert not [name for name in found.missing_keys if "lora" in name]
     assert torch.equal(logits(loaded), logits(model))
     assert not torch.equal(logits(loaded), untrained)
-
-
-def test_the_digest_is_the_files_sha256(adapter: Path) -> None:
-    assert adapters.digest(adapter) == hashlib.sha256(adapter.read_bytes()).hexdigest()
 
 
 def without(tensors: Tensors, name: str) -> None:
