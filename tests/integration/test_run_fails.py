@@ -82,6 +82,20 @@ def test_a_trainer_that_dies_in_round_2_is_named_and_the_run_goes_on_from_round_
     assert status(given)["phase"] == "Completed"
 
 
+def test_an_aggregator_that_stands_still_ends_with_the_deadline(given):
+    given.change(deadline="5s")
+    with subprocess.Popen(given.command(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        until(lambda: (given.out / "hub/state/progress.json").exists(), 60, run)
+        for process in processes_of(given):
+            if "aggregator" in process.cmdline():
+                process.suspend()
+        _, said = run.communicate(timeout=90)
+    assert run.returncode == 1
+    assert "deadline" in said.splitlines()[-1]
+    assert status(given)["phase"] == "Failed"
+    assert processes_of(given) == []
+
+
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
 def test_a_run_that_is_interrupted_ends_all_that_it_started(given, number):
     with subprocess.Popen(given.command(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:

@@ -31,8 +31,8 @@ class Example:
     def change(self, **spec: Any) -> None:
         """Set fields of the CR's spec: `change(server={"rounds": 1})` merges into what is there."""
         document = yaml.safe_load(self.cr.read_text())
-        for part, fields in spec.items():
-            document["spec"][part] = {**document["spec"].get(part, {}), **fields}
+        for part, value in spec.items():
+            document["spec"][part] = {**document["spec"].get(part, {}), **value} if isinstance(value, dict) else value
         self.cr.write_text(yaml.safe_dump(document))
 
     def command(self) -> list[str]:
