@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedspoke.api.names import Platform
+from fedspoke.api.noise import sigma
 from fedspoke.api.records import Noise
 from fedspoke.api.training import Profiles
-from fedspoke.collaborator.noise import sigma
 
 
 def refusal(cluster: str, platform: Platform, posts: int, spec: Profiles) -> str | None:

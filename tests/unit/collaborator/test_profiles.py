@@ -9,9 +9,9 @@ import pytest
 from numpy.typing import NDArray
 
 from fedspoke.api.errors import Refused
+from fedspoke.api.noise import sigma
 from fedspoke.api.training import Profiles
 from fedspoke.collaborator.encoder import TextEncoder
-from fedspoke.collaborator.noise import sigma
 from fedspoke.collaborator.profiles import refusal, span, summary
 from support.text_encoder import minilm
 

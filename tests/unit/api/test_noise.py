@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedspoke.collaborator.noise import exact_delta, sigma
+from fedspoke.api.noise import exact_delta, sigma
 
 epsilons = st.floats(0.05, 60)
 deltas = st.floats(1e-10, 0.1)
