@@ -61,6 +61,10 @@ async def test_the_steps_of_a_federation_in_their_order(server: McpServer, told:
     profile = Profile.model_validate(made["profile"])
     assert (profile.posts, len(profile.embedding)) == (8, 384)
     assert profile.loss_after < profile.loss_before
+    output = Path(told.output)
+    made_here = [output, *(path for path in output.rglob("*") if "rounds" not in path.parts)]
+    assert {path.name for path in made_here} >= {"records", "images", "cleaned_data.json", "profile.json", "lora_weights"}
+    assert not [path for path in made_here if path.stat().st_mode & 0o077], "only this cluster may read"
 
 
 async def test_exactly_the_five_tools_are_offered_with_what_they_answer(server: McpServer) -> None:

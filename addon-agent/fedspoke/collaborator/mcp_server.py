@@ -36,6 +36,7 @@ def serve(settings: CollaboratorSettings) -> None:
     Raises:
         Refused: the port is taken, or the token cannot be written.
     """
+    os.umask(0o077)  # records, adapters and profiles are this user's alone, on a laptop too
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
     logging.getLogger("fedspoke").setLevel(logging.INFO)
     with _bound(settings.mcp_port) as listener:

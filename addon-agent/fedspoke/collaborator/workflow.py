@@ -45,6 +45,7 @@ def run(settings: CollaboratorSettings) -> None:
     Raises:
         Failed: the SuperNode cannot run; the sentence says why.
     """
+    os.umask(0o077)  # what is written here is this user's alone, on a laptop too
     output = Path(settings.output)
     output.mkdir(parents=True, exist_ok=True)
     save(settings, Workflow())

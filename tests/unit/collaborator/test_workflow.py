@@ -1,6 +1,8 @@
 """The steps before the first round, and the thin ClientApp; the trainer is a real MCP server on loopback."""
 
 import json
+import socket
+import stat
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -128,6 +130,19 @@ def test_an_unforeseen_error_leaves_the_cluster_as_its_kind_only(settings: Colla
 def test_a_message_of_another_version_is_refused_with_a_sentence(settings: CollaboratorSettings) -> None:
     failure = unpack(asked(settings, "train", PrepareOrder(run="test.tiny")), Failure)
     assert "holds no TrainOrder; do both ends run one version?" in failure.message
+
+
+def test_what_it_writes_only_its_user_can_read(settings: CollaboratorSettings, tmp_path: Path) -> None:
+    output = tmp_path / "new"
+    (tmp_path / "settings.json").write_text(settings.model_copy(update={"output": str(output)}).model_dump_json())
+    command = [sys.executable, "-m", "fedspoke.cli", "collaborator", "--settings", str(tmp_path / "settings.json")]
+    with socket.create_server(("127.0.0.1", settings.supernode_port)):  # so that it ends soon after its first file
+        ended = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)
+    assert ended.returncode == 1, ended.stderr
+    assert {path.name: stat.S_IMODE(path.stat().st_mode) for path in (output, output / "workflow.json")} == {
+        "new": 0o700,
+        "workflow.json": 0o600,
+    }
 
 
 def test_the_client_app_imports_no_torch() -> None:
