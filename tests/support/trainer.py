@@ -1,6 +1,7 @@
 """A real MCP server that trains by adding a number, as a program: `-m support.trainer SETTINGS BEHAVIOUR`, both JSON."""
 
 import os
+import secrets
 import sys
 from pathlib import Path
 
@@ -76,7 +77,7 @@ def main(settings: CollaboratorSettings, behaviour: Behaviour) -> None:
             )
         )
 
-    Path(settings.mcp_token).write_text("secret")
+    Path(settings.mcp_token).write_text(secrets.token_urlsafe())
     uvicorn.run(server.streamable_http_app(), host="127.0.0.1", port=settings.mcp_port, log_level="warning")
 
 

@@ -31,6 +31,13 @@ class Trainer:
         self._token = Path(settings.mcp_token)
         self._name = f"the trainer (mcp-server) of {settings.cluster}"
 
+    def token(self) -> str | None:
+        """The bearer token, by which a trainer differs from one that was started in its place; None before the first one."""
+        try:
+            return self._token.read_text().strip()
+        except OSError:
+            return None
+
     def await_up(self, seconds: float) -> None:
         """Return once the server answers.
 
@@ -61,10 +68,9 @@ class Trainer:
 
     def _request(self, method: str, parameters: dict[str, object], until: float = math.inf) -> dict[str, Any]:
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
-        try:
-            token = self._token.read_text().strip()
-        except OSError as error:
-            raise Failed(f"{self._name} does not answer: it has not written its token yet") from error
+        token = self.token()
+        if token is None:
+            raise Failed(f"{self._name} does not answer: it has not written its token yet")
         headers = {
             "authorization": f"Bearer {token}",
             "accept": "application/json, text/event-stream",

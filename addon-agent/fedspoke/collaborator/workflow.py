@@ -1,6 +1,7 @@
 """flower-client's main program: a SuperNode, the steps that make the trainer ready, and a process for each order of the hub.
 
-The steps run beside the SuperNode and write where they are to workflow.json; the order to prepare is answered from there.
+The steps run beside the SuperNode and write where they are to workflow.json; the order to prepare is answered from there. A
+trainer that was started anew (out of memory, say) goes through them again; meanwhile workflow.json says where it is.
 """
 
 import json
@@ -55,7 +56,7 @@ def run(settings: CollaboratorSettings) -> None:
     os.environ.update(programs.environment(home))
     own = output / "collaborator.json"
     own.write_text(settings.model_dump_json(by_alias=True))
-    steps = multiprocessing.get_context("fork").Process(target=prepare, args=(settings,))
+    steps = multiprocessing.get_context("fork").Process(target=keep_prepared, args=(settings,))
     steps.start()
     refused = 0
     try:
@@ -95,9 +96,26 @@ def _supernode(settings: CollaboratorSettings, own: Path, home: Path, steps: Bas
         return int(supernode.returncode)
 
 
-def prepare(settings: CollaboratorSettings) -> None:
-    """The steps before the first round. However they end, workflow.json says it."""
+def keep_prepared(settings: CollaboratorSettings) -> None:
+    """Prepare the trainer, and each one that is started in its place: a new one has neither model nor records.
+
+    It is known by its token. Returns once the process that began this is gone.
+    """
+    trainer, parent = Trainer(settings), os.getppid()
+    while os.getppid() == parent:
+        token = prepare(settings)
+        while trainer.token() == token and os.getppid() == parent:
+            time.sleep(_POLL)
+
+
+def prepare(settings: CollaboratorSettings) -> str | None:
+    """The steps before the first round. However they end, workflow.json says it.
+
+    Returns:
+        The token of the trainer that went through them.
+    """
     trainer = Trainer(settings)
+    token = trainer.token()
     state = Workflow()
 
     def begin(step: str) -> None:
@@ -109,6 +127,7 @@ def prepare(settings: CollaboratorSettings) -> None:
     try:
         begin("wait for the trainer")
         trainer.await_up(_TRAINER_UP)
+        token = trainer.token()
         begin("download_model")
         model = trainer.call("download_model", {}, ModelReady)
         for platform in settings.datasets:
@@ -122,6 +141,7 @@ def prepare(settings: CollaboratorSettings) -> None:
         begin("ready")
         prepared = Prepared(cluster=settings.cluster, posts=posts, layout=model.layout)
         save(settings, state.model_copy(update={"prepared": prepared}))
+    return token
 
 
 def load(settings: CollaboratorSettings) -> Workflow:

@@ -1,11 +1,12 @@
 """The steps before the first round, and the thin ClientApp; the trainer is a real MCP server on loopback."""
 
 import json
+import multiprocessing
 import socket
 import stat
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from fedspoke.collaborator.answers import LlavaTrained
 from fedspoke.collaborator.trainer import Trainer
 from fedspoke.flower.messages import pack, unpack
 from support import adapters
+from support.envoy import wait_for
 from support.flower import fake_trainer
 from support.mcp import free_port
 from support.trainer import Behaviour
@@ -50,6 +52,19 @@ def trainer(settings: CollaboratorSettings, tmp_path: Path, **behaviour: Any) ->
         there = Trainer(settings)
         there.await_up(60)
         yield there
+
+
+@contextmanager
+def keeping_prepared(settings: CollaboratorSettings) -> Iterator[None]:
+    """flower-client's process of the steps."""
+    process = multiprocessing.get_context("spawn").Process(target=workflow.keep_prepared, args=(settings,))
+    process.start()
+    try:
+        yield
+        assert process.is_alive()
+    finally:
+        process.kill()
+        process.join()
 
 
 def asked(settings: CollaboratorSettings, kind: str, order: PrepareOrder | TrainOrder) -> Any:
@@ -81,6 +96,22 @@ def test_a_step_that_fails_is_named_with_the_trainers_sentence(settings: Collabo
     failure = unpack(answer, Failure)
     assert (failure.cluster, failure.step) == ("cluster1", "prepare")
     assert failure.message == "fetch_data facebook: Error executing tool fetch_data: the export holds no posts"
+
+
+def test_a_trainer_that_was_started_anew_goes_through_the_steps_again(settings: CollaboratorSettings, tmp_path: Path) -> None:
+    def says(**expected: object) -> Callable[[], bool]:
+        return lambda: expected.items() <= dict(workflow.load(settings)).items()
+
+    prepared = Prepared(cluster="cluster1", posts={"facebook": 5}, layout=adapters.layout())
+    workflow.save(settings, workflow.Workflow())
+    with keeping_prepared(settings):
+        with trainer(settings, tmp_path):
+            wait_for(says(prepared=prepared, error=None), "the first trainer is ready")
+        with trainer(settings, tmp_path, fail={"fetch_data facebook": "the export holds no posts"}):
+            wait_for(says(prepared=None), "the first one's readiness is not the second one's")
+            wait_for(lambda: "holds no posts" in (workflow.load(settings).error or ""), "it says why")
+        with trainer(settings, tmp_path):
+            wait_for(says(prepared=prepared, error=None), "the third one is ready again")
 
 
 def test_the_order_to_prepare_is_answered_from_workflow_json(settings: CollaboratorSettings) -> None:
