@@ -4,13 +4,15 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
 
 from fedspoke.api.errors import Failed
 from fedspoke.api.names import identity
-from fedspoke.api.records import GeneralProfile, Profile
+from fedspoke.api.records import FusionSettings, GeneralProfile, Profile
+from fedspoke.api.training import Profiles
 from fedspoke.hub import loopback
 from fedspoke.hub.fusion.service import Fusion
 from support.profiles import profile
@@ -18,6 +20,12 @@ from support.profiles import profile
 RUN = "default.social"
 FACEBOOK = profile("cluster1", "facebook", embedding=(1.0, 0.0), posts=10)
 INSTAGRAM = profile("cluster2", "instagram", embedding=(0.0, 1.0), posts=30)
+
+
+def settings(folder: Path, clusters: tuple[str, ...] = ("cluster0", "cluster1", "cluster2"), **asked: Any) -> FusionSettings:
+    """Three clusters, of which profiles of any number of posts and without noise are asked, unless told otherwise."""
+    profiles = Profiles(**({"epsilon": None, "min_posts": 1} | asked))
+    return FusionSettings(run=RUN, clusters=clusters, profiles=profiles, folder=str(folder), port=0)
 
 
 def encoded(given: Profile) -> bytes:
@@ -43,7 +51,7 @@ class Service:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    with loopback.serving(Fusion(RUN, tmp_path / "profiles").app, 0) as port:
+    with loopback.serving(Fusion(settings(tmp_path / "profiles")).app, 0) as port:
         yield Service(port, tmp_path / "profiles")
 
 
@@ -92,13 +100,16 @@ def test_a_cluster_has_one_profile_for_each_platform(service: Service) -> None:
     [
         pytest.param(encoded(FACEBOOK), "facebook", None, 403, "gateway", id="nobody"),
         pytest.param(encoded(FACEBOOK), "facebook", "cluster2", 403, "certificate is of cluster2", id="another cluster's"),
+        pytest.param(
+            encoded(profile("cluster9")), "facebook", "cluster9", 403, "cluster9 is not chosen", id="a cluster's not chosen"
+        ),
         pytest.param(encoded(FACEBOOK), "instagram", "cluster1", 400, "the path says instagram", id="another platform's"),
         pytest.param(encoded(FACEBOOK), "mastodon", "cluster1", 404, "facebook and instagram", id="an unknown platform"),
         pytest.param(b"{", "facebook", "cluster1", 400, "no profile", id="no JSON"),
         pytest.param(b'{"cluster": "cluster1", "text": "hello"}', "facebook", "cluster1", 400, "no profile", id="no profile"),
         pytest.param(b" " * (1 << 20) + b"{}", "facebook", "cluster1", 413, "at most", id="more than a profile has"),
         pytest.param(encoded(FACEBOOK).replace(b"[1.0,", b"[NaN,"), "facebook", "cluster1", 422, "of length nan", id="no number"),
-        pytest.param(encoded(profile("cluster1", posts=0)), "facebook", "cluster1", 422, "of 0 posts", id="no posts"),
+        pytest.param(encoded(profile("cluster1", posts=0)), "facebook", "cluster1", 422, "has posts 0", id="no posts"),
     ],
 )
 def test_what_is_not_the_senders_own_profile_is_refused(
@@ -110,11 +121,12 @@ def test_what_is_not_the_senders_own_profile_is_refused(
     assert list(service.folder.iterdir()) == []
 
 
-def test_a_profile_that_cannot_be_compared_is_refused_and_the_others_stay(service: Service) -> None:
-    service.put(encoded(FACEBOOK))
-    response = service.put(encoded(profile("cluster0", encoder="b" * 64)), sender="cluster0")
-    assert (response.status_code, "facebook profile of cluster0" in response.json()["error"]) == (422, True)
-    assert service.parts() == [("cluster1", "facebook", 10)]
+def test_whoever_comes_first_with_an_encoder_of_its_own_keeps_nobody_out(service: Service) -> None:
+    assert service.put(encoded(profile("cluster0", encoder="0" * 64)), sender="cluster0").status_code == 201
+    assert service.put(encoded(FACEBOOK)).status_code == 201
+    assert service.put(encoded(INSTAGRAM), "instagram", "cluster2").status_code == 201
+    assert service.parts() == [("cluster1", "facebook", 10), ("cluster2", "instagram", 30)]
+    assert list(service.general().json()["leftOut"]) == ["cluster0/facebook"]
 
 
 def test_another_runs_paths_are_not_here(service: Service) -> None:
@@ -126,11 +138,26 @@ def test_another_runs_paths_are_not_here(service: Service) -> None:
 def test_profiles_outlive_the_process(service: Service) -> None:
     service.put(encoded(FACEBOOK))
     service.put(encoded(INSTAGRAM), "instagram", "cluster2")
-    with loopback.serving(Fusion(RUN, service.folder).app, 0) as port:
+    with loopback.serving(Fusion(settings(service.folder)).app, 0) as port:
         assert Service(port, service.folder).general().content == service.general().content
+
+
+def test_after_a_restart_only_what_the_cr_still_asks_for_is_used(service: Service) -> None:
+    service.put(encoded(FACEBOOK))
+    service.put(encoded(INSTAGRAM), "instagram", "cluster2")
+    service.put(encoded(profile("cluster0", posts=40)), sender="cluster0")
+    changed = settings(service.folder, clusters=("cluster1", "cluster2"), min_posts=20)
+    with loopback.serving(Fusion(changed).app, 0) as port:
+        assert Service(port, service.folder).parts() == [("cluster2", "instagram", 30)]
+
+
+def test_what_cannot_be_stored_leaves_nothing_behind(service: Service) -> None:
+    (service.folder / "cluster1.facebook.profile.json").mkdir()  # a rename cannot replace it
+    assert service.put(encoded(FACEBOOK)).status_code == 500
+    assert [path.name for path in service.folder.iterdir()] == ["cluster1.facebook.profile.json"]
 
 
 def test_a_folder_that_holds_something_else_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "cluster1.facebook.profile.json").write_text("{}")
     with pytest.raises(Failed, match=r"cluster1\.facebook\.profile\.json is no profile"):
-        Fusion(RUN, tmp_path)
+        Fusion(settings(tmp_path))

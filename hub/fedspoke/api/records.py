@@ -63,6 +63,8 @@ class FusionSettings(Record):
     """What the fusion service is told."""
 
     run: str
+    clusters: tuple[str, ...] = Field(description="The chosen clusters; no other leaves a profile.")
+    profiles: Profiles
     folder: str
     port: int
 
@@ -182,6 +184,7 @@ class GeneralProfile(Record):
     posts: int
     parts: tuple[ProfilePart, ...]
     cosines: tuple[tuple[float, ...], ...] = Field(description="Similarity of each pair of parts, in their order.")
+    left_out: dict[str, str] = Field({}, description="Profiles of another encoder, as cluster/platform, and why.")
 
 
 # Files of the aggregator.

@@ -95,7 +95,13 @@ def _files(fl: FederatedLearning, clusters: Sequence[str], hub: str, deadline: d
         fusion=f"127.0.0.1:{place.fusion_port}",
         deadline=deadline,
     )
-    fusion = FusionSettings(run=run, folder=f"{place.state}/profiles", port=place.fusion_port)
+    fusion = FusionSettings(
+        run=run,
+        clusters=tuple(clusters),
+        profiles=fl.spec.profiles,
+        folder=f"{place.state}/profiles",
+        port=place.fusion_port,
+    )
     return {
         "aggregator.json": settings.model_dump_json(by_alias=True, indent=1),
         "fusion.json": fusion.model_dump_json(by_alias=True, indent=1),

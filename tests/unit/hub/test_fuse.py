@@ -76,29 +76,38 @@ def test_posts_that_agree_weigh_more_than_posts_that_do_not() -> None:
     np.testing.assert_allclose(general.embedding, np.array([3, 1]) / 10**0.5)
 
 
-@pytest.mark.parametrize(
-    ("odd", "says"),
-    [
-        pytest.param(profile("odd", encoder="b" * 64), "facebook profile of odd was made by encoder bbbbbbbbbbbb", id="encoder"),
-        pytest.param(profile("odd", embedding=(1.0, 0.0, 0.0)), "of odd has 3 dimensions", id="dimensions"),
-        pytest.param(profile("odd", embedding=(math.nan, 0.0)), "of odd has an embedding of length nan", id="NaN"),
-        pytest.param(profile("odd", embedding=(1e300, 0.0)), r"embedding of length 1e\+300", id="beyond all noise"),
-        pytest.param(profile("odd", loss_after=math.inf), "of odd gives a loss", id="a loss that is infinite"),
-        pytest.param(profile("odd", embedding=(0.0, 0.0)), "of odd has an embedding of length 0", id="no direction"),
-        pytest.param(profile("odd", posts=0), "of odd is of 0 posts", id="no posts"),
-        pytest.param(profile("cluster1"), "facebook profile of cluster1 is there twice", id="twice"),
-    ],
-)
-def test_a_profile_that_does_not_fit_is_named(odd: Profile, says: str) -> None:
-    with pytest.raises(Refused, match=says):
-        fuse("run", [profile("cluster1"), odd])
+def test_one_cluster_with_an_encoder_of_its_own_keeps_nobody_out() -> None:
+    odd = profile("cluster0", encoder="0" * 64, posts=10**7)
+    general = fuse("run", [odd, profile("cluster1"), profile("cluster2", "instagram")])
+    assert [part.cluster for part in general.parts] == ["cluster1", "cluster2"]
+    assert (general.encoder, general.posts) == ("a" * 64, 20)
+    assert general.left_out == {
+        "cluster0/facebook": "it is by encoder 000000000000 with 2 dimensions, most clusters' are by encoder aaaaaaaaaaaa with 2"
+        " dimensions"
+    }
+
+
+def test_embeddings_of_other_dimensions_are_left_out_too() -> None:
+    general = fuse("run", [profile("odd", embedding=(1.0, 0.0, 0.0)), profile("cluster1"), profile("cluster2")])
+    assert list(general.left_out) == ["odd/facebook"]
+
+
+def test_a_cluster_with_two_platforms_has_one_voice() -> None:
+    other = {"encoder": "0" * 64}
+    pair = [profile("cluster0", platform, posts=10**7, **other) for platform in ("facebook", "instagram")]
+    general = fuse("run", [*pair, profile("cluster1"), profile("cluster2")])
+    assert list(general.left_out) == ["cluster0/facebook", "cluster0/instagram"]
+
+
+@given(st.lists(st.tuples(st.sampled_from("abc"), st.integers(1, 3)), min_size=1, max_size=6), st.randoms(use_true_random=False))
+def test_whichever_encoder_is_taken_the_order_of_arrival_leaves_no_trace(drawn: list[tuple[str, int]], random: Random) -> None:
+    given_profiles = [profile(f"cluster{n}", encoder=letter * 64, posts=posts) for n, (letter, posts) in enumerate(drawn)]
+    general = fuse("run", given_profiles)
+    assert general == fuse("run", random.sample(given_profiles, len(given_profiles)))
+    assert len(general.parts) + len(general.left_out) == len(given_profiles)
+    assert len(general.parts) == max(sum(letter == other for other, _ in drawn) for letter, _ in drawn)
 
 
 def test_profiles_that_cancel_each_other_out_have_no_mean() -> None:
     with pytest.raises(Refused, match="no direction"):
         fuse("run", [profile("cluster1", embedding=(1.0, 0.0)), profile("cluster2", embedding=(-1.0, 0.0))])
-
-
-def test_nothing_is_not_fused() -> None:
-    with pytest.raises(Refused, match="no profile"):
-        fuse("run", [])

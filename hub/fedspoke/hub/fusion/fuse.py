@@ -1,9 +1,10 @@
 """Many platforms' profiles on many clusters become one: the mean of all posts' embeddings, as far as they may be known.
 
 Each profile is already a mean over its posts, so weighting it by its count gives what the mean over all posts would be.
+Embeddings of two encoders have no mean: the encoder of most clusters decides, and the profiles of another are left out and
+named, so that no single cluster can keep the others' out.
 """
 
-import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -11,17 +12,22 @@ import numpy as np
 from fedspoke.api.errors import Refused
 from fedspoke.api.records import GeneralProfile, Profile, ProfilePart
 
-_LONGEST = 1e6  # length of an embedding; a mean of unit-length ones has at most 1, and only noise adds to it
+_Space = tuple[str, int]  # encoder and number of dimensions: in one space, embeddings can be compared
 
 
 def fuse(run: str, profiles: Sequence[Profile]) -> GeneralProfile:
     """The count-weighted mean, normalised to length 1, with its parts (by cluster and platform) and their cosines.
 
+    Args:
+        run: whose profiles they are.
+        profiles: at least one, each let in by `admission.check`, one a cluster and platform; in any order.
+
     Raises:
-        Refused: a profile cannot be compared with those before it, or says nothing; the sentence names its cluster.
+        Refused: the profiles cancel each other out.
     """
-    _check(profiles)
-    parts = sorted(profiles, key=lambda profile: (profile.cluster, profile.platform))
+    everyone = sorted(profiles, key=lambda profile: (profile.cluster, profile.platform))
+    shared = _most_shared(everyone)
+    parts = [profile for profile in everyone if _space(profile) == shared]
     # fp64; one row a part. A profile's own length is kept: posts that agree give a longer mean, and so weigh more.
     embeddings = np.array([part.embedding for part in parts])
     posts = sum(part.posts for part in parts)
@@ -43,25 +49,29 @@ def fuse(run: str, profiles: Sequence[Profile]) -> GeneralProfile:
             for part, weight in zip(parts, weights.tolist(), strict=True)
         ),
         cosines=tuple(map(tuple, cosines.tolist())),
+        left_out={
+            f"{profile.cluster}/{profile.platform}": f"it is by {_words(_space(profile))}, most clusters' are by {_words(shared)}"
+            for profile in everyone
+            if _space(profile) != shared
+        },
     )
 
 
-def _check(profiles: Sequence[Profile]) -> None:
-    if not profiles:
-        raise Refused("there is no profile to fuse")
-    first, seen = profiles[0], set()
-    for profile in profiles:
-        which = f"the {profile.platform} profile of {profile.cluster}"
-        if profile.encoder != first.encoder:
-            raise Refused(f"{which} was made by encoder {profile.encoder:.12}, those before it by {first.encoder:.12}")
-        if len(profile.embedding) != len(first.embedding):
-            raise Refused(f"{which} has {len(profile.embedding)} dimensions, those before it {len(first.embedding)}")
-        if profile.posts < 1:
-            raise Refused(f"{which} is of {profile.posts} posts")
-        if not 0 < (length := math.hypot(*profile.embedding)) <= _LONGEST:
-            raise Refused(f"{which} has an embedding of length {length:g}, which no mean of unit-length embeddings has")
-        if not math.isfinite(profile.loss_before) or not math.isfinite(profile.loss_after):
-            raise Refused(f"{which} gives a loss that is no number")
-        if (profile.cluster, profile.platform) in seen:
-            raise Refused(f"{which} is there twice")
-        seen.add((profile.cluster, profile.platform))
+def _most_shared(profiles: Sequence[Profile]) -> _Space:
+    """The space of most clusters; of two with as many, the one with more posts, then the first by name."""
+    spaces = {_space(profile) for profile in profiles}
+
+    def rank(space: _Space) -> tuple[int, int, _Space]:
+        inside = [profile for profile in profiles if _space(profile) == space]
+        return -len({profile.cluster for profile in inside}), -sum(profile.posts for profile in inside), space
+
+    return min(spaces, key=rank)
+
+
+def _space(profile: Profile) -> _Space:
+    return profile.encoder, len(profile.embedding)
+
+
+def _words(space: _Space) -> str:
+    encoder, dimensions = space
+    return f"encoder {encoder:.12} with {dimensions} dimensions"

@@ -3,13 +3,13 @@
     PUT /v1/runs/{run}/profiles/{platform}     the sender's own, as its certificate says
     GET /v1/runs/{run}/general-profile         ETag; 404 until there is a profile
 
-The general profile is made anew with every profile that arrives, so it is never older than they are. A cluster may replace its
-own profile for as long as the service runs: it alone knows whether the first one was right. The aggregator takes what is there
-once all clusters have answered.
+The general profile is made anew with every profile that arrives, so it is never older than they are, and what is left out of it
+now may be in it when more clusters have answered. A cluster may replace its own profile for as long as the service runs: it
+alone knows whether the first one was right. The aggregator takes what is there once all clusters have answered.
 """
 
 import hashlib
-import tempfile
+import logging
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -18,11 +18,15 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
+from fedspoke.api import files
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import PLATFORMS
 from fedspoke.api.records import FusionSettings, GeneralProfile, Profile
 from fedspoke.hub import loopback
+from fedspoke.hub.fusion import admission
 from fedspoke.hub.fusion.fuse import fuse
+
+log = logging.getLogger(__name__)
 
 GENERAL_FILE = "general_profile.json"
 _LARGEST = 1 << 20  # bytes of a profile: one of 384 dimensions has 9 thousand
@@ -35,17 +39,17 @@ class Fusion:
         Failed: the folder holds something else.
     """
 
-    def __init__(self, run: str, folder: Path) -> None:
-        self._run = run
-        self._folder = folder
-        folder.mkdir(parents=True, exist_ok=True)
-        self._profiles = {path.name: _stored(path) for path in sorted(folder.glob("*.profile.json"))}
+    def __init__(self, settings: FusionSettings) -> None:
+        self._settings = settings
+        self._folder = Path(settings.folder)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        self._profiles = _stored(settings)
         self._general = b""
         if self._profiles:
             try:
-                self._publish(fuse(run, list(self._profiles.values())))
+                self._publish(fuse(settings.run, list(self._profiles.values())))
             except Refused as error:
-                raise Failed(f"the profiles in {folder} cannot be fused: {error}") from None
+                raise Failed(f"the profiles in {self._folder} cannot be fused: {error}") from None
         self.app = loopback.application(
             [
                 Route("/v1/runs/{run}/profiles/{platform}", self._put, methods=["PUT"]),
@@ -64,15 +68,20 @@ class Fusion:
             raise HTTPException(403, f"the profile is of {profile.cluster!r:.100}, and the certificate is of {cluster}")
         if profile.platform != platform:
             raise HTTPException(400, f"the profile is of {profile.platform}, and the path says {platform}")
+        try:
+            _check_chosen(cluster, self._settings)
+        except Refused as error:
+            raise HTTPException(403, str(error)) from None
         # No await from here on, so profiles are taken one after another.
         name = f"{cluster}.{platform}.profile.json"
         others = {key: value for key, value in self._profiles.items() if key != name}
         try:
-            general = fuse(self._run, [*others.values(), profile])
+            admission.check(profile, self._settings.profiles)
+            general = fuse(self._settings.run, [*others.values(), profile])
         except Refused as error:
             raise HTTPException(422, str(error)) from None
         status = 200 if name in self._profiles else 201
-        _write(self._folder / name, body)
+        files.replace(self._folder / name, body, 0o600)
         self._profiles = {**others, name: profile}
         self._publish(general)
         return JSONResponse({"digest": hashlib.sha256(body).hexdigest()}, status)
@@ -87,12 +96,12 @@ class Fusion:
         return Response(self._general, headers=headers, media_type="application/json")
 
     def _check_run(self, request: Request) -> None:
-        if request.path_params["run"] != self._run:
+        if request.path_params["run"] != self._settings.run:
             raise HTTPException(404, f"there is no run {request.path_params['run']!r:.200} here")
 
     def _publish(self, general: GeneralProfile) -> None:
         self._general = general.model_dump_json(by_alias=True).encode()
-        _write(self._folder / GENERAL_FILE, self._general)
+        files.replace(self._folder / GENERAL_FILE, self._general, 0o600)
 
 
 def serve(settings: FusionSettings) -> None:
@@ -101,7 +110,7 @@ def serve(settings: FusionSettings) -> None:
     Raises:
         Failed: the port is taken, or the folder holds what cannot be fused.
     """
-    loopback.run(Fusion(settings.run, Path(settings.folder)).app, settings.port)
+    loopback.run(Fusion(settings).app, settings.port)
 
 
 async def _body(request: Request) -> bytes:
@@ -125,14 +134,24 @@ def _parsed(body: bytes) -> Profile:
         raise HTTPException(400, f"the body is no profile: {where}: {first['msg']}") from None
 
 
-def _stored(path: Path) -> Profile:
-    try:
-        return Profile.model_validate_json(path.read_bytes())
-    except ValidationError:
-        raise Failed(f"{path} is no profile; the fusion service's folder must be its own") from None
+def _check_chosen(cluster: str, settings: FusionSettings) -> None:
+    if cluster not in settings.clusters:
+        raise Refused(f"cluster {cluster} is not chosen for {settings.run}; {', '.join(settings.clusters)} would be right")
 
 
-def _write(path: Path, content: bytes) -> None:
-    with tempfile.NamedTemporaryFile(dir=path.parent, prefix=f".{path.name}.", delete=False) as file:
-        file.write(content)
-    Path(file.name).replace(path)
+def _stored(settings: FusionSettings) -> dict[str, Profile]:
+    """The profiles of an earlier process, by file name, without those that are no longer asked for."""
+    kept = dict[str, Profile]()
+    for path in sorted(Path(settings.folder).glob("*.profile.json")):
+        try:
+            profile = Profile.model_validate_json(path.read_bytes())
+        except ValidationError:
+            raise Failed(f"{path} is no profile; the fusion service's folder must be its own") from None
+        try:
+            _check_chosen(profile.cluster, settings)
+            admission.check(profile, settings.profiles)
+        except Refused as error:
+            log.warning("%s is not used: %s", path, error)
+        else:
+            kept[path.name] = profile
+    return kept
