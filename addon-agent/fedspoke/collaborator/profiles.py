@@ -1,7 +1,7 @@
 """What a profile says of a platform's posts: the mean of their text embeddings, noised so that no single post shows, and
 counts. Embeddings can be turned back into texts (arXiv 2310.06816) and a mean over few posts is close to each of them,
-hence the least number of posts and the noise. Only the embedding is noised: the number of posts, the two dates and the
-two losses are exact.
+hence the least number of posts and the noise. Only the embedding is noised: the number of posts and the
+two losses are exact, the two dates are whole days.
 """
 
 import random
@@ -45,8 +45,13 @@ def summary(vectors: NDArray[np.float32], spec: Profiles, draw: random.Random) -
 
 
 def span(timestamps: Iterable[int | None]) -> tuple[datetime | None, datetime | None]:
-    """The first and the last date, in UTC, of the posts that have one (Unix seconds)."""
+    """The first and the last day of the posts that have a time (Unix seconds), as midnights in UTC.
+
+    To the second, the two would tell when two single posts were made, by which they can be found on the platform.
+    """
     known = [timestamp for timestamp in timestamps if timestamp is not None]
-    if not known:
-        return None, None
-    return datetime.fromtimestamp(min(known), UTC), datetime.fromtimestamp(max(known), UTC)
+    return (_midnight(min(known)), _midnight(max(known))) if known else (None, None)
+
+
+def _midnight(timestamp: int) -> datetime:
+    return datetime.fromtimestamp(timestamp, UTC).replace(hour=0, minute=0, second=0)

@@ -68,8 +68,8 @@ def test_profiles_that_are_switched_off_are_refused() -> None:
     assert refusal("cluster1", "facebook", 1000, Profiles(enabled=False)) == "profiles.enabled is false"
 
 
-def test_a_span_is_the_first_and_last_known_date() -> None:
-    assert span([86_400, None, 0]) == (datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC))
+def test_a_span_is_the_first_and_last_known_day_and_tells_no_time_of_day() -> None:
+    assert span([2 * 86_400 - 1, None, 3600]) == (datetime(1970, 1, 1, tzinfo=UTC), datetime(1970, 1, 2, tzinfo=UTC))
     assert span([None]) == (None, None)
 
 
