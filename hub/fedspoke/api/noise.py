@@ -2,9 +2,8 @@
 
 import math
 
-_LARGEST = (
-    500.0  # exp(710) overflows; what is safe at 500 is safe at every larger epsilon, and there the noise is next to nothing
-)
+_LARGEST = 500.0
+"""Of epsilon: exp(710) overflows, what is safe at 500 is safe above it, and there the noise is next to nothing."""
 
 
 def sigma(epsilon: float, delta: float, sensitivity: float) -> float:
