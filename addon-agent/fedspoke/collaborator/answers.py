@@ -29,7 +29,7 @@ class DataCleaned(Record):
 class LlavaTrained(Record):
     """train_llava: this cluster's adapter of the round is written."""
 
-    examples: int
+    examples: int = Field(description="This cluster's posts: its adapter's weight in the mean.")
     loss: float = Field(description="Mean training loss of the round.")
     seconds: float
 

@@ -31,7 +31,14 @@ _LONGEST_CAPTION = 128  # tokens
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """What a round's training did: posts learned from, mean loss per supervised token over all steps, seconds."""
+    """What a round's training did.
+
+    Attributes:
+        examples: The cluster's posts. They are what FedAvg weights its adapter by, however many of them `training.steps` let
+            the round see: the adapter stands for all of the data set, each round for other posts of it.
+        loss: Mean per supervised token over all steps.
+        seconds: Wall time.
+    """
 
     examples: int
     loss: float

@@ -134,6 +134,7 @@ def test_how_a_step_is_cut_into_batches_does_not_change_what_is_learned(
         pytest.param({"steps": None, "epochs": 1, "batch_size": 3, "gradient_accumulation": 2}, 2, id="8 posts are 3 batches"),
         pytest.param({"steps": None, "epochs": 3, "batch_size": 4, "gradient_accumulation": 2}, 3, id="an epoch is one step"),
         pytest.param({"steps": 5, "epochs": 1, "batch_size": 4, "gradient_accumulation": 2}, 5, id="steps go before epochs"),
+        pytest.param({"steps": 1, "batch_size": 2, "gradient_accumulation": 1}, 1, id="posts not seen weigh as much"),
     ],
 )
 def test_every_step_is_told_and_the_outcome_is_their_mean(
