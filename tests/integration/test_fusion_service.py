@@ -1,6 +1,9 @@
 """The fusion service over a real HTTP server: one profile a cluster and platform, its own and nobody else's."""
 
 import hashlib
+import socket
+import subprocess
+import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +18,8 @@ from fedspoke.api.records import FusionSettings, GeneralProfile, Profile
 from fedspoke.api.training import Profiles
 from fedspoke.hub import loopback
 from fedspoke.hub.fusion.service import Fusion
+from fedspoke.local import ports
+from support.envoy import wait_for
 from support.profiles import profile
 
 RUN = "default.social"
@@ -22,10 +27,12 @@ FACEBOOK = profile("cluster1", "facebook", embedding=(1.0, 0.0), posts=10)
 INSTAGRAM = profile("cluster2", "instagram", embedding=(0.0, 1.0), posts=30)
 
 
-def settings(folder: Path, clusters: tuple[str, ...] = ("cluster0", "cluster1", "cluster2"), **asked: Any) -> FusionSettings:
+def settings(
+    folder: Path, clusters: tuple[str, ...] = ("cluster0", "cluster1", "cluster2"), port: int = 0, **asked: Any
+) -> FusionSettings:
     """Three clusters, of which profiles of any number of posts and without noise are asked, unless told otherwise."""
     profiles = Profiles(**({"epsilon": None, "min_posts": 1} | asked))
-    return FusionSettings(run=RUN, clusters=clusters, profiles=profiles, folder=str(folder), port=0)
+    return FusionSettings(run=RUN, clusters=clusters, profiles=profiles, folder=str(folder), port=port)
 
 
 def encoded(given: Profile) -> bytes:
@@ -161,3 +168,29 @@ def test_a_folder_that_holds_something_else_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "cluster1.facebook.profile.json").write_text("{}")
     with pytest.raises(Failed, match=r"cluster1\.facebook\.profile\.json is no profile"):
         Fusion(settings(tmp_path))
+
+
+def test_a_request_that_never_ends_does_not_keep_the_process_alive(tmp_path: Path) -> None:
+    (port,) = ports.free(1)
+    file = tmp_path / "fusion.json"
+    file.write_text(settings(tmp_path / "profiles", port=port).model_dump_json(by_alias=True))
+    process = subprocess.Popen([sys.executable, "-m", "fedspoke.cli", "fusion", "--settings", str(file)])
+    try:
+        with wait_for(lambda: _connected(port), "the fusion service listens") as client:
+            client.settimeout(20)
+            head = f"PUT /v1/runs/{RUN}/profiles/facebook HTTP/1.1\r\nhost: hub\r\ncontent-length: 9\r\n"
+            client.sendall(f"{head}expect: 100-continue\r\n\r\n".encode())
+            assert client.recv(100).startswith(b"HTTP/1.1 100")  # it now waits for the body
+            client.sendall(b'{"run"')
+            process.terminate()
+            process.wait(20)
+    finally:
+        process.kill()
+        process.wait()
+
+
+def _connected(port: int) -> socket.socket | None:
+    try:
+        return socket.create_connection(("127.0.0.1", port), timeout=1)
+    except ConnectionRefusedError:
+        return None

@@ -72,6 +72,7 @@ def _server(app: ASGIApp) -> uvicorn.Server:
             app,
             access_log=False,
             log_level="warning",
+            timeout_graceful_shutdown=_GRACE,
             lifespan="off",
             ws="none",
         )
