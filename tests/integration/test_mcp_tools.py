@@ -10,6 +10,7 @@ from typing import Any
 import anyio
 import pytest
 import uvicorn
+from pydantic import ValidationError
 
 from fedspoke.api.errors import Failed
 from fedspoke.api.names import Platform
@@ -52,6 +53,18 @@ class FakeSteps:
             self.training -= 1
             self.ended.set()
         return LlavaTrained(examples=1, loss=0.5, seconds=0)
+
+
+def refused_by_pydantic(value: str) -> ValidationError:
+    """As when a step reads a file that holds this value."""
+    with pytest.raises(ValidationError, match=value) as refusal:
+        DataFetched.model_validate({"posts": value, "skipped": {}})
+    return refusal.value
+
+
+def caused(error: Exception, cause: Exception) -> Exception:
+    error.__cause__ = cause
+    return error
 
 
 @pytest.fixture
@@ -125,11 +138,30 @@ async def test_the_server_answers_while_it_trains_and_trains_one_round_at_a_time
         ),
         pytest.param(MemoryError(), "out of memory; a smaller training.batchSize", id="memory"),
         pytest.param(ValueError("bad text: dear diary"), "ValueError at test_mcp_tools.py:", id="a post's text stays"),
+        pytest.param(refused_by_pydantic("dear diary"), "ValidationError at ", id="what a file held stays"),
+        pytest.param(caused(Failed("no post is left"), ValueError("dear diary")), "no post is left", id="a cause stays"),
     ],
 )
 async def test_a_failure_is_told_in_a_sentence_that_may_leave_the_cluster(failure: Exception, told: str) -> None:
     async with offered(FakeSteps(failure)) as url, session(url) as client:
         said = refusal(await client.call_tool("fetch_data", {"platform": "facebook"}))
+    assert said.startswith(told)
+    assert "diary" not in said
+
+
+@pytest.mark.parametrize(
+    ("tool", "arguments", "told"),
+    [
+        ("fetch_data", {"platform": "dear diary"}, "fetch_data was called with a wrong platform: "),
+        ("fetch_data", {"platform": ["dear diary"]}, "fetch_data was called with a wrong platform: "),
+        ("train_llava", ROUND | {"round": "dear diary"}, "train_llava was called with a wrong round: "),
+        ("train_llava", ROUND | {"output": {"dear": "diary"}}, "train_llava was called with a wrong output: "),
+        ("fetch_data", {"note": "dear diary"}, "fetch_data was called with a wrong platform: "),
+    ],
+)
+async def test_a_wrong_argument_is_told_by_its_name_alone(tool: str, arguments: dict[str, Any], told: str) -> None:
+    async with offered(FakeSteps()) as url, session(url) as client:
+        said = refusal(await client.call_tool(tool, arguments))
     assert said.startswith(told)
     assert "diary" not in said
 

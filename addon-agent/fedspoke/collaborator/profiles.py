@@ -1,7 +1,7 @@
 """What a profile says of a platform's posts: the mean of their text embeddings, noised so that no single post shows, and
 counts. Embeddings can be turned back into texts (arXiv 2310.06816) and a mean over few posts is close to each of them,
-hence the least number of posts and the noise. Only the embedding is noised: the number of posts and the
-two losses are exact, the two dates are whole days.
+hence the least number of posts and the noise. Only the embedding is noised: the number of posts and the two losses are
+exact, the two dates are whole days.
 """
 
 import random
