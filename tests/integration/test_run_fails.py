@@ -85,7 +85,7 @@ def test_a_trainer_that_dies_in_round_2_is_named_and_the_run_goes_on_from_round_
 def test_an_aggregator_that_stands_still_ends_with_the_deadline(given):
     given.change(deadline="5s")
     with subprocess.Popen(given.command(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
-        until(lambda: (given.out / "hub/state/progress.json").exists(), 60, run)
+        until((given.out / "hub/state/progress.json").exists, 60, run)
         for process in processes_of(given):
             if "aggregator" in process.cmdline():
                 process.suspend()
