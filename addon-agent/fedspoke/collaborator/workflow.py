@@ -99,7 +99,8 @@ def _supernode(settings: CollaboratorSettings, own: Path, home: Path, steps: Bas
 def keep_prepared(settings: CollaboratorSettings) -> None:
     """Prepare the trainer, and each one that is started in its place: a new one has neither model nor records.
 
-    It is known by its token. Returns once the process that began this is gone.
+    It is known by its token; one that is gone and stays gone is for the next order to report, which then need not wait for it.
+    Returns once the process that began this is gone.
     """
     trainer, parent = Trainer(settings), os.getppid()
     while os.getppid() == parent:
