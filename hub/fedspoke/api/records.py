@@ -5,20 +5,43 @@ the files that the aggregator leaves behind. All are JSON; all are checked where
 from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
 from fedspoke.api.federated_learning import Lora, Phase, Profiles, Server, Training
-from fedspoke.api.names import Platform
+from fedspoke.api.names import PLATFORMS, Platform
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 """SHA-256, in hex."""
+
+ClusterName = Annotated[str, Field(max_length=63)]
+Count = Annotated[int, Field(ge=0, le=10**9)]
+Loss = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+Seconds = Annotated[float, Field(ge=0, le=1e9, allow_inf_nan=False)]
+"""NaN would be written as null, and whoever reads the file again would find no number."""
+
+_LONGEST = 1000
+
+
+def _sentence(text: str) -> str:
+    line = " ".join(text.split())
+    return line if len(line) <= _LONGEST else f"{line[: _LONGEST - 1]}…"
+
+
+Sentence = Annotated[str, AfterValidator(_sentence)]
+"""One line of at most 1000 characters: cut where it is made, and again where it is read, as the maker may be anyone."""
 
 
 class Record(BaseModel):
     """A frozen value, camelCase in JSON."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", alias_generator=to_camel, populate_by_name=True)
+
+
+def cause(error: ValidationError) -> str:
+    """Which field of a record is wrong and what it must be, without what it is: that may be anyone's."""
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    return f"{'.'.join(map(str, first['loc']))}: {first['msg']}".removeprefix(": ")
 
 
 # Settings: one file a process, without secrets.
@@ -79,24 +102,33 @@ class Tensor(Record):
     shape: tuple[int, int]
 
 
-class PrepareOrder(Record):
-    """Be ready to train: model found, data fetched and cleaned."""
+class Order(Record):
+    """What one node is to do, and until when its answer is of use."""
 
     run: str
+    until: AwareDatetime
+
+
+class PrepareOrder(Order):
+    """Be ready to train: model found, data fetched and cleaned.
+
+    First the node presents the ticket under its cluster's certificate; before that, nothing that it says counts for a cluster.
+    """
+
+    ticket: str = Field(description="One for each node, known to it and the hub alone.")
 
 
 class Prepared(Record):
     """Ready: how many posts of which platform, and the adapter that this cluster's model takes."""
 
-    cluster: str
-    posts: dict[Platform, int]
+    cluster: ClusterName
+    posts: dict[Platform, Count]
     layout: tuple[Tensor, ...]
 
 
-class TrainOrder(Record):
+class TrainOrder(Order):
     """Fetch the adapter that this round starts from, train it, upload the result."""
 
-    run: str
     round: int
     digest: Digest
 
@@ -104,18 +136,17 @@ class TrainOrder(Record):
 class Trained(Record):
     """This cluster's adapter is on the hub; a hub that finds other bytes under its name does not use them."""
 
-    cluster: str
-    round: int
+    cluster: ClusterName
+    round: Count
     digest: Digest
-    examples: Annotated[int, Field(ge=1)]
-    loss: float = Field(description="Mean training loss of the round.")
-    seconds: float
+    examples: Annotated[Count, Field(ge=1)]
+    loss: Loss = Field(description="Mean training loss of the round.")
+    seconds: Seconds
 
 
-class ProfileOrder(Record):
+class ProfileOrder(Order):
     """Make and share the profiles, with the final adapter."""
 
-    run: str
     round: int = Field(description="The round whose result is final; its adapter is served as that of round + 1.")
     digest: Digest
 
@@ -123,17 +154,17 @@ class ProfileOrder(Record):
 class Profiled(Record):
     """Which platforms' profiles were shared, and why the others were not."""
 
-    cluster: str
-    shared: tuple[Platform, ...]
-    refused: dict[Platform, str] = {}
+    cluster: ClusterName
+    shared: tuple[Platform, ...] = Field(max_length=len(PLATFORMS))
+    refused: dict[Platform, Sentence] = {}
 
 
 class Failure(Record):
     """A step that failed, in one sentence for a person at the hub; never a post's text or a file's name."""
 
-    cluster: str
-    step: str
-    message: str
+    cluster: ClusterName
+    step: Annotated[str, Field(max_length=63)]
+    message: Sentence
 
 
 # Profiles.
@@ -193,9 +224,9 @@ class GeneralProfile(Record):
 class ClusterRound(Record):
     """One cluster's part in one round."""
 
-    loss: float
-    examples: int
-    seconds: float
+    loss: Loss
+    examples: Count
+    seconds: Seconds
     bytes_in: int
     bytes_out: int
 
@@ -205,8 +236,8 @@ class RoundRecord(Record):
 
     round: int
     digest: Digest = Field(description="Of the adapter that the round produced.")
-    loss: float
-    seconds: float
+    loss: Loss
+    seconds: Seconds
     clusters: dict[str, ClusterRound]
     refused: dict[str, str] = Field({}, description="Clusters whose update was not used, and why.")
     lora_bias: float | None = None
@@ -217,9 +248,9 @@ class ClusterProgress(Record):
 
     phase: Literal["Waiting", "Preparing", "Ready", "Training", "Trained", "Profiled", "Failed"] = "Waiting"
     reason: str = ""
-    posts: dict[Platform, int] = {}
+    posts: dict[Platform, Count] = {}
     last_round: int | None = None
-    loss: float | None = None
+    loss: Loss | None = None
 
 
 class Progress(Record):

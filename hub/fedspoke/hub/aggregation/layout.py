@@ -37,7 +37,7 @@ def check(layout: Sequence[Tensor], rank: int) -> None:
         rows, columns = tensor.shape
         given, other = (rows, columns) if named["factor"] == "A" else (columns, rows)
         if given != rank or other < 1:
-            raise Refused(f"tensor {tensor.name} has the shape {list(tensor.shape)}, which rank {rank} does not give")
+            raise Refused(f"tensor {tensor.name} has the shape {list(tensor.shape)!s:.100}, which rank {rank} does not give")
         pair = factors.setdefault(named["module"], set())
         if named["factor"] in pair:
             raise Refused(f"tensor {tensor.name} is named twice")
