@@ -1,7 +1,8 @@
 """The mean of adapters obeys the laws of a weighted mean, whatever the clusters send."""
 
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from io import BufferedReader
 from pathlib import Path
 from random import Random
 
@@ -10,7 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedspoke.api.errors import Refused
+from fedspoke.api.errors import Failed, Refused
+from fedspoke.hub.aggregation import tensor_file
 from fedspoke.hub.aggregation.fold import Fold
 from support import adapters
 
@@ -123,6 +125,27 @@ def test_an_adapter_of_another_layout_leaves_the_sum_as_it_was(tmp_path: Path) -
     other = adapters.layout(rank=3)
     with pytest.raises(Refused, match="shape"):
         fold.add(adapters.save(adapters.drawn(other, 2), tmp_path / "two.safetensors"), 5)
+    fold.mean(tmp_path / "mean.safetensors")
+    assert adapters.digest(tmp_path / "mean.safetensors") == adapters.digest(tmp_path / "one.safetensors")
+
+
+def test_a_file_that_breaks_off_on_the_way_spoils_the_sum_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def breaking_off(file: BufferedReader, begin: int, length: int) -> Iterator[tuple[slice, tensor_file.Half]]:
+        yield next(iter(blocks(file, begin, length)))
+        raise OSError("input/output error")
+
+    blocks = tensor_file.blocks
+    monkeypatch.setattr(tensor_file, "blocks", breaking_off)
+    path = adapters.save(adapters.drawn(LAYOUT, 1), tmp_path / "1-cluster2.safetensors")
+    with pytest.raises(Failed, match=r"1-cluster2.safetensors could not be read to its end: input/output error"):
+        Fold(LAYOUT).add(path, 5)
+
+
+def test_a_file_that_is_gone_leaves_the_sum_as_it_was(tmp_path: Path) -> None:
+    fold = Fold(LAYOUT)
+    fold.add(adapters.save(adapters.drawn(LAYOUT, 1), tmp_path / "one.safetensors"), 5)
+    with pytest.raises(Refused, match="cannot be opened: No such file"):
+        fold.add(tmp_path / "two.safetensors", 5)
     fold.mean(tmp_path / "mean.safetensors")
     assert adapters.digest(tmp_path / "mean.safetensors") == adapters.digest(tmp_path / "one.safetensors")
 

@@ -5,10 +5,12 @@ to fp16 costs 2e-4; the sum is fp32, because fp16 arithmetic loses small cluster
 """
 
 from collections.abc import Sequence
+from io import BufferedReader
 from pathlib import Path
 
 import numpy as np
 
+from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.records import Tensor
 from fedspoke.hub.aggregation import tensor_file
 
@@ -25,17 +27,21 @@ class Fold:
         """Adds one cluster's adapter, verified before (`layout.verify`), as often as it has examples.
 
         Raises:
-            Refused: the file is not of this layout; the sum is as it was.
+            Refused: the file is not of this layout, or cannot be opened; the sum is as it was.
+            Failed: it broke off on the way, so that the sum holds a part of it and is of no more use.
         """
         if weight < 1:
             raise ValueError(f"a weight is a count of examples, not {weight}")
         factor = np.float32(weight)
-        with path.open("rb") as file:
+        with _opened(path) as file:
             places = tensor_file.places(file, self._layout)
-            for tensor in self._layout:
-                total = self._sums[tensor.name]
-                for span, values in tensor_file.blocks(file, places[tensor.name], total.size):
-                    total[span] += np.multiply(values, factor, dtype=np.float32)
+            try:
+                for tensor in self._layout:
+                    total = self._sums[tensor.name]
+                    for span, values in tensor_file.blocks(file, places[tensor.name], total.size):
+                        total[span] += np.multiply(values, factor, dtype=np.float32)
+            except (OSError, Refused) as error:
+                raise Failed(f"{path} could not be read to its end: {error}") from error
         self._total += weight
 
     def mean(self, path: Path) -> str:
@@ -50,3 +56,10 @@ class Fold:
         return tensor_file.write(
             path, self._layout, lambda tensor: (self._sums[tensor.name] / total).astype(tensor_file.FP16).reshape(tensor.shape)
         )
+
+
+def _opened(path: Path) -> BufferedReader:
+    try:
+        return path.open("rb")
+    except OSError as error:
+        raise Refused(f"{path} cannot be opened: {error.strerror}") from error

@@ -75,11 +75,23 @@ def write(path: Path, layout: Sequence[Tensor], values: Callable[[Tensor], Half]
                 array = np.ascontiguousarray(values(tensor), dtype=FP16)
                 digest.update(array.data)
                 file.write(array.data)
+            file.flush()
+            os.fsync(descriptor)  # the name must not outlive a power cut without the values
         Path(temporary).replace(path)
+        sync(path.parent)
     except BaseException:
         Path(temporary).unlink(missing_ok=True)
         raise
     return digest.hexdigest()
+
+
+def sync(folder: Path) -> None:
+    """Names that were given in the folder outlive a power cut."""
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
 
 
 def places(file: BufferedReader, layout: Sequence[Tensor]) -> dict[str, int]:
