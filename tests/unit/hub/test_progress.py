@@ -68,3 +68,9 @@ def test_a_wait_says_for_whom_since_when_and_until_when(until: datetime, said: s
     assert waiting("the profiles", ["cluster1", "cluster2"], NOON, until) == (
         f"waiting for the profiles: cluster1, cluster2; since 12:00:00, {said}"
     )
+
+
+def test_a_file_that_a_power_cut_left_torn_says_nothing(tmp_path: Path) -> None:
+    (tmp_path / "progress.json").write_text("")
+    assert read(tmp_path / "progress.json") is None
+    fail(tmp_path / "progress.json", "…")

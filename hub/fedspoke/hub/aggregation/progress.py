@@ -5,6 +5,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
+from pydantic import ValidationError
+
 from fedspoke.api.records import ClusterProgress, Progress
 
 
@@ -40,7 +42,7 @@ class Account:
 
 
 def write(path: Path, progress: Progress) -> None:
-    """Replace the file at once."""
+    """Replace the file at once. Not for good: what a power cut takes from it, the aggregator that follows says anew."""
     partial = path.with_suffix(".partial")
     partial.write_text(progress.model_dump_json(by_alias=True, indent=2))
     partial.replace(path)
@@ -54,8 +56,11 @@ def fail(path: Path, message: str) -> None:
 
 
 def read(path: Path) -> Progress | None:
-    """What the file says; None when there is none yet."""
-    return Progress.model_validate_json(path.read_bytes()) if path.exists() else None
+    """What the file says; None when it says nothing, because there is none yet or a power cut left it torn."""
+    try:
+        return Progress.model_validate_json(path.read_bytes())
+    except (FileNotFoundError, ValidationError):
+        return None
 
 
 def waiting(what: str, names: Iterable[str], since: datetime, until: datetime) -> str:

@@ -6,12 +6,18 @@ A restarted aggregator goes on after the last line. Every file appears whole: wr
 from hashlib import file_digest
 from pathlib import Path
 
+from pydantic import ValidationError
+
+from fedspoke.api import files
 from fedspoke.api.adapter import save
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.records import AggregatorSettings, RoundRecord
+from fedspoke.api.records import AggregatorSettings, RoundRecord, cause
 from fedspoke.hub.aggregation.initial import initial
 from fedspoke.hub.aggregation.layout import verify
 from fedspoke.hub.aggregation.rounds import Layout
+from fedspoke.hub.aggregation.tensor_file import sync
+
+_REMEDY = "restore it or empty the folder"
 
 
 class State:
@@ -27,28 +33,53 @@ class State:
         return self._folder / "rounds" / f"{round}.safetensors"
 
     def records(self) -> list[RoundRecord]:
-        """The finished rounds."""
-        lines = self._rounds.read_text().splitlines() if self._rounds.exists() else []
-        return [RoundRecord.model_validate_json(line) for line in lines]
+        """The finished rounds.
+
+        Raises:
+            Failed: a line of rounds.jsonl is none.
+        """
+        lines = self._rounds.read_text(errors="replace").splitlines() if self._rounds.exists() else []
+        try:
+            return [RoundRecord.model_validate_json(line) for line in lines]
+        except ValidationError as error:
+            raise Failed(f"{self._rounds} holds a line that is no round ({cause(error)}); {_REMEDY}") from error
+
+    def last(self) -> RoundRecord | None:
+        """The last finished round, whose checkpoint is there.
+
+        Raises:
+            Failed: rounds.jsonl does not go with the checkpoints.
+        """
+        records = self.records()
+        done = records[-1].round if records else 0
+        kept = [int(path.stem) for path in (self._folder / "rounds").glob("*.safetensors") if path.stem.isdecimal()]
+        # One more is what a crash leaves between a checkpoint and its line: that round is done again.
+        if kept and (max(kept) > done + 1 or (self._rounds.exists() and not records)):
+            raise Failed(f"{self._rounds} ends with round {done}, but there is a checkpoint of round {max(kept)}; {_REMEDY}")
+        if not records:
+            return None
+        path = self.checkpoint(done)
+        if not path.is_file():
+            raise Failed(f"the checkpoint {path} of round {done} is gone; {_REMEDY}")
+        with path.open("rb") as file:
+            if file_digest(file, "sha256").hexdigest() != records[-1].digest:
+                raise Failed(f"the bytes of the checkpoint {path} are not those that rounds.jsonl names; {_REMEDY}")
+        return records[-1]
 
     def start(self, layout: Layout, settings: AggregatorSettings) -> tuple[int, Path, str]:
         """Where to go on: the last finished round (0: none), its adapter and the adapter's digest.
 
         Raises:
-            Failed: the checkpoint of that round is not what rounds.jsonl says, or not of this layout.
+            Failed: rounds.jsonl does not go with the checkpoints, or the last one is not of this layout.
         """
-        records = self.records()
-        if not records:
-            path = self.checkpoint(0)
+        last = self.last()
+        path = self.checkpoint(last.round if last else 0)
+        if last is None:
             return 0, path, initial(layout, settings.run, path)
-        last = records[-1]
-        path = self.checkpoint(last.round)
         try:
-            _confirm(path, last.digest, layout)
-        except (OSError, Refused) as error:
-            raise Failed(
-                f"the checkpoint {path} of round {last.round} cannot be used ({error}); restore it or empty the folder"
-            ) from error
+            verify(path, layout)
+        except Refused as error:
+            raise Failed(f"the checkpoint {path} of round {last.round} cannot be used ({error}); {_REMEDY}") from error
         return last.round, path, last.digest
 
     def add(self, record: RoundRecord) -> None:
@@ -62,14 +93,6 @@ class State:
         save(self._folder / "global", adapter, settings.lora, settings.model)
 
     def write(self, name: str, content: bytes) -> None:
-        """Replace a file of the folder at once."""
-        partial = self._folder / f"{name}.partial"
-        partial.write_bytes(content)
-        partial.replace(self._folder / name)
-
-
-def _confirm(path: Path, digest: str, layout: Layout) -> None:
-    with path.open("rb") as file:
-        if file_digest(file, "sha256").hexdigest() != digest:
-            raise Refused("its bytes are not those that rounds.jsonl names")
-    verify(path, layout)
+        """Replace a file of the folder at once, and for good."""
+        files.replace(self._folder / name, content)
+        sync(self._folder)
