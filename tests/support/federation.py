@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import itertools
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -20,6 +21,7 @@ from fedspoke.hub.aggregation.members import Answer, Order
 from fedspoke.hub.aggregation.progress import Account
 from fedspoke.hub.aggregation.rounds import Layout
 from fedspoke.hub.aggregation.state import State
+from fedspoke.hub.aggregation.tickets import Tickets
 from support import adapters
 
 _LAYOUT = adapters.layout()
@@ -46,6 +48,12 @@ def settings(folder: Path, clusters: Iterable[str] = ("cluster1", "cluster2"), *
     return AggregatorSettings.model_validate(told | changes)
 
 
+def tickets() -> Tickets:
+    """Their tickets are numbers."""
+    number = itertools.count(1)
+    return Tickets(lambda: f"ticket-{next(number)}")
+
+
 @dataclass
 class Clock:
     """Time that passes when somebody waits."""
@@ -65,22 +73,22 @@ class Clock:
 
 
 class Nodes:
-    """Flower nodes that answer at once, each as its function says; None is silence."""
+    """Flower nodes that answer at once, each as its function says; None is silence, a text is why there is no answer."""
 
-    def __init__(self, **clusters: Callable[[Order], Answer | None]) -> None:
-        self.connected: dict[int, Callable[[Order], Answer | None]] = dict(enumerate(clusters.values(), 1))
+    def __init__(self, **clusters: Callable[[Order], Answer | str | None]) -> None:
+        self.connected: dict[int, Callable[[Order], Answer | str | None]] = dict(enumerate(clusters.values(), 1))
         self.asked: list[tuple[int, Order]] = []
-        self._answers: list[tuple[int, Order, Answer]] = []
+        self._answers: list[tuple[int, Order, Answer | str]] = []
 
     def online(self) -> Iterable[int]:
         return self.connected
 
-    def ask(self, node: int, order: Order, until: datetime) -> None:
+    def ask(self, node: int, order: Order) -> None:
         self.asked.append((node, order))
         if (answer := self.connected[node](order)) is not None:
             self._answers.append((node, order, answer))
 
-    def answers(self) -> Iterable[tuple[int, Order, Answer]]:
+    def answers(self) -> Iterable[tuple[int, Order, Answer | str]]:
         came, self._answers = self._answers, []
         return came
 
@@ -99,10 +107,14 @@ class Cluster:
     silent: set[int] = field(default_factory=set)
     uploads: bool = True
     shares: bool = True
+    certificate: str | None = ""
+    """Under whose name it presents its ticket; None: it does not; empty: its own."""
 
     def __call__(self, order: Order) -> Answer | None:
         match order:
             case PrepareOrder():
+                if self.certificate is not None:
+                    self.exchange.tickets.present(order.ticket, self.certificate or self.name)
                 return self._prepare()
             case TrainOrder():
                 return None if order.round in self.silent else self._train(order)
@@ -156,7 +168,7 @@ class Site:
 
     def __post_init__(self) -> None:
         folder = Path(self.told.state)
-        self.exchange = Exchange(self.told.run, folder / "exchange")
+        self.exchange = Exchange(self.told.run, folder / "exchange", tickets())
         self.state = State(folder)
         self.account = Account(folder / "progress.json", self.told.clusters)
 

@@ -147,6 +147,15 @@ def fake_trainer(
         process.wait()
 
 
+def any_ticket() -> Starlette:
+    """A hub that takes every ticket and does nothing else."""
+
+    async def take(request: Request) -> Response:
+        return JSONResponse({}, 200 if "fedspoke-ticket" in request.headers else 404)
+
+    return Starlette(routes=[Route("/v1/runs/{run}/rounds/1/adapter", take, methods=["GET"])])
+
+
 def below(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
     """The process and all that it started."""
     root = psutil.Process(process.pid)

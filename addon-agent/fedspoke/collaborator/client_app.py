@@ -6,17 +6,20 @@ Flower runs it in a process of its own for each message, so it holds nothing and
 import logging
 import time
 from collections.abc import Callable
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TypeVar
 
 from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
+from pydantic import ValidationError
 
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
 from fedspoke.api.records import (
     CollaboratorSettings,
     Failure,
+    Order,
     Prepared,
     PrepareOrder,
     Profiled,
@@ -24,6 +27,7 @@ from fedspoke.api.records import (
     Record,
     Trained,
     TrainOrder,
+    cause,
 )
 from fedspoke.collaborator import transfer, workflow
 from fedspoke.collaborator.answers import LlavaTrained, ProfileMade
@@ -33,7 +37,7 @@ from fedspoke.flower.messages import pack, unpack
 log = logging.getLogger("fedspoke")
 app = ClientApp()
 
-O = TypeVar("O", bound=Record)  # noqa: E741  the order
+O = TypeVar("O", bound=Order)  # noqa: E741  the order
 
 _POLL = 0.1
 
@@ -62,7 +66,8 @@ def _answer(
     """The work's answer, or why there is none. What is said of an unforeseen error is its kind alone."""
     settings = CollaboratorSettings.model_validate_json(Path(str(context.node_config["settings"])).read_bytes())
     try:
-        answer = work(settings, unpack(message, kind), message.metadata.ttl)
+        order = unpack(message, kind)
+        answer = work(settings, order, _end(message, order, settings.cluster))
     except (Failed, Refused) as error:
         answer = Failure(cluster=settings.cluster, step=step, message=str(error))
     except Exception as error:  # whatever it is, the hub must hear of it
@@ -72,41 +77,65 @@ def _answer(
     return Message(pack(answer), reply_to=message)
 
 
-def _prepared(settings: CollaboratorSettings, order: PrepareOrder, seconds: float) -> Prepared:
-    until = time.monotonic() + seconds
-    while time.monotonic() < until:
+def _end(message: Message, order: Order, cluster: str) -> float:
+    """When the order's time is over, on the monotonic clock.
+
+    Flower counts a message's time from when it was fetched, and the hub waits by its own clock: the sooner one counts.
+    """
+    seconds = min(message.metadata.ttl, (order.until - datetime.now(UTC)).total_seconds())
+    if seconds <= 0:
+        raise Failed(f"the order came to {cluster} after its time, {order.until:%H:%M:%S} UTC by the clock there")
+    return time.monotonic() + seconds
+
+
+def _prepared(settings: CollaboratorSettings, order: PrepareOrder, until: float) -> Prepared:
+    transfer.present(f"http://{settings.gateway}/v1/runs/{order.run}/rounds/1/adapter", order.ticket, _left(until))
+    return _ready(settings, until)
+
+
+def _ready(settings: CollaboratorSettings, until: float) -> Prepared:
+    """Once the steps are done: at the start, and again after mcp-server was started anew."""
+    while True:
         state = workflow.load(settings)
         if state.error:
             raise Failed(f"{state.step}: {state.error}")
         if state.prepared:
             return state.prepared
+        if time.monotonic() > until:
+            raise Failed(f"{settings.cluster} was still at the step {state.step} when the order's time was over")
         time.sleep(_POLL)
-    raise Failed(f"{settings.cluster} was still at {state.step} when the federation's time was over")
 
 
-def _trained(settings: CollaboratorSettings, order: TrainOrder, seconds: float) -> Trained:
-    until = time.monotonic() + seconds
-    start, result = _adapter(settings), Path(settings.output) / "rounds" / "update.safetensors"
+def _trained(settings: CollaboratorSettings, order: TrainOrder, until: float) -> Trained:
+    _ready(settings, until)
+    start = _adapter(settings)
+    result = start.with_name(f"update-{order.round}.safetensors")  # a late training of another round must not write into it
+    for older in start.parent.glob("update*.safetensors"):
+        if older != result:
+            older.unlink(missing_ok=True)
     url = f"http://{settings.gateway}/v1/runs/{order.run}/rounds/{order.round}/adapter"
-    transfer.fetch(url, order.digest, start, seconds)
+    transfer.fetch(url, order.digest, start, _left(until))
     arguments = {"round": order.round, "adapter": str(start), "output": str(result)}
     outcome = Trainer(settings).call("train_llava", arguments, LlavaTrained, until)
-    digest = transfer.send(url, result, outcome.examples, until - time.monotonic())
-    return Trained(
-        cluster=settings.cluster,
-        round=order.round,
-        digest=digest,
-        examples=outcome.examples,
-        loss=outcome.loss,
-        seconds=outcome.seconds,
-    )
+    digest = transfer.send(url, result, outcome.examples, _left(until))
+    try:
+        return Trained(
+            cluster=settings.cluster,
+            round=order.round,
+            digest=digest,
+            examples=outcome.examples,
+            loss=outcome.loss,
+            seconds=outcome.seconds,
+        )
+    except ValidationError as error:
+        raise Failed(f"the trainer's account of round {order.round} is of no use: {cause(error)}") from error
 
 
-def _profiled(settings: CollaboratorSettings, order: ProfileOrder, seconds: float) -> Profiled:
-    until = time.monotonic() + seconds
+def _profiled(settings: CollaboratorSettings, order: ProfileOrder, until: float) -> Profiled:
+    _ready(settings, until)
     final = _adapter(settings)
     base = f"http://{settings.gateway}/v1/runs/{order.run}"
-    transfer.fetch(f"{base}/rounds/{order.round + 1}/adapter", order.digest, final, seconds)
+    transfer.fetch(f"{base}/rounds/{order.round + 1}/adapter", order.digest, final, _left(until))
     shared: list[Platform] = []
     refused: dict[Platform, str] = {}
     for platform in settings.datasets:
@@ -114,9 +143,14 @@ def _profiled(settings: CollaboratorSettings, order: ProfileOrder, seconds: floa
         if made.profile is None:
             refused[platform] = made.refused or "the trainer gave no reason"
         else:
-            transfer.put(f"{base}/profiles/{platform}", made.profile.model_dump_json(by_alias=True), until - time.monotonic())
+            transfer.put(f"{base}/profiles/{platform}", made.profile.model_dump_json(by_alias=True), _left(until))
             shared.append(platform)
     return Profiled(cluster=settings.cluster, shared=tuple(shared), refused=refused)
+
+
+def _left(until: float) -> float:
+    """Seconds until then."""
+    return max(0.0, until - time.monotonic())
 
 
 def _adapter(settings: CollaboratorSettings) -> Path:

@@ -105,6 +105,19 @@ def put(url: str, body: str, seconds: float) -> None:
     _persist(attempt, seconds, "the profile could not be uploaded")
 
 
+def present(url: str, ticket: str, seconds: float) -> None:
+    """Show the hub, under this cluster's certificate, the ticket that came with an order: so it knows whose node was asked.
+
+    Raises:
+        Failed: as `send`.
+    """
+
+    def attempt(client: httpx.Client) -> None:
+        _expect(client.get(url, headers={"fedspoke-ticket": ticket}), "the hub does not take this node for this cluster's")
+
+    _persist(attempt, seconds, "the ticket could not be presented")
+
+
 def sha256(path: Path) -> str:
     """Of a file, in hex."""
     with path.open("rb") as file:

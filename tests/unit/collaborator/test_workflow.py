@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from fedspoke.collaborator import client_app, workflow
 from fedspoke.collaborator.answers import LlavaTrained
 from fedspoke.collaborator.trainer import Trainer
 from fedspoke.flower.messages import pack, unpack
+from fedspoke.hub import loopback
 from support import adapters
 from support.envoy import wait_for
-from support.flower import fake_trainer
+from support.flower import any_ticket, fake_trainer
 from support.mcp import free_port
 from support.trainer import Behaviour
 
@@ -77,7 +79,22 @@ def asked(settings: CollaboratorSettings, kind: str, order: PrepareOrder | Train
 
 
 def train_order() -> TrainOrder:
-    return TrainOrder(run="test.tiny", round=1, digest="0" * 64)
+    return TrainOrder(run="test.tiny", until=soon(), round=1, digest="0" * 64)
+
+
+def prepare_order() -> PrepareOrder:
+    return PrepareOrder(run="test.tiny", until=soon(), ticket="a ticket")
+
+
+def soon() -> datetime:
+    return datetime.now(UTC) + timedelta(seconds=30)
+
+
+def asked_to_prepare(settings: CollaboratorSettings) -> Any:
+    """What the ClientApp answers when the hub takes its ticket."""
+    with loopback.serving(any_ticket(), 0) as port:
+        there = settings.model_copy(update={"gateway": f"127.0.0.1:{port}"})
+        return asked(there, "query.prepare", prepare_order())
 
 
 def test_the_steps_end_with_what_the_hub_must_know(settings: CollaboratorSettings, tmp_path: Path) -> None:
@@ -92,7 +109,7 @@ def test_the_steps_end_with_what_the_hub_must_know(settings: CollaboratorSetting
 def test_a_step_that_fails_is_named_with_the_trainers_sentence(settings: CollaboratorSettings, tmp_path: Path) -> None:
     with trainer(settings, tmp_path, fail={"fetch_data facebook": "the export holds no posts"}):
         workflow.prepare(settings)
-    answer = asked(settings, "query.prepare", PrepareOrder(run="test.tiny"))
+    answer = asked_to_prepare(settings)
     failure = unpack(answer, Failure)
     assert (failure.cluster, failure.step) == ("cluster1", "prepare")
     assert failure.message == "fetch_data facebook: Error executing tool fetch_data: the export holds no posts"
@@ -117,7 +134,7 @@ def test_a_trainer_that_was_started_anew_goes_through_the_steps_again(settings: 
 def test_the_order_to_prepare_is_answered_from_workflow_json(settings: CollaboratorSettings) -> None:
     prepared = Prepared(cluster="cluster1", posts={"facebook": 3}, layout=adapters.layout())
     workflow.save(settings, workflow.Workflow(step="ready", prepared=prepared))
-    assert unpack(asked(settings, "query.prepare", PrepareOrder(run="test.tiny")), Prepared) == prepared
+    assert unpack(asked_to_prepare(settings), Prepared) == prepared
 
 
 def test_a_trainer_that_never_comes_is_given_up_with_its_name(settings: CollaboratorSettings) -> None:
@@ -147,6 +164,8 @@ def test_a_tool_that_the_trainer_does_not_have_is_a_sentence(settings: Collabora
 
 
 def test_a_hub_that_cannot_be_reached_is_a_failure_of_the_order(settings: CollaboratorSettings) -> None:
+    prepared = Prepared(cluster="cluster1", posts={"facebook": 3}, layout=adapters.layout())
+    workflow.save(settings, workflow.Workflow(step="ready", prepared=prepared))
     failure = unpack(asked(settings, "train", train_order()), Failure)
     assert failure.step == "train"
     assert "the adapter could not be fetched within" in failure.message
@@ -154,12 +173,12 @@ def test_a_hub_that_cannot_be_reached_is_a_failure_of_the_order(settings: Collab
 
 def test_an_unforeseen_error_leaves_the_cluster_as_its_kind_only(settings: CollaboratorSettings) -> None:
     (Path(settings.output) / "workflow.json").write_text('{"step": "a post that must not leave"}x')
-    failure = unpack(asked(settings, "query.prepare", PrepareOrder(run="test.tiny")), Failure)
+    failure = unpack(asked_to_prepare(settings), Failure)
     assert failure.message == "ValidationError; the log of flower-client says more"
 
 
 def test_a_message_of_another_version_is_refused_with_a_sentence(settings: CollaboratorSettings) -> None:
-    failure = unpack(asked(settings, "train", PrepareOrder(run="test.tiny")), Failure)
+    failure = unpack(asked(settings, "train", prepare_order()), Failure)
     assert "holds no TrainOrder; do both ends run one version?" in failure.message
 
 

@@ -87,13 +87,14 @@ def test_two_of_three_are_out_of_reach_once_two_have_failed(failed: tuple[str, .
 
 
 def test_an_update_counts_when_the_certificate_brought_what_the_message_says(tmp_path: Path) -> None:
-    assert refusal(2, trained(), held(DIGEST, 3, tmp_path)) is None
+    assert refusal(2, 3, trained(), held(DIGEST, 3, tmp_path)) is None
 
 
 @pytest.mark.parametrize(
     ("answer", "upload", "reason"),
     [
         pytest.param(trained(), None, "none came under its certificate", id="no upload"),
+        pytest.param(trained(examples=4), DIGEST, "trained on 4 posts, but its upload says 3", id="another weight"),
         pytest.param(trained(), OTHER, "but bbbbbbbbbbbb… came under its certificate", id="another file"),
         pytest.param(trained(round=1), DIGEST, "it answered for round 1 in round 2", id="an old answer"),
         pytest.param(failure("cluster1"), DIGEST, "prepare failed: no post is left", id="a failure after the upload"),
@@ -101,7 +102,12 @@ def test_an_update_counts_when_the_certificate_brought_what_the_message_says(tmp
 )
 def test_an_update_that_does_not_count_is_refused(answer: Any, upload: str | None, reason: str, tmp_path: Path) -> None:
     came = held(upload, 3, tmp_path) if upload else None
-    assert reason in (refusal(2, answer, came) or "")
+    assert reason in (refusal(2, 3, answer, came) or "")
+
+
+def test_a_weight_beyond_the_posts_that_a_cluster_has_is_refused(tmp_path: Path) -> None:
+    said = refusal(2, 5, trained(examples=6), held(DIGEST, 6, tmp_path))
+    assert said == "it says that it trained on 6 posts, but when it was ready it had 5"
 
 
 def test_a_rounds_loss_is_weighted_by_examples() -> None:

@@ -5,6 +5,7 @@ hashed while it arrives and verified tensor by tensor; only then does it exist. 
 adapter a cluster and round.
 
     GET /v1/runs/{run}/rounds/{n}/adapter    ETag = SHA-256; Range; If-None-Match
+    GET with Fedspoke-Ticket                 no adapter: the cluster shows whose node it is that was given the ticket (tickets.py)
     PUT /v1/runs/{run}/rounds/{n}/adapter    with Content-Length, Content-Digest (RFC 9530) and Fedspoke-Examples
 """
 
@@ -31,6 +32,7 @@ from fedspoke.hub.aggregation import layout as layouts
 from fedspoke.hub.aggregation import tensor_file
 from fedspoke.hub.aggregation.claim import Claim, read
 from fedspoke.hub.aggregation.spool import NoRoomError, discard, spool
+from fedspoke.hub.aggregation.tickets import Tickets
 
 PATH = "/v1/runs/{run}/rounds/{round:int}/adapter"
 _AT_ONCE = 4  # uploads of one cluster: a retry may overtake the attempt that died; more would only fill the disk
@@ -61,7 +63,8 @@ class _Round:
 class Exchange:
     """The adapters of one run, round by round. `folder` is the exchange's own: what it finds there is a dead run's, and goes."""
 
-    def __init__(self, run: str, folder: Path) -> None:
+    def __init__(self, run: str, folder: Path, tickets: Tickets) -> None:
+        self.tickets = tickets
         self._run = run
         self._folder = folder
         self._rounds: dict[int, _Round] = {}
@@ -110,6 +113,8 @@ class Exchange:
             return known.sent[cluster] if known else 0
 
     async def _get(self, request: Request) -> Response:
+        if (ticket := request.headers.get("fedspoke-ticket")) is not None:
+            return self._introduce(request, ticket)
         number, known = self._round(request)
         cluster = _member(request, known)
         tag = f'"{known.digest}"'
@@ -123,6 +128,12 @@ class Exchange:
                 known.sent[cluster] += size
 
         return _File(known.adapter, tag, count)
+
+    def _introduce(self, request: Request, ticket: str) -> Response:
+        cluster = loopback.sender(request)
+        if request.path_params["run"] != self._run or not self.tickets.present(ticket, cluster):
+            raise HTTPException(403, f"no node of {cluster} was given this ticket; another order will bring another")
+        return JSONResponse({"cluster": cluster})
 
     async def _put(self, request: Request) -> Response:
         try:

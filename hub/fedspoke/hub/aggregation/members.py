@@ -1,15 +1,25 @@
-"""The clusters' Flower nodes: whoever is new is asked whether it is ready, once, at any time of the run."""
+"""The clusters' Flower nodes: whoever is new is asked whether it is ready, at any time of the run.
 
+What a node says counts for the cluster under whose certificate the node presented its ticket, and for no other.
+"""
+
+import logging
 from collections.abc import Iterable, Mapping
-from datetime import datetime
+from dataclasses import dataclass
 from typing import Protocol
 
 from fedspoke.api.names import Platform
 from fedspoke.api.records import AggregatorSettings, Failure, Prepared, PrepareOrder, Profiled, ProfileOrder, Trained, TrainOrder
 from fedspoke.hub.aggregation import rounds
+from fedspoke.hub.aggregation.tickets import Tickets
 
 Order = PrepareOrder | TrainOrder | ProfileOrder
 Answer = Prepared | Trained | Profiled | Failure
+
+log = logging.getLogger("fedspoke")
+
+_TRIES = 3
+_MOST = 16  # nodes for each chosen cluster: its pod, and those before it that Flower has not missed yet
 
 
 class Nodes(Protocol):
@@ -18,50 +28,122 @@ class Nodes(Protocol):
     def online(self) -> Iterable[int]:
         """The nodes that are connected."""
 
-    def ask(self, node: int, order: Order, until: datetime) -> None:
-        """Send an order that is of no use after `until`."""
+    def ask(self, node: int, order: Order) -> None:
+        """Send an order."""
 
-    def answers(self) -> Iterable[tuple[int, Order, Answer]]:
-        """What came since the last call. An order that Flower could not deliver is answered by a Failure without a cluster."""
+    def answers(self) -> Iterable[tuple[int, Order, Answer | str]]:
+        """What came since the last call; a text says why an order has no answer."""
+
+
+@dataclass
+class _Node:
+    asked: int = 0
+    said: Prepared | Failure | None = None
+    unheard: str = ""
+    """Why the last thing that came from it is nobody's answer."""
 
 
 class Members:
     """Who has come and what they said of themselves."""
 
-    def __init__(self, settings: AggregatorSettings, nodes: Nodes) -> None:
+    def __init__(self, settings: AggregatorSettings, nodes: Nodes, tickets: Tickets) -> None:
         self._settings = settings
         self._nodes = nodes
+        self._tickets = tickets
         self._online: frozenset[int] = frozenset()
-        self._prepared: dict[int, Prepared | Failure | None] = {}  # in the order in which the nodes came
+        self._known: dict[int, _Node] = {}  # in the order in which they came
+        self._crowd = 0
 
-    def look(self) -> list[tuple[int, Order, Answer]]:
-        """Ask whoever is new; return the answers to all other orders."""
+    def look(self) -> list[tuple[int, Order, Answer | str]]:
+        """Ask whoever is new; return the answers to all other orders, or why there are none."""
         self._online = frozenset(self._nodes.online())
-        for node in [node for node, said in self._prepared.items() if node not in self._online and not (said and said.cluster)]:
-            del self._prepared[node]  # it went before it said who it is; if it comes back, it is asked again
-        for node in sorted(self._online - self._prepared.keys()):
-            self._nodes.ask(node, PrepareOrder(run=self._settings.run), self._settings.deadline)
-            self._prepared[node] = None
-        others: list[tuple[int, Order, Answer]] = []
+        for node in [node for node, known in self._known.items() if node not in self._online and known.said is None]:
+            self._forget(node)  # it went before it said who it is; if it comes back, it is asked again
+        for node in self._newcomers():
+            self._known[node] = _Node()
+            self._prepare(node)
+        others: list[tuple[int, Order, Answer | str]] = []
         for node, order, answer in self._nodes.answers():
-            if isinstance(order, PrepareOrder) and isinstance(answer, Prepared | Failure):
-                self._prepared[node] = answer
-            else:
-                others.append((node, order, answer))
+            certified = self._certified(node, answer)
+            if not isinstance(order, PrepareOrder):
+                others.append((node, order, certified))
+            elif node in self._known and order == self._order(node):  # else it was forgotten meanwhile
+                self._hear(node, certified)
         return others
 
     def standing(self, agreed: rounds.Layout) -> rounds.Standing:
         """Who is ready now. Of those that have gone, a failure is remembered and a readiness is not."""
         answers = (
-            (node, said) for node, said in self._prepared.items() if isinstance(said, Failure) or (said and node in self._online)
+            (node, known.said)
+            for node, known in self._known.items()
+            if isinstance(known.said, Failure) or (known.said and node in self._online)
         )
         return rounds.standing(self._settings.clusters, answers, self._settings.lora.rank, agreed)
 
     def posts(self, node: int) -> Mapping[Platform, int]:
         """What a node that is ready said of its cluster's data."""
-        said = self._prepared[node]
+        said = self._known[node].said
         return said.posts if isinstance(said, Prepared) else {}
 
     def gone(self, node: int) -> bool:
         """Whether the node is not connected any more."""
         return node not in self._online
+
+    def unheard(self) -> str:
+        """Why the newest of the nodes that said nothing of use said nothing of use; empty if there is none."""
+        reasons = [known.unheard for known in self._known.values() if known.said is None and known.unheard]
+        return reasons[-1] if reasons else ""
+
+    def _newcomers(self) -> list[int]:
+        new = sorted(self._online - self._known.keys())
+        room = max(0, _MOST * len(self._settings.clusters) - len(self._known))
+        crowd = len(new[room:])
+        if crowd > self._crowd:
+            most, clusters = _MOST * len(self._settings.clusters), len(self._settings.clusters)
+            log.warning(
+                "%d Flower nodes are not asked: there are %d already, and %d chosen clusters need no more", crowd, most, clusters
+            )
+        self._crowd = crowd
+        return new[:room]
+
+    def _order(self, node: int) -> PrepareOrder:
+        return PrepareOrder(run=self._settings.run, until=self._settings.deadline, ticket=self._tickets.of(node))
+
+    def _prepare(self, node: int) -> None:
+        self._known[node].asked += 1
+        self._nodes.ask(node, self._order(node))
+
+    def _certified(self, node: int, answer: Answer | str) -> Answer | str:
+        """The answer if its node is of the cluster that it names; else why it is nobody's."""
+        cluster = self._tickets.cluster(node)
+        if isinstance(answer, str):
+            return answer
+        if answer.cluster == cluster:
+            return answer
+        because = f" ({answer.message})" if isinstance(answer, Failure) else ""
+        if not cluster:
+            return f"a node that calls itself {answer.cluster}{because} has not presented its ticket under a certificate"
+        return f"a node of {cluster} calls itself {answer.cluster}{because}"
+
+    def _hear(self, node: int, answer: Answer | str) -> None:
+        known, cluster = self._known[node], self._tickets.cluster(node)
+        if isinstance(answer, Prepared | Failure):
+            known.said, known.unheard = answer, ""
+            self._succeed(node, answer.cluster)
+            return
+        known.unheard = answer if isinstance(answer, str) else f"{cluster} answered another order than the one to prepare"
+        log.warning("node %d, asked %d of %d times: %s", node, known.asked, _TRIES, known.unheard)
+        if known.asked < _TRIES:
+            self._prepare(node)
+        elif cluster:
+            known.said = Failure(cluster=cluster, step="prepare", message=known.unheard)
+
+    def _succeed(self, node: int, cluster: str) -> None:
+        """Nodes of the cluster that have gone need not be remembered any more."""
+        for other, known in list(self._known.items()):
+            if other != node and other not in self._online and known.said and known.said.cluster == cluster:
+                self._forget(other)
+
+    def _forget(self, node: int) -> None:
+        del self._known[node]
+        self._tickets.forget(node)

@@ -1,7 +1,7 @@
 """Who takes part, whose update counts, and whether there are still enough: decided from plain values, nothing read or sent.
 
-A cluster is known by two things. Its Flower node says which cluster it is; that decides only who gets orders. Its uploads come
-under its certificate's name; that decides whose update is in the sum, and there is one for each cluster and round.
+A cluster is known by its certificate: under it its Flower node presented the hub's ticket, so that what the node says is the
+cluster's, and under it its uploads come, one for each cluster and round.
 """
 
 from collections import Counter
@@ -70,8 +70,20 @@ def hopeless(clusters: Collection[str], failed: Collection[str], need: int) -> b
     return len(clusters) - len(failed) < need
 
 
-def refusal(round: int, answer: Trained | Failure, upload: Upload | None) -> str | None:  # noqa: A002  the field's word
-    """Why a cluster's answer puts nothing into the sum; None when its update counts."""
+def refusal(  # noqa: PLR0911  a list of reasons
+    round: int,  # noqa: A002  the field's word
+    posts: int,
+    answer: Trained | Failure,
+    upload: Upload | None,
+) -> str | None:
+    """Why a cluster's answer puts nothing into the sum; None when its update counts.
+
+    Args:
+        round: The one at work.
+        posts: How many the cluster said it has, when it was ready.
+        answer: What its node said.
+        upload: What came under its certificate.
+    """
     if isinstance(answer, Failure):
         return said(answer)
     if answer.round != round:
@@ -80,6 +92,10 @@ def refusal(round: int, answer: Trained | Failure, upload: Upload | None) -> str
         return "it says that it uploaded an adapter, but none came under its certificate"
     if upload.digest != answer.digest:
         return f"it says that it uploaded {answer.digest:.12}…, but {upload.digest:.12}… came under its certificate"
+    if upload.examples != answer.examples:
+        return f"it says that it trained on {answer.examples} posts, but its upload says {upload.examples}"
+    if upload.examples > posts:
+        return f"it says that it trained on {upload.examples} posts, but when it was ready it had {posts}"
     return None
 
 

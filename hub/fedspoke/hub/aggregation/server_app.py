@@ -1,6 +1,7 @@
 """Flower's ServerApp: the federation's loop, with Flower's grid as its nodes and the machine's clock as its time."""
 
 import logging
+import secrets
 import time
 from collections.abc import Callable, Iterable
 from datetime import UTC, datetime
@@ -18,6 +19,7 @@ from fedspoke.hub.aggregation.federation import Federation
 from fedspoke.hub.aggregation.members import Answer, Order
 from fedspoke.hub.aggregation.progress import Account
 from fedspoke.hub.aggregation.state import State
+from fedspoke.hub.aggregation.tickets import Tickets
 
 log = logging.getLogger("fedspoke")
 app = ServerApp()
@@ -35,7 +37,7 @@ def main(grid: Grid, context: Context) -> None:
     settings = AggregatorSettings.model_validate_json(Path(str(context.run_config["settings"])).read_bytes())
     folder = Path(settings.state)
     account = Account(folder / "progress.json", settings.clusters)
-    exchange = Exchange(settings.run, folder / "exchange")
+    exchange = Exchange(settings.run, folder / "exchange", Tickets(secrets.token_urlsafe))
     try:
         with serve(exchange, settings.adapters_port):
             Federation(
@@ -63,35 +65,61 @@ class GridNodes:
         self._grid = grid
         self._now = now
         self._open: dict[str, tuple[int, Order]] = {}
+        self._undelivered: list[tuple[int, Order, str]] = []
 
     def online(self) -> Iterable[int]:
         """The nodes that the SuperLink has heard of lately."""
         return self._grid.get_node_ids()
 
-    def ask(self, node: int, order: Order, until: datetime) -> None:
-        """One message; Flower drops it after `until`."""
+    def ask(self, node: int, order: Order) -> None:
+        """One message; Flower drops it when the order's time is over."""
         kind, _ = _TYPES[type(order)]
-        ttl = max(1.0, (until - self._now()).total_seconds())
-        for identifier in self._grid.push_messages([Message(pack(order), node, kind, ttl=ttl)]):
-            self._open[identifier] = (node, order)
+        ttl = max(1.0, (order.until - self._now()).total_seconds())
+        identifiers = list(self._grid.push_messages([Message(pack(order), node, kind, ttl=ttl)]))
+        if identifiers and identifiers[0]:
+            self._open[identifiers[0]] = (node, order)
+        else:  # the node has just gone
+            self._undelivered.append((node, order, f"Flower could not deliver the order {kind}"))
 
-    def answers(self) -> Iterable[tuple[int, Order, Answer]]:
+    def answers(self) -> Iterable[tuple[int, Order, Answer | str]]:
         """One look at the SuperLink."""
-        for reply in self._grid.pull_messages(list(self._open)) if self._open else ():
-            node, order = self._open.pop(reply.metadata.reply_to_message_id)
-            kind, answer = _TYPES[type(order)]
-            if reply.has_error():
-                log.warning("node %d, %s: %s", node, kind, reply.error.reason)
-                yield node, order, Failure(cluster="", step=kind, message=f"Flower says: {reply.error.reason}")
-            else:
-                yield node, order, _read(reply, kind, answer)
+        undelivered, self._undelivered = self._undelivered, []
+        yield from undelivered
+        for identifier, reply in self._replies():
+            if identifier not in self._open:  # a second reply
+                continue
+            node, order = self._open.pop(identifier)
+            yield node, order, reply if isinstance(reply, str) else _read(reply, order)
+
+    def _replies(self) -> Iterable[tuple[str, Message | str]]:
+        """Identifiers of orders, and what came for each."""
+        if not self._open:
+            return []
+        try:
+            return [(reply.metadata.reply_to_message_id, reply) for reply in self._grid.pull_messages(list(self._open))]
+        except httpx.HTTPError:  # the SuperLink itself
+            raise
+        except Exception as error:  # noqa: BLE001  a reply that Flower cannot decode spoils the look at all of them
+            log.warning("a reply that Flower cannot decode: %s", error)
+        return [pair for identifier in self._open for pair in self._reply(identifier)]
+
+    def _reply(self, identifier: str) -> Iterable[tuple[str, Message | str]]:
+        try:
+            return [(identifier, reply) for reply in self._grid.pull_messages([identifier])]
+        except httpx.HTTPError:
+            raise
+        except Exception as error:  # noqa: BLE001  whatever a node's bytes make Flower raise, it is that node's failure
+            return [(identifier, f"its reply cannot be decoded ({type(error).__name__})")]
 
 
-def _read(reply: Message, kind: str, answer: type[Answer]) -> Answer:
+def _read(reply: Message, order: Order) -> Answer | str:
+    kind, answer = _TYPES[type(order)]
+    if reply.has_error():
+        return f"Flower says of the order {kind}: {' '.join((reply.error.reason or '').split()):.300}"
     try:
         return unpack(reply, answer, Failure)
     except Failed as error:
-        return Failure(cluster="", step=kind, message=str(error))
+        return str(error)
 
 
 def general_profile(settings: AggregatorSettings) -> bytes:
