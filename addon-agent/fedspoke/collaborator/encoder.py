@@ -32,15 +32,21 @@ class TextEncoder:
         """Load an encoder from a folder, or by its name on a model hub when no such folder exists.
 
         Raises:
-            Refused: there is no encoder of that name.
+            Refused: there is no encoder of that name, or it is something else.
         """
         folder = Path(name) if Path(name).is_dir() else _fetch(name)
         weights = sorted(folder.glob("*.safetensors"))
         if not weights:
             raise Refused(f"profiles.encoder is {name}, which holds no *.safetensors file; name a folder with a text encoder")
         self.digest = _digest(weights)
-        self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        self._model: Any = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()
+        try:
+            self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+            self._model: Any = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()
+        except (OSError, ValueError, KeyError) as error:
+            raise Refused(
+                f"profiles.encoder is {name}, which cannot be loaded as a text encoder ({type(error).__name__}); "
+                "name one like sentence-transformers/all-MiniLM-L6-v2"
+            ) from error
 
     def __call__(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """One unit vector a text: (texts, width)."""

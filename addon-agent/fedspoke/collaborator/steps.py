@@ -36,7 +36,10 @@ class Steps:
         self._profiles: dict[Platform, Profile] = {}
 
     def download_model(self) -> ModelReady:
-        """Find or fetch the model, and load it."""
+        """Find or fetch the model, and load it; the text encoder too, so that a wrong one is known before the first round."""
+        profiles = self._settings.profiles
+        if profiles.enabled and self._encoder is None:
+            self._encoder = TextEncoder(profiles.encoder)
         if self._trainer is None:
             self._trainer = Trainer(self._settings.training.model.name, self._settings.training)
         return ModelReady(layout=self._trainer.layout())

@@ -79,7 +79,9 @@ class Folder:
 
     def cluster(self, name: str) -> Path:
         """What only this cluster may read; of its content, adapter and profile alone went to the hub."""
-        return self.path / "clusters" / name
+        folder = self.path / "clusters" / name
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        return folder
 
     def write_status(self, document: Object, status: FederatedLearningStatus) -> None:
         """The CR as the user wrote it, with its status."""

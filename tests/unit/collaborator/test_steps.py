@@ -1,3 +1,4 @@
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 
@@ -9,6 +10,7 @@ from fedspoke.api.records import CollaboratorSettings, Profile
 from fedspoke.collaborator.steps import Steps
 from support.collaborator import facebook, instagram, settings, starting_point
 from support.exports import FACEBOOK_POSTS, write
+from support.tiny import tiny_llava
 
 
 def silent(step: int, steps: int, loss: float) -> None:
@@ -38,6 +40,18 @@ def test_a_round_learns_from_the_posts_of_all_platforms(tmp_path: Path) -> None:
     trained = steps.train_llava(1, str(start), str(result), silent)
     assert trained.examples == 4 + 3
     assert result.read_bytes() != start.read_bytes()
+
+
+@pytest.mark.parametrize("holds", [[], ["model.safetensors"]], ids=["nothing", "weights alone"])
+def test_an_encoder_that_is_none_is_refused_before_the_first_round(holds: list[str], tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4)})
+    wrong = tmp_path / "encoder"
+    wrong.mkdir()
+    for name in holds:
+        shutil.copy(tiny_llava() / name, wrong)
+    told = told.model_copy(update={"profiles": told.profiles.model_copy(update={"encoder": str(wrong)})})
+    with pytest.raises(Refused, match="profiles.encoder is"):
+        Steps(told).download_model()
 
 
 def test_a_profile_tells_of_one_platform_alone_how_training_went(tmp_path: Path) -> None:
