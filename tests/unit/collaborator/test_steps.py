@@ -50,7 +50,7 @@ def test_an_encoder_that_is_none_is_refused_before_the_first_round(holds: list[s
     for name in holds:
         shutil.copy(tiny_llava() / name, wrong)
     told = told.model_copy(update={"profiles": told.profiles.model_copy(update={"encoder": str(wrong)})})
-    with pytest.raises(Refused, match="profiles.encoder is"):
+    with pytest.raises(Refused, match=r"profiles\.encoder is"):
         Steps(told).download_model()
 
 
