@@ -22,7 +22,7 @@ def conditions(fl: FederatedLearning, seen: Observed, before: Iterable[Condition
         "ProfilesFused": _profiles(fl, seen),
         "Degraded": _degraded(seen),
     }
-    since = {(condition.type, condition.status): condition.last_transition_time for condition in before}
+    since: dict[tuple[str, str], datetime] = {(known.type, known.status): known.last_transition_time for known in before}
     return [
         Condition.model_validate(
             {
@@ -30,7 +30,7 @@ def conditions(fl: FederatedLearning, seen: Observed, before: Iterable[Condition
                 "status": status,
                 "reason": reason,
                 "message": message,
-                "lastTransitionTime": since.get((kind, status), now),  # type: ignore[call-overload]  # kind is one of the types
+                "lastTransitionTime": since.get((kind, status), now),
                 "observedGeneration": fl.generation,
             }
         )
