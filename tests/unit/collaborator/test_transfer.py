@@ -173,3 +173,16 @@ def test_a_profile_is_left_as_json(tmp_path: Path) -> None:
         transfer.put(there.url, '{"posts": 3}', 10)
     assert there.bodies == [b'{"posts": 3}']
     assert there.requests[0]["content-type"] == "application/json"
+
+
+def test_a_ticket_is_presented_until_the_gateway_is_well() -> None:
+    with hub(says(503), says(200)) as there:
+        transfer.present(there.url, "unguessable", 10)
+    assert [request["fedspoke-ticket"] for request in there.requests] == ["unguessable"] * 2
+
+
+def test_a_ticket_that_the_hub_does_not_know_is_told_in_its_words() -> None:
+    said = "no node of cluster1 was given this ticket"
+    with hub(says(403, f'{{"error": "{said}"}}')) as there, pytest.raises(Failed, match=rf"{said} \(403\)"):
+        transfer.present(there.url, "stale", 10)
+    assert len(there.requests) == 1
