@@ -6,11 +6,15 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
 from fedspoke.api.errors import Failed
+
+FLOWER = "1.41.0"
+"""The one release whose internals `apps` and the hub's `submit` know; pyproject.toml pins it."""
 
 GRACE = 2.0
 """Seconds that a process tree has to end by itself before it is killed; Flower keeps nothing that is worth more."""
@@ -36,11 +40,13 @@ def daemon(name: str, arguments: list[str], home: Path) -> Iterator[psutil.Popen
     """`flower-superlink` or `flower-supernode`, from start to end; whatever it started ends with it.
 
     Raises:
-        Failed: there is no such program beside this Python.
+        Failed: there is no such program beside this Python, or another Flower than ours.
     """
     program = Path(sys.executable).with_name(name)
     if not program.exists():
         raise Failed(f"there is no {program}; install fedspoke with the extra that this process needs (hub or collaborator)")
+    if (found := version("flwr")) != FLOWER:
+        raise Failed(f"Flower {found} is installed, and fedspoke works with {FLOWER} alone; install flwr=={FLOWER}")
     home.mkdir(parents=True, exist_ok=True)
     child = psutil.Popen([str(program), *arguments], env={**os.environ, **environment(home)}, stdin=subprocess.DEVNULL)
     try:
