@@ -24,6 +24,9 @@ from fedspoke.hub.aggregation.tickets import Tickets
 log = logging.getLogger("fedspoke")
 app = ServerApp()
 
+_LINGER = 30.0
+"""Seconds that Flower keeps an order longer than we wait for its answer: that time is up, we say, and in our words."""
+
 _TYPES: dict[type[Order], tuple[str, type[Answer]]] = {  # order: Flower's message type, the answer that is no Failure
     PrepareOrder: ("query.prepare", Prepared),
     TrainOrder: ("train", Trained),
@@ -72,9 +75,9 @@ class GridNodes:
         return self._grid.get_node_ids()
 
     def ask(self, node: int, order: Order) -> None:
-        """One message; Flower drops it when the order's time is over."""
+        """One message; Flower drops it some time after the order's own time is over."""
         kind, _ = _TYPES[type(order)]
-        ttl = max(1.0, (order.until - self._now()).total_seconds())
+        ttl = max(0.0, (order.until - self._now()).total_seconds()) + _LINGER
         identifiers = list(self._grid.push_messages([Message(pack(order), node, kind, ttl=ttl)]))
         if identifiers and identifiers[0]:
             self._open[identifiers[0]] = (node, order)
