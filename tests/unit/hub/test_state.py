@@ -1,5 +1,6 @@
 """What a restarted aggregator makes of the files that it finds."""
 
+import os
 from pathlib import Path
 
 import pytest
@@ -22,6 +23,39 @@ def kept(folder: Path, rounds: int) -> State:
             digest = adapters.digest(state.checkpoint(number))
             state.add(RoundRecord(round=number, digest=digest, loss=1, seconds=1, clusters={}))
     return state
+
+
+@pytest.fixture
+def synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What was forced to the disk so far, by its path in the folder."""
+    paths: list[str] = []
+
+    def record(descriptor: int) -> None:
+        paths.append(str(Path(f"/proc/self/fd/{descriptor}").readlink().relative_to(tmp_path)))
+
+    monkeypatch.setattr(os, "fsync", record)
+    return paths
+
+
+def test_a_checkpoint_is_on_the_disk_before_it_has_its_name(tmp_path: Path, synced: list[str]) -> None:
+    State(tmp_path).start(LAYOUT, settings(tmp_path))
+    content, folder = synced
+    assert content.startswith("rounds/.0.safetensors.")
+    assert folder == "rounds"
+
+
+def test_a_finished_round_is_on_the_disk_when_it_is_said_to_be(tmp_path: Path, synced: list[str]) -> None:
+    kept(tmp_path, 1)
+    content, folder = synced
+    assert content.startswith(".rounds.jsonl.")
+    assert folder == "."
+
+
+def test_the_model_is_on_the_disk_when_it_is_said_to_be_saved(tmp_path: Path, synced: list[str]) -> None:
+    state = kept(tmp_path, 1)
+    synced.clear()
+    state.save(state.checkpoint(1), settings(tmp_path))
+    assert {"global/adapter_model.safetensors", "global/adapter_config.json", "global", "."} <= set(synced)
 
 
 def test_it_goes_on_after_the_last_finished_round(tmp_path: Path) -> None:

@@ -90,7 +90,10 @@ class State:
 
     def save(self, adapter: Path, settings: AggregatorSettings) -> None:
         """`global/`: a folder that `PeftModel.from_pretrained` loads."""
-        save(self._folder / "global", adapter, settings.lora, settings.model)
+        folder = self._folder / "global"
+        save(folder, adapter, settings.lora, settings.model)
+        for path in (*folder.iterdir(), folder, self._folder):  # once Completed is said, nobody makes them again
+            sync(path)
 
     def write(self, name: str, content: bytes) -> None:
         """Replace a file of the folder at once, and for good."""

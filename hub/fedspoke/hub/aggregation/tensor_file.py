@@ -85,9 +85,9 @@ def write(path: Path, layout: Sequence[Tensor], values: Callable[[Tensor], Half]
     return digest.hexdigest()
 
 
-def sync(folder: Path) -> None:
-    """Names that were given in the folder outlive a power cut."""
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+def sync(path: Path) -> None:
+    """What a file holds, or which names a folder does, outlives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:
