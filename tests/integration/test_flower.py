@@ -95,6 +95,16 @@ def test_a_step_that_fails_before_the_first_round_reaches_the_hub_while_others_g
     assert progress.message.endswith("the export holds no posts")
 
 
+def test_a_cluster_that_calls_itself_another_harms_only_itself(tmp_path: Path) -> None:
+    with federation(tmp_path, TWO) as site:
+        site.spoke("cluster2", Behaviour(fail={"download_model": "I give up"}), certificate="cluster1")
+        assert ended(site.hub) == 1
+        progress = site.hub.progress()
+    assert progress is not None
+    assert "cluster1: prepare failed: a node of cluster1 calls itself cluster2 (download_model: " in progress.message
+    assert progress.clusters["cluster2"].phase == "Waiting"
+
+
 def test_below_the_quorum_it_says_for_whom_it_waits_and_sigterm_leaves_no_process(tmp_path: Path) -> None:
     with federation(tmp_path, TWO) as site:
         site.spoke("cluster1")

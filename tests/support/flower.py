@@ -108,11 +108,11 @@ class Site:
         again = _process("fedspoke.hub.aggregation.superlink", self.hub.settings, self.hub.folder / "again")
         self.hub.aggregator = self._stack.enter_context(again)
 
-    def spoke(self, cluster: str, behaviour: Behaviour = _OBEDIENT) -> Spoke:
-        """A collaborator of this cluster and its trainer."""
+    def spoke(self, cluster: str, behaviour: Behaviour = _OBEDIENT, certificate: str = "") -> Spoke:
+        """A collaborator of this cluster and its trainer; its certificate may be another cluster's."""
         folder = self.hub.folder / cluster
         folder.mkdir()
-        gateway = self._stack.enter_context(loopback.serving(_gateway(self.hub.settings, cluster), 0))
+        gateway = self._stack.enter_context(loopback.serving(_gateway(self.hub.settings, certificate or cluster), 0))
         settings = CollaboratorSettings(
             run=self.hub.settings.run,
             cluster=cluster,
