@@ -135,43 +135,6 @@ def test_the_final_adapter_is_there_to_be_read_only(hub: Hub, tmp_path: Path) ->
     assert hub.get("cluster2", path=final).status_code == 403
 
 
-# Presenting a ticket.
-
-
-def test_a_ticket_binds_a_node_to_the_cluster_of_the_certificate_that_presented_it_first(hub: Hub) -> None:
-    ticket = hub.exchange.tickets.of(7)
-    assert hub.exchange.tickets.cluster(7) == ""
-    elsewhere = f"/v1/runs/{RUN}/rounds/5/adapter"  # there need be no such round
-    for _ in range(2):
-        response = hub.get("cluster2", path=elsewhere, **{"Fedspoke-Ticket": ticket})
-        assert (response.status_code, response.json()) == (200, {"cluster": "cluster2"})
-    assert hub.get("cluster1", **{"Fedspoke-Ticket": ticket}).status_code == 403
-    assert hub.exchange.tickets.cluster(7) == "cluster2"
-
-
-@pytest.mark.parametrize("ticket", ["", "ticket-2", "no ticket"])
-def test_a_ticket_that_was_never_given_binds_nothing(hub: Hub, ticket: str) -> None:
-    hub.exchange.tickets.of(7)
-    response = hub.get("cluster1", **{"Fedspoke-Ticket": ticket})
-    assert response.status_code == 403
-    assert "no node of cluster1 was given this ticket" in error(response)
-    assert hub.exchange.tickets.cluster(7) == ""
-
-
-def test_a_ticket_of_another_run_or_of_no_certificate_binds_nothing(hub: Hub) -> None:
-    given = {"Fedspoke-Ticket": hub.exchange.tickets.of(7)}
-    assert hub.get(path="/v1/runs/default.other/rounds/1/adapter", **given).status_code == 403
-    assert httpx.get(f"http://127.0.0.1:{hub.port}{ADAPTER}", headers=given).status_code == 403
-    assert hub.exchange.tickets.cluster(7) == ""
-
-
-def test_the_ticket_of_a_node_that_has_gone_is_worth_nothing(hub: Hub) -> None:
-    given = {"Fedspoke-Ticket": hub.exchange.tickets.of(7)}
-    hub.exchange.tickets.forget(7)
-    assert hub.get(**given).status_code == 403
-    assert hub.exchange.tickets.of(7) != given["Fedspoke-Ticket"]
-
-
 # Leaving.
 
 
