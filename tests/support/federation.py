@@ -22,7 +22,7 @@ from fedspoke.hub.aggregation.progress import Account
 from fedspoke.hub.aggregation.rounds import Layout
 from fedspoke.hub.aggregation.state import State
 from fedspoke.hub.aggregation.tickets import Tickets
-from support import adapters
+from support import adapters, profiles
 
 _LAYOUT = adapters.layout()
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
@@ -164,7 +164,7 @@ class Site:
     told: AggregatorSettings
     nodes: Nodes = field(default_factory=Nodes)
     clock: Clock = field(default_factory=Clock)
-    general_profile: Callable[[], bytes] = lambda: b"{}"
+    general_profile: Callable[[], bytes] = lambda: profiles.general(["cluster1"]).model_dump_json(by_alias=True).encode()
 
     def __post_init__(self) -> None:
         folder = Path(self.told.state)

@@ -21,6 +21,7 @@ from fedspoke.api.federated_learning import Lora, Profiles, Server, Training
 from fedspoke.api.names import identity
 from fedspoke.api.records import AggregatorSettings, CollaboratorSettings, Progress, RoundRecord
 from fedspoke.hub import loopback
+from support import profiles as built
 from support.mcp import free_port
 from support.trainer import Behaviour
 
@@ -217,7 +218,10 @@ def _fusion(hub: Hub) -> Starlette:
         return JSONResponse({}, 201)
 
     async def give(request: Request) -> Response:
-        return JSONResponse(sorted(hub.profiles)) if hub.profiles else JSONResponse({"error": "no profile came"}, 404)
+        if not hub.profiles:
+            return JSONResponse({"error": "no profile came"}, 404)
+        general = built.general(sorted(sender.split("/")[-2] for sender in hub.profiles))
+        return Response(general.model_dump_json(by_alias=True))
 
     return Starlette(
         routes=[

@@ -262,4 +262,4 @@ class Progress(Record):
     clusters: dict[str, ClusterProgress] = {}
     model: Digest | None = None
     profile: Digest | None = None
-    fused: str = Field("", description="Why the profiles were not fused, if they were not.")
+    fused: str = Field("", description="Why profiles were not fused, or left out of it.")

@@ -97,7 +97,7 @@ def _degraded(seen: Observed) -> Answer:
     if seen.progress and seen.progress.phase == "Failed":
         return "True", "Failed", seen.progress.message
     if seen.progress and seen.progress.phase == "Completed" and seen.progress.fused:
-        return "True", "NotFused", seen.progress.fused
+        return "True", "ProfilesMissing", seen.progress.fused
     return "False", "AsExpected", "nothing is missing"
 
 

@@ -12,7 +12,7 @@ from fedspoke.api.errors import Failed
 from fedspoke.api.records import Failure, PrepareOrder, TrainOrder
 from fedspoke.hub.aggregation import layout, tensor_file
 from fedspoke.hub.aggregation.members import Answer, Order
-from support import adapters
+from support import adapters, profiles
 from support.federation import START, Cluster, Site, settings
 
 
@@ -104,7 +104,9 @@ def test_a_round_ends_at_its_timeout_with_those_who_answered(tmp_path: Path) -> 
     site.join("cluster1")
     site.join("cluster2", silent={1})
     site.run()
-    assert site.state.records()[0].refused == {"cluster2": "no answer by 12:01:00 UTC"}
+    assert site.state.records()[0].refused == {
+        "cluster2": "no answer by 12:01:00 UTC, the end of spec.server.roundTimeout or spec.deadline"
+    }
 
 
 def test_a_message_without_an_upload_under_the_same_certificate_puts_nothing_into_the_sum(tmp_path: Path) -> None:
@@ -197,14 +199,24 @@ def test_a_checkpoint_that_was_changed_is_not_gone_on_from(tmp_path: Path) -> No
 
 
 def test_profiles_are_asked_for_with_the_final_adapter_and_the_general_one_is_kept(tmp_path: Path) -> None:
-    site = Site(settings(tmp_path, profiles=True), general_profile=lambda: b'{"posts": 10}')
+    made = profiles.general(["cluster1"]).model_dump_json(by_alias=True).encode()
+    site = Site(settings(tmp_path, profiles=True), general_profile=lambda: made)
     site.join("cluster1")
     site.join("cluster2", shares=False)
     site.run()
-    assert (tmp_path / "general_profile.json").read_bytes() == b'{"posts": 10}'
+    assert (tmp_path / "general_profile.json").read_bytes() == made
     progress = site.account.progress
     assert (progress.phase, progress.fused) == ("Completed", "")
     assert progress.clusters["cluster2"].reason == "facebook: 5 posts are fewer than 20"
+
+
+def test_a_profile_that_was_left_out_is_named_with_its_reason(tmp_path: Path) -> None:
+    made = profiles.general(["cluster1"], left_out={"cluster2/facebook": "its encoder is another"})
+    site = Site(settings(tmp_path, profiles=True), general_profile=lambda: made.model_dump_json(by_alias=True).encode())
+    site.join("cluster1")
+    site.join("cluster2")
+    site.run()
+    assert site.account.progress.fused == "left out of the general profile: cluster2/facebook: its encoder is another"
 
 
 def test_a_federation_whose_clusters_all_keep_their_profiles_is_completed_and_says_so(tmp_path: Path) -> None:

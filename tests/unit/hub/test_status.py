@@ -133,4 +133,4 @@ def test_collaborators_that_were_never_placed_have_not_answered():
 
 def test_a_federation_without_the_profiles_that_were_asked_for_is_degraded():
     done = Observed(decision=BOTH, progress=progress("Completed", fused="no cluster shared a profile: lyon: too few posts"))
-    assert condition(status(FL, done, NOTHING, NOW), "Degraded").reason == "NotFused"
+    assert condition(status(FL, done, NOTHING, NOW), "Degraded").reason == "ProfilesMissing"

@@ -10,7 +10,16 @@ from hashlib import sha256
 from pathlib import Path
 
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.records import AggregatorSettings, ClusterRound, Failure, Profiled, ProfileOrder, Trained, TrainOrder
+from fedspoke.api.records import (
+    AggregatorSettings,
+    ClusterRound,
+    Failure,
+    GeneralProfile,
+    Profiled,
+    ProfileOrder,
+    Trained,
+    TrainOrder,
+)
 from fedspoke.hub.aggregation import rounds
 from fedspoke.hub.aggregation.exchange import Exchange
 from fedspoke.hub.aggregation.fold import Fold
@@ -144,7 +153,9 @@ class Federation:
                 elif self._members.gone(node):
                     news[cluster] = "its Flower node is not connected any more"
                 elif late:
-                    news[cluster] = f"no answer by {order.until:%H:%M:%S} UTC"
+                    news[cluster] = (
+                        f"no answer by {order.until:%H:%M:%S} UTC, the end of spec.server.roundTimeout or spec.deadline"
+                    )
             yield news
             awaited = {cluster: node for cluster, node in awaited.items() if cluster not in news}
             if awaited:
@@ -193,7 +204,9 @@ class Federation:
         if shared:
             profile = self.general_profile()
             self.state.write("general_profile.json", profile)
-            self.account.say("the profiles are fused", profile=sha256(profile).hexdigest())
+            left = GeneralProfile.model_validate_json(profile).left_out
+            out = f"left out of the general profile: {rounds.reasons(left)}" if left else ""
+            self.account.say("the profiles are fused", profile=sha256(profile).hexdigest(), fused=out)
         elif failures:
             raise Failed(f"the model is saved, but no cluster shared a profile: {rounds.reasons(failures)}")
         else:  # what was asked for was done: no cluster has as many posts as spec.profiles.minPosts demands
