@@ -7,7 +7,6 @@ from itertools import count, pairwise
 
 _TICKS = 5  # about as many lines as help the eye on a plot of this height
 _LABELS = 10  # as many round numbers as fit side by side on a phone
-_LARGEST = 1e9  # no loss is larger; one that claims to be would flatten all others
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,13 +45,10 @@ class Chart:
     ys: tuple[Tick, ...]
 
 
-def line_chart(series: Mapping[str, Sequence[tuple[int, float]]]) -> Chart | None:
-    """The chart of (round, value) pairs, rounds ascending, without what is no finite number; None where nothing is left."""
-    drawn = {name: [pair for pair in pairs if abs(pair[1]) <= _LARGEST] for name, pairs in series.items()}
-    values = [value for pairs in drawn.values() for _, value in pairs]
-    if not values:
-        return None
-    rounds = sorted({number for pairs in drawn.values() for number, _ in pairs})
+def line_chart(series: Mapping[str, Sequence[tuple[int, float]]]) -> Chart:
+    """The chart of (round, value) pairs, rounds ascending, of which there is one at least."""
+    values = [value for pairs in series.values() for _, value in pairs]
+    rounds = sorted({number for pairs in series.values() for number, _ in pairs})
     first, last = rounds[0], rounds[-1]
     step, low, high = _scale(min(values), max(values))
 
@@ -69,7 +65,7 @@ def line_chart(series: Mapping[str, Sequence[tuple[int, float]]]) -> Chart | Non
     decimals = max(0, -math.floor(math.log10(step)))
     every = next(factor * 10**power for power in count() for factor in (1, 2, 5) if factor * 10**power * _LABELS >= len(rounds))
     return Chart(
-        lines=tuple(line(name, pairs) for name, pairs in drawn.items()),
+        lines=tuple(line(name, pairs) for name, pairs in series.items()),
         xs=tuple(Tick(x(number), str(number)) for number in rounds if number % every == 0),
         ys=tuple(Tick(y(times * step), f"{times * step:.{decimals}f}") for times in range(low, high + 1)),
     )

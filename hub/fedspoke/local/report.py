@@ -67,7 +67,7 @@ def render(
         rounds=rounds,
         clusters=[name for name in losses if name != MEAN],
         mean=MEAN,
-        chart=line_chart(losses),
+        chart=line_chart(losses) if rounds else None,
         traffic=[_traffic(record) for record in rounds],
         chosen=_chosen(placement, status),
         rejected=placement.get("rejected", []),

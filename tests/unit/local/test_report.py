@@ -92,12 +92,6 @@ def test_the_weighted_mean_is_left_out_where_one_cluster_is_all_there_is() -> No
     assert "<title>all clusters, round 1: 2.5000</title>" in two
 
 
-def test_a_loss_that_is_no_number_is_told_apart_from_one_that_is_missing() -> None:
-    shown = page(rounds=build.rounds({1: {"cluster1": float("nan")}}))
-    assert "nothing to draw" in shown.sections["Loss"]
-    assert "nan" in shown.sections["Loss"]
-
-
 def test_an_update_that_was_not_used_is_named_with_its_reason() -> None:
     losses = {1: {"cluster1": 3.0, "cluster2": 2.0}, 2: {"cluster1": 2.0}}
     shown = page(rounds=build.rounds(losses, {2: {"cluster2": "lora_A holds NaN"}}))
