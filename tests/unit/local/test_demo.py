@@ -1,4 +1,4 @@
-"""The demo is written once; the tests look at it from all sides. The model in it is a colleague's, and has tests of its own."""
+"""The demo is written once; the tests look at it from all sides. The model in it has tests of its own."""
 
 import json
 from collections import Counter
