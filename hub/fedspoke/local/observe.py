@@ -5,7 +5,8 @@ from dataclasses import replace
 
 from fedspoke.api.adapter import WEIGHTS_FILE
 from fedspoke.api.federated_learning import Artifact, FederatedLearning
-from fedspoke.api.records import Progress, RoundRecord
+from fedspoke.api.records import RoundRecord
+from fedspoke.hub.aggregation.progress import read
 from fedspoke.hub.observed import Observed
 from fedspoke.local.folder import Folder, write
 from fedspoke.local.processes import Machine, Process
@@ -18,7 +19,7 @@ def observe(fl: FederatedLearning, folder: Folder, machine: Machine, before: Obs
     """
     ended = machine.ended()
     # Read after the processes were looked at: what an aggregator wrote before it ended is not missed.
-    progress = _progress(folder) or before.progress
+    progress = read(folder.state / "progress.json") or before.progress
     finished = progress is not None and progress.phase in ("Completed", "Failed")
     stopped = before.stopped if finished else {process.pod: _why(process) for process in ended if process.pod != "hub"}
     rounds = _rounds(folder)
@@ -48,11 +49,6 @@ def _gone(fl: FederatedLearning, ended: Sequence[Process], stopped: Mapping[str,
         causes = "; ".join(f"{cluster}'s {why}" for cluster, why in stopped.items())
         return f"{causes}; of the clusters {left} are left, and {needed} are needed"
     return None
-
-
-def _progress(folder: Folder) -> Progress | None:
-    path = folder.state / "progress.json"
-    return Progress.model_validate_json(path.read_bytes()) if path.exists() else None
 
 
 def _rounds(folder: Folder) -> tuple[RoundRecord, ...]:
