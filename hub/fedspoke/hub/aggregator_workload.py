@@ -13,6 +13,7 @@ from fedspoke.api.names import identity, labels, run_name
 from fedspoke.api.records import AggregatorSettings, FusionSettings
 from fedspoke.hub import gateway
 from fedspoke.manifestworks import envoy
+from fedspoke.manifestworks.collaborator import HARDENED, UNPRIVILEGED
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -156,12 +157,12 @@ def _pod(name: str, claim: str, image: str, place: Place) -> Object:
     ]
     hardened = {
         "image": image,
-        "securityContext": {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}},
+        "securityContext": HARDENED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     return {
         "automountServiceAccountToken": False,
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": UNPRIVILEGED,
         "containers": [container | hardened for container in containers],
         "volumes": [
             {"name": "config", "configMap": {"name": name}},

@@ -12,6 +12,9 @@ from fedspoke.api.records import CollaboratorSettings
 from fedspoke.manifestworks import envoy, sidecar
 
 NAMESPACE = "open-cluster-management-agent-addon"
+# What PodSecurity `restricted` and OpenShift's restricted-v2 ask of every pod and container, on hub and spokes; no fixed UID.
+UNPRIVILEGED: Object = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
+HARDENED: Object = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 CERTIFICATE_SECRET = f"{ADDON}-{SIGNER.replace('/', '-')}-client-cert"  # the klusterlet's name for it
 CA_CONFIG_MAP = f"{ADDON}-ca"  # comes with the agent's ManifestWork
 
@@ -127,7 +130,7 @@ def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str
     pod: Object = {
         "automountServiceAccountToken": False,
         "restartPolicy": "OnFailure",
-        "securityContext": {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}},
+        "securityContext": UNPRIVILEGED,
         "initContainers": [_contained(image, gateway, always=True), _contained(image, mcp_server, always=True)],
         "containers": [_contained(image, flower_client)],
         "volumes": [
@@ -157,11 +160,7 @@ def _contained(image: str, container: Object, *, always: bool = False) -> Object
         | restart
         | {
             "image": image,
-            "securityContext": {
-                "allowPrivilegeEscalation": False,
-                "readOnlyRootFilesystem": True,
-                "capabilities": {"drop": ["ALL"]},
-            },
+            "securityContext": HARDENED,
             "terminationMessagePolicy": "FallbackToLogsOnError",
         }
     )
