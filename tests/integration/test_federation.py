@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from fedspoke.collaborator import records
 from fedspoke.collaborator.training import Trainer
+from fedspoke.data import records
 from support import whole_run
 
 

@@ -11,7 +11,7 @@ import torch
 from PIL import Image, ImageDraw
 
 from fedspoke.collaborator.model import make_tiny
-from fedspoke.collaborator.records import CleanRecord
+from fedspoke.data.records import CleanRecord
 
 torch.set_num_threads(1)  # for so small a model more threads only wait for each other
 

@@ -14,7 +14,7 @@ import torch
 from PIL import Image
 
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.collaborator.records import CleanRecord
+from fedspoke.data.records import CleanRecord
 
 INSTRUCTION = "Write the caption this person would post."
 

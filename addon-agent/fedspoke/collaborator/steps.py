@@ -13,12 +13,13 @@ from fedspoke.api import files
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings, Profile
-from fedspoke.collaborator import records, release
+from fedspoke.collaborator import release
 from fedspoke.collaborator.answers import DataCleaned, DataFetched, LlavaTrained, ModelReady, ProfileMade
 from fedspoke.collaborator.encoder import TextEncoder
 from fedspoke.collaborator.profiles import refusal, span
-from fedspoke.collaborator.records import CleanRecord
 from fedspoke.collaborator.training import Trainer
+from fedspoke.data import records
+from fedspoke.data.records import CleanRecord
 
 _log = logging.getLogger(__name__)
 

@@ -24,7 +24,7 @@ from fedspoke.api.records import Tensor
 from fedspoke.collaborator import adapters
 from fedspoke.collaborator.batches import Batch, Collator, Example, epochs, in_batches
 from fedspoke.collaborator.model import load
-from fedspoke.collaborator.records import CleanRecord
+from fedspoke.data.records import CleanRecord
 
 _LONGEST_CAPTION = 128  # tokens
 

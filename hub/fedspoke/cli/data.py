@@ -7,8 +7,8 @@ from typing import Any
 
 import click
 
-from fedspoke.collaborator import records
-from fedspoke.collaborator.exports.export import read
+from fedspoke.data import records
+from fedspoke.data.exports.export import read
 
 
 @click.group()

@@ -10,8 +10,8 @@ import torch
 
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import Lora, Training
-from fedspoke.collaborator.records import CleanRecord
 from fedspoke.collaborator.training import Trainer
+from fedspoke.data.records import CleanRecord
 from support import adapters as files
 from support.tiny import coloured_shapes, record, tiny_llava
 

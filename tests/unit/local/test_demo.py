@@ -11,8 +11,8 @@ from PIL import Image, ImageChops, ImageStat
 from fedspoke.api import parse
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import PLATFORMS, Platform, data_claim, posts_claim
-from fedspoke.collaborator import records
-from fedspoke.collaborator.exports import export as exports
+from fedspoke.data import records
+from fedspoke.data.exports import export as exports
 from fedspoke.local import demo
 
 Box = tuple[int, int, int, int]

@@ -12,9 +12,9 @@ from hypothesis import strategies as st
 from PIL import Image
 
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.collaborator import records
-from fedspoke.collaborator.exports.caption import caption
-from fedspoke.collaborator.exports.photo import LONGEST_SIDE
+from fedspoke.data import records
+from fedspoke.data.cleaning.caption import caption
+from fedspoke.data.cleaning.photo import LONGEST_SIDE
 from support import exports as build
 
 

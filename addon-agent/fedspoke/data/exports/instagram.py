@@ -6,8 +6,8 @@ posts are not read: their owner took them back.
 
 from typing import Any
 
-from fedspoke.collaborator.exports.loose import objects, text, timestamp
-from fedspoke.collaborator.exports.post import RawPost
+from fedspoke.data.exports.loose import objects, text, timestamp
+from fedspoke.data.exports.post import RawPost
 
 FILES = tuple(
     f"{root}/{name}.json"

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import BinaryIO
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,15 +21,15 @@ class Folder:
             for name in sorted((path.relative_to(self.root).as_posix() for path in self.root.glob(pattern)), key=_natural)
         ]
 
-    def read(self, name: str) -> bytes:
-        """A file's content.
+    def open(self, name: str) -> BinaryIO:
+        """A file to read from.
 
         Raises:
             OSError: it cannot be had.
         """
         if reason := self.lacking(name):
             raise OSError(f"{name}: {reason}")
-        return (self.root / name).read_bytes()
+        return (self.root / name).open("rb")
 
     def lacking(self, uri: str) -> str | None:
         """Why the file that a uri names cannot be had, or None when it can.

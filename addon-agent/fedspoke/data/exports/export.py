@@ -9,10 +9,10 @@ from types import ModuleType
 
 from fedspoke.api.errors import Refused
 from fedspoke.api.names import PLATFORMS, Platform
-from fedspoke.collaborator.exports import facebook, instagram
-from fedspoke.collaborator.exports.folder import Folder
-from fedspoke.collaborator.exports.post import Post, RawPost, usable
-from fedspoke.collaborator.exports.repair import repaired
+from fedspoke.data.exports import facebook, instagram
+from fedspoke.data.exports.folder import Folder
+from fedspoke.data.exports.post import Post, RawPost, usable
+from fedspoke.data.exports.repair import repaired
 
 _log = logging.getLogger(__name__)
 
@@ -45,7 +45,8 @@ def read(path: Path) -> Export:
     unreadable: Counter[str] = Counter()
     for name in folder.names(parser.FILES):
         try:
-            found = parser.parse(repaired(json.loads(folder.read(name).decode("utf-8-sig"))))
+            with folder.open(name) as file:
+                found = parser.parse(repaired(json.loads(file.read().decode("utf-8-sig"))))
         except (OSError, ValueError, RecursionError):
             found = None
         if found is None:

@@ -21,10 +21,10 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from fedspoke.api import files
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
-from fedspoke.collaborator.exports import export as exports
-from fedspoke.collaborator.exports.caption import caption
-from fedspoke.collaborator.exports.photo import BrokenPhotoError, photo
-from fedspoke.collaborator.exports.post import Post
+from fedspoke.data.cleaning.caption import caption
+from fedspoke.data.cleaning.photo import BrokenPhotoError, photo
+from fedspoke.data.exports import export as exports
+from fedspoke.data.exports.post import Post
 
 EXTRACTED = "dummy_data.json"
 CLEANED = "cleaned_data.json"

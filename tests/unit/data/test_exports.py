@@ -7,10 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedspoke.api.errors import Refused
-from fedspoke.collaborator.exports import facebook, instagram
-from fedspoke.collaborator.exports.export import read
-from fedspoke.collaborator.exports.post import RawPost, usable
-from fedspoke.collaborator.exports.repair import demojibake, repaired
+from fedspoke.data.exports import facebook, instagram
+from fedspoke.data.exports.export import read
+from fedspoke.data.exports.post import RawPost, usable
+from fedspoke.data.exports.repair import demojibake, repaired
 from support import exports as build
 
 FACEBOOK, INSTAGRAM = build.FACEBOOK_POSTS, build.INSTAGRAM_POSTS

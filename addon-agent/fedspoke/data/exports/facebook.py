@@ -6,8 +6,8 @@ A post's text is in `data[].post`; its photos are in `attachments[].data[].media
 
 from typing import Any
 
-from fedspoke.collaborator.exports.loose import objects, text, timestamp
-from fedspoke.collaborator.exports.post import RawPost
+from fedspoke.data.exports.loose import objects, text, timestamp
+from fedspoke.data.exports.post import RawPost
 
 FILES = tuple(
     f"{root}posts/{name}"

@@ -1,0 +1,24 @@
+"""The files of an export, wherever they lie: in a folder, in a zip, in several parts of one."""
+
+from collections.abc import Iterable
+from typing import BinaryIO, Protocol
+
+
+class Files(Protocol):
+    """Files by their name relative to the export's root, as the export's own JSON names them. It can be pickled."""
+
+    def names(self, patterns: Iterable[str]) -> list[str]:
+        """Files that match, in the order of the patterns; under each, `posts_2` before `posts_10`."""
+        ...
+
+    def lacking(self, uri: str) -> str | None:
+        """Why the file that a uri names cannot be had (a reason to count), or None when it can. Nothing outside is looked at."""
+        ...
+
+    def open(self, name: str) -> BinaryIO:
+        """A file to read from, in pieces.
+
+        Raises:
+            OSError: it cannot be had.
+        """
+        ...
