@@ -4,6 +4,7 @@ from typing import Any
 
 from fedspoke.api.federated_learning import Object
 from fedspoke.api.names import API_VERSION, KIND, Platform, data_claim, platform_label, posts_claim
+from fedspoke.placement.fleet import Fleet
 
 
 def federated_learning(name: str = "social", namespace: str = "default", **spec: Any) -> Object:
@@ -27,6 +28,11 @@ def cluster(
         "spec": {"hubAcceptsClient": True} | spec,
         "status": {"clusterClaims": [{"name": claim, "value": value} for claim, value in (claims or {}).items()]},
     }
+
+
+def fleet(*clusters: Object, **others: tuple[Object, ...]) -> Fleet:
+    """A hub with these clusters, all in a set that is bound to the namespace `default`."""
+    return Fleet(clusters=clusters, **others)
 
 
 def declares(*platforms: Platform, path: str = "/data", posts: int | None = None) -> dict[str, str]:

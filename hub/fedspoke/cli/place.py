@@ -23,6 +23,7 @@ def place(file: Path, clusters: Path, output: str) -> None:
     Every cluster that is not chosen has its reason. The exit status is 1 if none is chosen.
     """
     import json
+    from datetime import UTC, datetime
 
     from fedspoke.api import parse
     from fedspoke.api.names import KIND, PLACEMENT
@@ -35,7 +36,7 @@ def place(file: Path, clusters: Path, output: str) -> None:
         raise Refused(f"{file} holds a {document['kind']}; give a {KIND} or a {PLACEMENT[1]}")
     if document["kind"] == KIND:
         document = placement(parse.federated_learning(document))
-    decision = evaluate(document, read(clusters).clusters)
+    decision = evaluate(document, read(clusters).fleet(document), datetime.now(UTC))
     if output == "json":
         click.echo(json.dumps(decision.as_json(), indent=2))
     else:

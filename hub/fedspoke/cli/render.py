@@ -25,7 +25,7 @@ def render(cr: Path, clusters: Path) -> None:
 
     fl = parse.read(cr)
     known = read(clusters)
-    decision = evaluate(placement(fl), known.clusters)
+    decision = evaluate(placement(fl), known.fleet(placement(fl)), datetime.now(UTC))
     listener = next(iter(fl.spec.server.listeners), None)
     site = Site(
         hub_id="hub",

@@ -9,6 +9,7 @@ from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.api.names import MANAGED_CLUSTER, Platform, data_claim
 from fedspoke.placement import declared
+from fedspoke.placement.fleet import Fleet
 
 # They change what a Placement decides, and no decision here takes them into account yet.
 _NOT_YET = ("ManagedClusterSet", "ManagedClusterSetBinding", "PlacementDecision")
@@ -21,6 +22,10 @@ class Clusters:
     clusters: tuple[Object, ...]
     files: dict[str, Path]
     others: tuple[Object, ...] = ()
+
+    def fleet(self, placement: Object) -> Fleet:
+        """The fleet that a hub would have for this Placement."""
+        return Fleet(clusters=self.clusters)
 
     def named(self, cluster: str) -> Object:
         """The ManagedCluster of that name."""

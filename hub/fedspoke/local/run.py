@@ -57,7 +57,7 @@ def run(
     if wishes:
         raise Refused(f"{cr}: {'; '.join(wishes)}")
     known = read(clusters)
-    decision = evaluate(placement(fl), known.clusters)
+    decision = evaluate(placement(fl), known.fleet(placement(fl)), datetime.now(UTC))
     local = _here(fl, cr)
     spokes = [] if unplaced(fl, decision) else [_spoke(local, known, name) for name, _ in decision.decisions]
     with Folder.open(out, document) as folder:

@@ -4,14 +4,15 @@ What OCM would take into account and this does not is refused by its field's nam
 from the hub's would be worse than none.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from fedspoke.api import parse
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import Object
 from fedspoke.api.placement_spec import DecisionStrategy, PlacementSpec, PrioritizerPolicy, SpreadPolicy
 from fedspoke.placement import declared
+from fedspoke.placement.fleet import Fleet
 from fedspoke.placement.predicates import unmet
 from fedspoke.placement.reasons import why_not
 
@@ -34,15 +35,15 @@ class Decision:
         }
 
 
-def evaluate(placement: Object, clusters: Sequence[Object]) -> Decision:
-    """What a Placement decides over these ManagedClusters, none of which has been chosen before.
+def evaluate(placement: Object, fleet: Fleet, now: datetime) -> Decision:
+    """What a Placement decides over a fleet at the moment `now`, which has a time zone.
 
     Raises:
         Refused: the Placement is none, or asks for what is not evaluated here.
     """
     spec = parse.placement(placement)
     _refuse_unevaluated(spec)
-    kept_out = {declared.name(cluster): _kept_out(spec, cluster) for cluster in clusters}
+    kept_out = {declared.name(cluster): _kept_out(spec, cluster) for cluster in fleet.clusters}
     qualified = sorted(name for name, reason in kept_out.items() if reason is None)
     wanted = len(qualified) if spec.number_of_clusters is None else spec.number_of_clusters
     surplus = f"qualifies, but numberOfClusters is {wanted}, and of equal scores the first names win"

@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -14,6 +15,9 @@ from fedspoke.placement.objects import placement
 from support import build
 
 
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+
+
 def names(decision: Decision) -> list[str]:
     return [name for name, _ in decision.decisions]
 
@@ -22,16 +26,20 @@ def reason(decision: Decision, name: str = "cluster1") -> str:
     return dict(decision.rejected)[name]
 
 
+def decide(placement: Object, *clusters: Object) -> Decision:
+    return evaluate(placement, build.fleet(*clusters), NOW)
+
+
 def federation(**client: Any) -> FederatedLearning:
     return parse.federated_learning(build.federated_learning(client=client))
 
 
 def why(cluster: Object, **client: Any) -> str:
-    return reason(evaluate(placement(federation(**client)), [cluster]))
+    return reason(decide(placement(federation(**client)), cluster))
 
 
 def test_a_placement_without_predicates_chooses_every_cluster_by_name() -> None:
-    decision = evaluate(build.placement(), [build.cluster("b"), build.cluster("a")])
+    decision = decide(build.placement(), build.cluster("b"), build.cluster("a"))
 
     assert decision == Decision(decisions=(("a", 100), ("b", 100)))
 
@@ -40,11 +48,11 @@ def test_a_cluster_that_meets_any_one_predicate_is_chosen() -> None:
     asked = build.placement(build.with_claim(build.has("data")), build.with_label(build.has("region", "In", "eu", "us")))
     by_claim, by_label = build.cluster("a", claims={"data": "/d"}), build.cluster("b", labels={"region": "us"})
 
-    assert names(evaluate(asked, [by_claim, by_label, build.cluster("c")])) == ["a", "b"]
+    assert names(decide(asked, by_claim, by_label, build.cluster("c"))) == ["a", "b"]
 
 
 def test_numbers_of_clusters_beyond_the_first_names_are_told_so() -> None:
-    decision = evaluate(build.placement(numberOfClusters=1), [build.cluster("a"), build.cluster("b")])
+    decision = decide(build.placement(numberOfClusters=1), build.cluster("a"), build.cluster("b"))
 
     assert names(decision) == ["a"]
     assert reason(decision, "b") == "qualifies, but numberOfClusters is 1, and of equal scores the first names win"
@@ -67,20 +75,20 @@ def test_numbers_of_clusters_beyond_the_first_names_are_told_so() -> None:
     ],
 )
 def test_a_cluster_that_could_not_work_is_kept_out(cluster: Object, said: str) -> None:
-    assert said in reason(evaluate(build.placement(), [cluster]))
+    assert said in reason(decide(build.placement(), cluster))
 
 
 def test_a_cluster_that_is_being_deleted_is_kept_out() -> None:
     cluster = build.cluster()
     cluster["metadata"]["deletionTimestamp"] = "2026-11-21T00:00:00Z"
 
-    assert reason(evaluate(build.placement(), [cluster])) == "is being deleted"
+    assert reason(decide(build.placement(), cluster)) == "is being deleted"
 
 
 def test_a_taint_that_only_advises_keeps_no_cluster_out() -> None:
     cluster = build.cluster(taints=[{"key": "busy", "effect": "PreferNoSelect"}])
 
-    assert names(evaluate(build.placement(), [cluster])) == ["cluster1"]
+    assert names(decide(build.placement(), cluster)) == ["cluster1"]
 
 
 @pytest.mark.parametrize(
@@ -94,14 +102,14 @@ def test_a_taint_that_only_advises_keeps_no_cluster_out() -> None:
 )
 def test_what_is_not_evaluated_is_refused_by_name(spec: Object, field: str) -> None:
     with pytest.raises(Refused, match=f"^{field} of a PlacementSpec is not evaluated here yet, only on a hub: take it out$"):
-        evaluate(build.placement(**spec), [build.cluster()])
+        decide(build.placement(**spec), build.cluster())
 
 
 def test_cel_that_is_not_ours_is_refused_with_its_text() -> None:
     asked = build.placement({"celSelector": {"celExpressions": ["managedCluster.metadata.name == 'a'"]}})
 
     with pytest.raises(Refused, match=r"celSelector is not evaluated here yet.*managedCluster\.metadata\.name == 'a'"):
-        evaluate(asked, [build.cluster()])
+        decide(asked, build.cluster())
 
 
 def test_defaults_that_an_api_server_wrote_out_are_no_wishes() -> None:
@@ -113,18 +121,18 @@ def test_defaults_that_an_api_server_wrote_out_are_no_wishes() -> None:
         "scoreRateLimit": "1m",
     }
 
-    assert names(evaluate(build.placement(**written), [build.cluster()])) == ["cluster1"]
+    assert names(decide(build.placement(**written), build.cluster())) == ["cluster1"]
 
 
 @pytest.mark.parametrize("requirement", [build.has("a", "In"), build.has("a", "Exists", "b")], ids=["In nothing", "Exists as b"])
 def test_a_requirement_that_ocm_would_not_take_is_refused(requirement: Object) -> None:
     with pytest.raises(Refused, match=r"the requirement a .* of a cluster selector takes"):
-        evaluate(build.placement(build.with_label(requirement)), [build.cluster()])
+        decide(build.placement(build.with_label(requirement)), build.cluster())
 
 
 def test_another_kind_is_refused() -> None:
     with pytest.raises(Refused, match="ManagedCluster is not a Placement"):
-        evaluate(build.cluster(), [])
+        decide(build.cluster())
 
 
 # Reasons.
@@ -200,7 +208,7 @@ SELECTORS = st.one_of(st.builds(build.with_label, REQUIREMENTS), st.builds(build
 
 
 def chosen(clusters: list[Object], *selectors: Object) -> set[str]:
-    return set(names(evaluate(build.placement(*selectors), clusters)))
+    return set(names(decide(build.placement(*selectors), *clusters)))
 
 
 @given(CLUSTERS, KEYS, st.sets(VALUES, min_size=1))
@@ -239,13 +247,13 @@ def test_every_cluster_is_chosen_or_has_a_reason_in_whatever_order_they_come(
     clusters: list[Object], selectors: list[Object], number: int | None, random: Any
 ) -> None:
     spec: Object = {} if number is None else {"numberOfClusters": number}
-    decision = evaluate(build.placement(*selectors, **spec), clusters)
+    decision = decide(build.placement(*selectors, **spec), *clusters)
 
     assert sorted(names(decision) + [name for name, _ in decision.rejected]) == [f"c{n}" for n in range(len(clusters))]
     assert all(text.strip() for _, text in decision.rejected)
     assert number is None or len(decision.decisions) <= number
     random.shuffle(clusters)
-    assert evaluate(build.placement(*selectors, **spec), clusters) == decision
+    assert decide(build.placement(*selectors, **spec), *clusters) == decision
 
 
 CLAIMED = [f"{platform}.{what}.{DOMAIN}" for platform in ("facebook", "instagram") for what in ("data", "posts")]
@@ -274,4 +282,4 @@ def test_the_sugar_chooses_exactly_those_with_a_platform_to_train_on_and_gpus_en
     enough = declared["labels"].get("gpu") == "true" or int(declared["claims"].get(GPUS_CLAIM, "0")) >= gpus
     expected = bool(platforms_of(cluster, fl)) and enough
 
-    assert bool(evaluate(placement(fl), [cluster]).decisions) == expected
+    assert bool(decide(placement(fl), cluster).decisions) == expected
