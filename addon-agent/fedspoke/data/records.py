@@ -110,7 +110,7 @@ def clean(folder: Path) -> Cleaned:
     _make(folder / IMAGES)
     for post in sorted(extracted.posts, key=lambda post: post.timestamp or 0):
         text = caption(post.text)
-        pixels = b"" if post.image is None else _pixels(export / post.image)
+        pixels = _pixels(export / post.images[0]) if post.images else b""
         if pixels is None:
             skipped["broken_image"] += 1
         record = _record(text, pixels or b"", post.timestamp) if text else None

@@ -26,7 +26,7 @@ def inspect(path: Path, output: str) -> None:
     summary: dict[str, Any] = {
         "platform": export.platform,
         "posts": len(export.posts),
-        "images": sum(post.image is not None for post in export.posts),
+        "images": sum(len(post.images) for post in export.posts),
         "videos": export.skipped.get("video", 0),
         "skipped": export.skipped,
         "from": _day(min(times, default=None)),

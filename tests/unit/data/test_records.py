@@ -49,7 +49,7 @@ def test_an_export_becomes_records_stage_by_stage(tmp_path: Path) -> None:
     cleaned = records.clean(tmp_path / "out")
 
     [record] = records.load(tmp_path / "out")
-    assert json.loads((tmp_path / "out/raw_facebook_data.json").read_bytes())[0]["media"] == ["1.jpg"]
+    assert json.loads((tmp_path / "out/raw_facebook_data.json").read_bytes())[0]["media"] == [{"uri": "1.jpg", "text": ""}]
     assert [(post.text, post.image) for post in extracted.posts] == [("Käthe counts", "1.jpg")]
     assert (record,) == cleaned.records
     assert (record.text, record.image, record.timestamp) == ("Käthe counts", f"images/{record.id}.jpg", 7)

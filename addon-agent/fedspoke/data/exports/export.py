@@ -6,12 +6,14 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from fedspoke.api.errors import Refused
 from fedspoke.api.names import PLATFORMS, Platform
 from fedspoke.data.exports import facebook, instagram
 from fedspoke.data.exports.folder import Folder
-from fedspoke.data.exports.post import Post, RawPost, usable
+from fedspoke.data.exports.merge import usable
+from fedspoke.data.exports.post import Listing, Post, RawPost
 from fedspoke.data.exports.repair import repaired
 
 _log = logging.getLogger(__name__)
@@ -43,24 +45,33 @@ def read(path: Path) -> Export:
     parser = _PARSERS[platform]
     raw: list[RawPost] = []
     unreadable: Counter[str] = Counter()
-    for name in folder.names(parser.FILES):
-        try:
-            with folder.open(name) as file:
-                found = parser.parse(repaired(json.loads(file.read().decode("utf-8-sig"))))
-        except (OSError, ValueError, RecursionError):
-            found = None
-        if found is None:
-            unreadable["unreadable_json"] += 1
-        else:
-            raw += found
-    posts, skipped = usable(raw, folder.lacking)
+    for listing in parser.FILES:
+        for name in folder.names([listing.files]):
+            try:
+                with folder.open(name) as file:
+                    document = repaired(json.loads(file.read().decode("utf-8-sig")))
+            except (OSError, ValueError, RecursionError):
+                document = None
+            found = [parser.parse(entry, kind) for prefix, kind in listing.entries.items() for entry in _listed(document, prefix)]
+            raw += [entry or RawPost() for entry in found]
+            if not found and document != []:
+                unreadable["unreadable_json"] += 1
+    skipped: Counter[str] = Counter()
+    posts = tuple(usable(raw, folder.lacking, skipped))
     return Export(
         platform=platform,
         root=folder.root,
         raw=tuple(raw),
-        posts=tuple(posts),
+        posts=posts,
         skipped=dict(sorted((skipped + unreadable).items())),
     )
+
+
+def _listed(document: Any, prefix: str) -> list[Any]:
+    *keys, _ = prefix.split(".")
+    for key in keys:
+        document = document.get(key) if isinstance(document, dict) else None
+    return document if isinstance(document, list) else []
 
 
 def _find(path: Path) -> tuple[Platform, Folder]:
@@ -94,5 +105,9 @@ def _matches(folders: list[Folder], suffix: str) -> list[tuple[Platform, Folder]
         # The old layout had no your_facebook_activity: inside that folder it would be found, but no photo with it.
         if not folder.root.name.startswith("your_")
         for platform in PLATFORMS
-        if folder.names(pattern.removesuffix(".json") + suffix for pattern in _PARSERS[platform].FILES)
+        if folder.names(_named(listing, suffix) for listing in _PARSERS[platform].FILES)
     ]
+
+
+def _named(listing: Listing, suffix: str) -> str:
+    return listing.files.removesuffix(".json") + suffix

@@ -7,42 +7,36 @@ A post's text is in `data[].post`; its photos are in `attachments[].data[].media
 from typing import Any
 
 from fedspoke.data.exports.loose import objects, text, timestamp
-from fedspoke.data.exports.post import RawPost
+from fedspoke.data.exports.post import Kind, Listing, Medium, RawPost
 
-FILES = tuple(
-    f"{root}posts/{name}"
-    for root in ("your_facebook_activity/", "your_activity_across_facebook/", "")  # since 2023, before, until 2022
-    for name in ("your_posts*.json", "album/*.json", "your_uncategorized_photos.json", "your_videos.json")
-)
-"""Patterns in reading order: posts before the albums that repeat their photos."""
+_ROOTS = ("your_facebook_activity/", "your_activity_across_facebook/", "")  # since 2023, before, until 2022
 
+_LISTS: dict[str, dict[str, Kind]] = {
+    "posts/your_posts*.json": {"item": "post"},
+    "posts/album/*.json": {"photos.item": "album"},
+    "posts/your_uncategorized_photos.json": {"other_photos_v2.item": "photo"},
+    "posts/your_videos.json": {"videos_v2.item": "video"},
+}
 
-def parse(document: Any) -> list[RawPost] | None:
-    """The posts of one file, repaired already; None when it has another layout."""
-    if isinstance(document, list):
-        return [_post(entry) for entry in document]
-    for key in ("photos", "other_photos_v2", "videos_v2"):
-        if isinstance(document, dict) and isinstance(document.get(key), list):
-            return [_media_alone(entry) for entry in document[key]]
-    return None
+FILES = tuple(Listing(files=root + name, entries=entries) for root in _ROOTS for name, entries in _LISTS.items())
 
 
-def _post(entry: Any) -> RawPost:
+def parse(entry: Any, kind: Kind) -> RawPost | None:
+    """One entry of a listing, repaired already; None when it is none at all."""
+    if not isinstance(entry, dict):
+        return None
+    if text(entry, "uri"):
+        return RawPost(kind=kind, timestamp=timestamp(entry, "creation_timestamp"), media=(_medium(entry),))
     attached = [item for attachment in objects(entry, "attachments") for item in objects(attachment, "data")]
-    media = [item["media"] for item in attached if text(item.get("media"), "uri")]
     words = [text(item, "post") for item in objects(entry, "data")]
     return RawPost(
-        text="\n\n".join(filter(None, words)) or next(filter(None, (text(item, "description") for item in media)), ""),
+        kind=kind,
+        text="\n\n".join(filter(None, words)),
         timestamp=timestamp(entry, "timestamp"),
-        media=tuple(text(item, "uri") for item in media),
+        media=tuple(_medium(item["media"]) for item in attached if text(item.get("media"), "uri")),
         links=sum(1 for item in attached if text(item.get("external_context"), "url")),
     )
 
 
-def _media_alone(entry: Any) -> RawPost:
-    uri = text(entry, "uri")
-    return RawPost(
-        text=text(entry, "description"),
-        timestamp=timestamp(entry, "creation_timestamp"),
-        media=(uri,) if uri else (),
-    )
+def _medium(media: Any) -> Medium:
+    return Medium(text(media, "uri"), text(media, "description"))
