@@ -148,7 +148,8 @@ def _record(text: str, pixels: bytes, timestamp: int | None) -> CleanRecord:
 
 def _pixels(path: Path) -> bytes | None:
     try:
-        return photo(path)
+        with path.open("rb") as file:
+            return photo(file).jpeg
     except BrokenPhotoError:
         return None
 
