@@ -14,9 +14,14 @@ def labels(cluster: Object) -> dict[str, str]:
     return cluster["metadata"].get("labels") or {}
 
 
+def is_being_deleted(cluster: Object) -> bool:
+    """Whether the cluster is on its way out of the fleet."""
+    return bool(cluster["metadata"].get("deletionTimestamp"))
+
+
 def claims(cluster: Object) -> dict[str, str]:
-    """The cluster's claims."""
-    return {claim["name"]: claim["value"] for claim in (cluster.get("status") or {}).get("clusterClaims") or []}
+    """The cluster's claims; one without a value has an empty one."""
+    return {claim["name"]: claim.get("value") or "" for claim in (cluster.get("status") or {}).get("clusterClaims") or []}
 
 
 def count(cluster: Object, claim: str) -> int | None:

@@ -1,17 +1,26 @@
 """Why a cluster was not chosen, in a person's words: not which of eight predicates failed, but what the cluster lacks."""
 
 from collections.abc import Iterable, Sequence
+from datetime import UTC, datetime
 
 from fedspoke.api.names import GPU_LABEL, GPUS_CLAIM, PLATFORMS, data_claim, platform_label
 from fedspoke.api.placement_spec import Requirement
 from fedspoke.placement.counts import AtLeast
-from fedspoke.placement.predicates import Unmet
+from fedspoke.placement.predicates import Lack, Unmet, Untrue
+from fedspoke.placement.taints import Taint
 
 _DATA = {key: platform for platform in PLATFORMS for key in (data_claim(platform), platform_label(platform))}
 _GPU = (GPUS_CLAIM, GPU_LABEL)
 
 
-def why_not(missing: Sequence[Sequence[Unmet]]) -> str:
+def tainted(taint: Taint) -> str:
+    """Why a cluster that passes the predicates is kept out by a taint."""
+    value = f"={taint.value}" if taint.value else ""
+    until = f", tolerated only until {_time(taint.tolerated_until)}" if taint.tolerated_until else ""
+    return f"has the taint {taint.key}{value} ({taint.effect}){until}"
+
+
+def why_not(missing: Sequence[Sequence[Lack]]) -> str:
     """One clause; `missing` holds, for each predicate, what the cluster lacks of it, and none is empty."""
     topics = [{_topic(lack) for lack in lacks} for lacks in missing]
     always = set.intersection(*topics)
@@ -25,8 +34,14 @@ def why_not(missing: Sequence[Sequence[Unmet]]) -> str:
     return " and ".join(common) if common else " or ".join(said.values())
 
 
-def _topic(lack: Unmet) -> str:
+def _time(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+
+
+def _topic(lack: Lack) -> str:
     """Ways of declaring one thing are one topic; any other requirement is a topic of its own."""
+    if isinstance(lack, Untrue):
+        return f"cel {lack.expression}"
     if isinstance(lack.requirement, AtLeast):
         return "posts"
     match lack.of, _key(lack), lack.requirement.operator:
@@ -38,7 +53,11 @@ def _topic(lack: Unmet) -> str:
             return f"{of} {key}"
 
 
-def _said(topic: str, lacks: Sequence[Unmet]) -> str:
+def _said(topic: str, found: Sequence[Lack]) -> str:
+    for lack in found:
+        if isinstance(lack, Untrue):
+            return f"`{lack.expression}` " + (f"failed: {lack.failed}" if lack.failed else "is false")
+    lacks = [lack for lack in found if isinstance(lack, Unmet)]
     match topic:
         case "data":
             platforms = dict.fromkeys(_DATA[_key(lack)].capitalize() for lack in lacks)

@@ -3,12 +3,16 @@
 Source: OCM's plugin TaintToleration. PreferNoSelect never keeps a cluster out; NoSelectIfNew only one that is not chosen yet.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, timedelta
 
 from fedspoke.api.base import Object
 from fedspoke.api.placement_spec import TaintToleration
+from fedspoke.placement.misconfigured import Misconfigured
+
+_NEVER = datetime.max.replace(tzinfo=UTC)
+"""When a toleration without tolerationSeconds ends."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,8 +39,45 @@ def check(tolerations: Sequence[TaintToleration]) -> None:
     Raises:
         Misconfigured: a toleration breaks one.
     """
+    for toleration in tolerations:
+        if not toleration.key and toleration.operator != "Exists":
+            raise Misconfigured("TaintToleration", "If the key is empty, operator must be Exists.")
+        if toleration.operator == "Exists" and toleration.value:
+            raise Misconfigured("TaintToleration", "If the operator is Exists, the value should be empty.")
 
 
 def standing(cluster: Object, tolerations: Sequence[TaintToleration], *, chosen: bool, now: datetime) -> Standing:
     """Whether the taints of a cluster let it in; `chosen` says that an earlier decision of this Placement has it."""
-    return Standing()
+    first_end = _NEVER
+    for taint in (cluster.get("spec") or {}).get("taints") or []:
+        if taint["effect"] == "PreferNoSelect" or (taint["effect"] == "NoSelectIfNew" and chosen):
+            continue
+        end = max(_ends(taint, tolerations), default=None)
+        if end is None or end <= now:
+            return Standing(Taint(taint["key"], taint.get("value") or "", taint["effect"], end))
+        first_end = min(first_end, end)
+    return Standing(until=None if first_end == _NEVER else first_end)
+
+
+def _ends(taint: Object, tolerations: Sequence[TaintToleration]) -> Iterator[datetime]:
+    for toleration in tolerations:
+        if _tolerates(toleration, taint):
+            yield (
+                _NEVER
+                if toleration.toleration_seconds is None
+                else _added(taint) + timedelta(seconds=toleration.toleration_seconds)
+            )
+
+
+def _tolerates(toleration: TaintToleration, taint: Object) -> bool:
+    if toleration.effect and toleration.effect != taint["effect"]:
+        return False
+    if toleration.key and toleration.key != taint["key"]:
+        return False
+    return toleration.operator == "Exists" or (toleration.value or "") == (taint.get("value") or "")
+
+
+def _added(taint: Object) -> datetime:
+    """When the clock of tolerationSeconds began; for a taint without a time so long ago that every toleration has run out."""
+    added = taint.get("timeAdded")
+    return datetime.fromisoformat(added) if added else datetime.min.replace(tzinfo=UTC)
