@@ -1,84 +1,170 @@
-"""OCM's placement decision, in process: which clusters a Placement chooses and, for every other one, why not.
+"""OCM's placement decision, in process: which clusters a Placement chooses, in OCM's words, and of every other one why not.
 
-What OCM would take into account and this does not is refused by its field's name, never passed over: a decision that differs
-from the hub's would be worse than none.
+The steps are those of OCM's scheduling controller: the sets that it sees, predicates, taints, scores, the limit, groups.
 """
 
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from fedspoke.api import parse
+from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
-from fedspoke.api.federated_learning import Object
-from fedspoke.api.placement_spec import DecisionStrategy, PlacementSpec, PrioritizerPolicy, SpreadPolicy
-from fedspoke.placement import declared
-from fedspoke.placement.fleet import Fleet
-from fedspoke.placement.predicates import unmet
+from fedspoke.api.placement_spec import PlacementSpec
+from fedspoke.placement import declared, taints
+from fedspoke.placement.conditions import Condition, misconfigured, satisfied
+from fedspoke.placement.fleet import Earlier, Fleet, earlier
+from fedspoke.placement.groups import Group, divide
+from fedspoke.placement.memory import Memory
+from fedspoke.placement.misconfigured import Misconfigured
+from fedspoke.placement.predicates import Predicates
+from fedspoke.placement.prioritizers import Prioritized, prioritize, prioritizers
 from fedspoke.placement.reasons import why_not
+from fedspoke.placement.sets import view
 
-_SCORE = 100
-"""OCM's default score of a cluster without earlier decisions: Balance 100, Steady 0, each of weight 1."""
+_DISABLED = "cluster.open-cluster-management.io/experimental-scheduling-disable"
 
 
 @dataclass(frozen=True, slots=True)
 class Decision:
-    """The chosen clusters with their scores, in order, and the others, each with the reason."""
+    """The chosen clusters with their scores, in the order in which OCM writes them, and the others, each with the reason."""
 
     decisions: tuple[tuple[str, int], ...]
     rejected: tuple[tuple[str, str], ...] = ()
+    conditions: tuple[Condition, ...] = ()
+    groups: tuple[Group, ...] = ()
+    prioritizers: tuple[Prioritized, ...] = ()
+    """What makes up the scores of all clusters that qualify, chosen or not."""
+    notes: tuple[str, ...] = ()
+    """What the Placement says that changes nothing here."""
 
     def as_json(self) -> Object:
-        """As `fedspoke place -o json` prints it; the decisions are those of a PlacementDecision's status."""
+        """As `fedspoke place -o json` prints it; the decisions are those of PlacementDecisions, the groups of a status."""
         return {
             "decisions": [{"clusterName": name, "score": score} for name, score in self.decisions],
             "rejected": [{"clusterName": name, "reason": reason} for name, reason in self.rejected],
+            "conditions": [condition.as_json() for condition in self.conditions],
+            "groups": [group.as_json() for group in self.groups],
+            "prioritizers": [{"name": it.name, "weight": it.weight, "scores": dict(it.scores)} for it in self.prioritizers],
+            "notes": list(self.notes),
         }
 
 
-def evaluate(placement: Object, fleet: Fleet, now: datetime) -> Decision:
+@dataclass(slots=True)
+class _Ranking:
+    """The clusters that qualify, best first, and why the others do not."""
+
+    best: Sequence[Object] = ()
+    totals: Mapping[str, int] = field(default_factory=dict)
+    prioritizers: tuple[Prioritized, ...] = ()
+    out: dict[str, str] = field(default_factory=dict)
+
+
+def evaluate(placement: Object, fleet: Fleet, now: datetime, memory: Memory | None = None) -> Decision:
     """What a Placement decides over a fleet at the moment `now`, which has a time zone.
 
+    A `memory` that is handed from one decision of the Placement to the next changes no answer and saves work.
+
     Raises:
-        Refused: the Placement is none, or asks for what is not evaluated here.
+        Refused: the Placement is none, an API server would not take it, or OCM makes no decision for it.
     """
     spec = parse.placement(placement)
-    _refuse_unevaluated(spec)
-    kept_out = {declared.name(cluster): _kept_out(spec, cluster) for cluster in fleet.clusters}
-    qualified = sorted(name for name, reason in kept_out.items() if reason is None)
-    wanted = len(qualified) if spec.number_of_clusters is None else spec.number_of_clusters
-    surplus = f"qualifies, but numberOfClusters is {wanted}, and of equal scores the first names win"
-    rejected = {name: reason for name, reason in kept_out.items() if reason} | dict.fromkeys(qualified[wanted:], surplus)
+    _refuse_undecided(placement, spec)
+    seen = view(placement, fleet)
+    problem = None
+    try:
+        ranking = _rank(spec, seen.clusters, fleet, earlier(placement, fleet.decisions), now, memory or Memory())
+    except Misconfigured as found:
+        why = f"is not looked at: the Placement is misconfigured ({found})"
+        problem, ranking = found, _Ranking(out={declared.name(cluster): why for cluster in seen.clusters})
+    wanted = spec.number_of_clusters
+    chosen = ranking.best[:wanted]
+    division = divide(placement["metadata"]["name"], spec, chosen, ranking.totals)
+    written = [name for group in division.groups for name in group.clusters]
+    surplus = _surplus(ranking, len(chosen))
+    unwritten = dict.fromkeys(map(declared.name, chosen), f"is chosen, but not written down: {division.problem}")
+    rejected = seen.out_of_sight | ranking.out | surplus | unwritten
     return Decision(
-        decisions=tuple((name, _SCORE) for name in qualified[:wanted]),
-        rejected=tuple(sorted(rejected.items())),
+        decisions=tuple((name, ranking.totals[name]) for name in written),
+        rejected=tuple(sorted((name, reason) for name, reason in rejected.items() if name not in set(written))),
+        conditions=(satisfied(seen.unsatisfied, len(chosen), wanted), misconfigured(division.problem or problem)),
+        groups=division.groups,
+        prioritizers=ranking.prioritizers,
+        notes=tuple(_notes(spec)),
     )
 
 
-def _kept_out(spec: PlacementSpec, cluster: Object) -> str | None:
-    if "deletionTimestamp" in cluster["metadata"]:
-        return "is being deleted"
-    if cluster.get("spec", {}).get("hubAcceptsClient") is False:
-        return "is not accepted by the hub: spec.hubAcceptsClient is false"
-    missing = [unmet(predicate.required_cluster_selector, cluster) for predicate in spec.predicates]
-    if missing and all(missing):
-        return why_not(missing)
-    for taint in cluster.get("spec", {}).get("taints") or []:
-        # NoSelectIfNew keeps out only what is not chosen yet, and here nothing is; PreferNoSelect never keeps out.
-        if taint.get("effect") in ("NoSelect", "NoSelectIfNew"):
-            value = f"={taint['value']}" if taint.get("value") else ""
-            return f"has the taint {taint['key']}{value} ({taint['effect']})"
-    return None
+def _rank(
+    spec: PlacementSpec, clusters: Sequence[Object], fleet: Fleet, earlier: Earlier, now: datetime, memory: Memory
+) -> _Ranking:
+    out, admitted = {}, clusters
+    if spec.predicates and clusters:
+        predicates = Predicates(spec.predicates, fleet.scores)
+        reasons = memory.reasons(spec.predicates, clusters, fleet.scores, lambda cluster: _unmet(predicates, cluster))
+        out = {name: reason for name, reason in reasons.items() if reason}
+        admitted = [cluster for cluster in clusters if declared.name(cluster) not in out]
+    feasible = []
+    if admitted:
+        taints.check(spec.tolerations)
+    for cluster in admitted:
+        name = declared.name(cluster)
+        standing = taints.standing(cluster, spec.tolerations, chosen=name in earlier.chosen, now=now)
+        if standing.kept_out_by:
+            out[name] = _tainted(standing.kept_out_by)
+        else:
+            feasible.append(cluster)
+    reported = {(it["metadata"]["namespace"], it["metadata"]["name"]): it for it in fleet.scores}
+    asked = prioritizers(spec.prioritizer_policy)
+    found = tuple(prioritize(by, feasible, earlier, reported, now) for by in asked)
+    totals = dict.fromkeys(map(declared.name, feasible), 0)
+    for it in found:
+        for name, score in it.scores.items():
+            totals[name] += it.weight * score
+    best = sorted(feasible, key=lambda cluster: (-totals[declared.name(cluster)], declared.name(cluster)))
+    return _Ranking(best, totals, found, out)
 
 
-def _refuse_unevaluated(spec: PlacementSpec) -> None:
-    beyond = {
-        "prioritizerPolicy": spec.prioritizer_policy not in (PrioritizerPolicy(), PrioritizerPolicy(mode="")),
-        "spreadPolicy": spec.spread_policy != SpreadPolicy(),
-        "tolerations": bool(spec.tolerations),
-        "decisionStrategy": spec.decision_strategy != DecisionStrategy(),
-    }
-    for field, asked in beyond.items():
-        if asked:
-            raise Refused(f"{field} of a PlacementSpec is not evaluated here yet, only on a hub: take it out")
+def _unmet(predicates: Predicates, cluster: Object) -> str | None:
+    return None if predicates.admit(cluster) else why_not(predicates.lacks(cluster))
+
+
+def _tainted(taint: taints.Taint) -> str:
+    value = f"={taint.value}" if taint.value else ""
+    ended = f", tolerated until {taint.tolerated_until:%Y-%m-%dT%H:%M:%SZ}" if taint.tolerated_until else ""
+    return f"has the taint {taint.key}{value} ({taint.effect}{ended})"
+
+
+def _surplus(ranking: _Ranking, taken: int) -> dict[str, str]:
+    """Of those beyond the limit, what the last one within it has."""
+    names = [declared.name(cluster) for cluster in ranking.best]
+    limit = f"qualifies, but numberOfClusters is {taken}"
+    if not taken:
+        return dict.fromkeys(names, limit)
+    last = names[taken - 1]
+    least = ranking.totals[last]
+
+    def why(score: int) -> str:
+        if score == least:
+            return f"{limit}: score {score}, as the last taken, {last}, and of equal scores the first names win"
+        return f"{limit}: score {score}, the last taken has {least}"
+
+    return {name: why(ranking.totals[name]) for name in names[taken:]}
+
+
+def _notes(spec: PlacementSpec) -> Sequence[str]:
+    ignored = []
+    if spec.spread_policy.spread_constraints:
+        ignored.append("spreadPolicy changes nothing: OCM's scheduler does not evaluate it")
+    if "score_rate_limit" in spec.model_fields_set:
+        ignored.append("scoreRateLimit changes nothing here: it is about how often scores are written, and this is one decision")
+    return ignored
+
+
+def _refuse_undecided(placement: Object, spec: PlacementSpec) -> None:
+    metadata = placement["metadata"]
+    if metadata.get("deletionTimestamp"):
+        raise Refused(f"Placement {metadata['name']} is being deleted, and OCM decides nothing more for it")
+    if (metadata.get("annotations") or {}).get(_DISABLED) == "true":
+        raise Refused(f"Placement {metadata['name']} has the annotation {_DISABLED}, so that OCM leaves it to another scheduler")
     if spec.number_of_clusters is not None and spec.number_of_clusters < 0:
         raise Refused(f"numberOfClusters of a PlacementSpec is {spec.number_of_clusters}, but must be at least 0")

@@ -9,11 +9,11 @@ from fedspoke.api import parse
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.api.names import DOMAIN, GPUS_CLAIM
+from fedspoke.placement.conditions import Condition
 from fedspoke.placement.declared import platforms_of
 from fedspoke.placement.evaluate import Decision, evaluate
 from fedspoke.placement.objects import placement
 from support import build
-
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
@@ -30,6 +30,10 @@ def decide(placement: Object, *clusters: Object) -> Decision:
     return evaluate(placement, build.fleet(*clusters), NOW)
 
 
+def condition(decision: Decision, of: str) -> Condition:
+    return next(found for found in decision.conditions if found.type == of)
+
+
 def federation(**client: Any) -> FederatedLearning:
     return parse.federated_learning(build.federated_learning(client=client))
 
@@ -41,7 +45,7 @@ def why(cluster: Object, **client: Any) -> str:
 def test_a_placement_without_predicates_chooses_every_cluster_by_name() -> None:
     decision = decide(build.placement(), build.cluster("b"), build.cluster("a"))
 
-    assert decision == Decision(decisions=(("a", 100), ("b", 100)))
+    assert (decision.decisions, decision.rejected) == ((("a", 100), ("b", 100)), ())
 
 
 def test_a_cluster_that_meets_any_one_predicate_is_chosen() -> None:
@@ -55,13 +59,14 @@ def test_numbers_of_clusters_beyond_the_first_names_are_told_so() -> None:
     decision = decide(build.placement(numberOfClusters=1), build.cluster("a"), build.cluster("b"))
 
     assert names(decision) == ["a"]
-    assert reason(decision, "b") == "qualifies, but numberOfClusters is 1, and of equal scores the first names win"
+    assert reason(decision, "b") == (
+        "qualifies, but numberOfClusters is 1: score 100, as the last taken, a, and of equal scores the first names win"
+    )
 
 
 @pytest.mark.parametrize(
     ("cluster", "said"),
     [
-        pytest.param(build.cluster(hubAcceptsClient=False), "is not accepted by the hub", id="not accepted"),
         pytest.param(
             build.cluster(taints=[{"key": "cluster.open-cluster-management.io/unreachable", "effect": "NoSelect"}]),
             "has the taint cluster.open-cluster-management.io/unreachable (NoSelect)",
@@ -91,27 +96,6 @@ def test_a_taint_that_only_advises_keeps_no_cluster_out() -> None:
     assert names(decide(build.placement(), cluster)) == ["cluster1"]
 
 
-@pytest.mark.parametrize(
-    ("spec", "field"),
-    [
-        ({"prioritizerPolicy": {"mode": "Exact"}}, "prioritizerPolicy"),
-        ({"spreadPolicy": {"spreadConstraints": [{"topologyKey": "region", "topologyKeyType": "Label"}]}}, "spreadPolicy"),
-        ({"tolerations": [{"operator": "Exists"}]}, "tolerations"),
-        ({"decisionStrategy": {"groupStrategy": {"clustersPerDecisionGroup": 1}}}, "decisionStrategy"),
-    ],
-)
-def test_what_is_not_evaluated_is_refused_by_name(spec: Object, field: str) -> None:
-    with pytest.raises(Refused, match=f"^{field} of a PlacementSpec is not evaluated here yet, only on a hub: take it out$"):
-        decide(build.placement(**spec), build.cluster())
-
-
-def test_cel_that_is_not_ours_is_refused_with_its_text() -> None:
-    asked = build.placement({"celSelector": {"celExpressions": ["managedCluster.metadata.name == 'a'"]}})
-
-    with pytest.raises(Refused, match=r"celSelector is not evaluated here yet.*managedCluster\.metadata\.name == 'a'"):
-        decide(asked, build.cluster())
-
-
 def test_defaults_that_an_api_server_wrote_out_are_no_wishes() -> None:
     written: Object = {
         "prioritizerPolicy": {"mode": "Additive"},
@@ -125,9 +109,11 @@ def test_defaults_that_an_api_server_wrote_out_are_no_wishes() -> None:
 
 
 @pytest.mark.parametrize("requirement", [build.has("a", "In"), build.has("a", "Exists", "b")], ids=["In nothing", "Exists as b"])
-def test_a_requirement_that_ocm_would_not_take_is_refused(requirement: Object) -> None:
-    with pytest.raises(Refused, match=r"the requirement a .* of a cluster selector takes"):
-        decide(build.placement(build.with_label(requirement)), build.cluster())
+def test_a_requirement_that_ocm_would_not_take_is_a_misconfiguration(requirement: Object) -> None:
+    decision = decide(build.placement(build.with_label(requirement)), build.cluster())
+
+    assert condition(decision, "PlacementMisconfigured").status
+    assert reason(decision).startswith("is not looked at: the Placement is misconfigured (Predicate:")
 
 
 def test_another_kind_is_refused() -> None:
