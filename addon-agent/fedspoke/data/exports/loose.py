@@ -1,8 +1,9 @@
 """Reaching into JSON of which nothing is certain: what is not of the expected type is simply not there."""
 
+from datetime import UTC, datetime
 from typing import Any
 
-_YEAR_10000 = 253_402_300_800  # datetime ends there
+_YEAR_2100 = 4_102_444_800
 
 
 def objects(value: Any, key: str) -> list[dict[str, Any]]:
@@ -20,4 +21,14 @@ def text(value: Any, key: str) -> str:
 def timestamp(value: Any, key: str) -> int | None:
     """The time `value[key]`, in seconds since 1970; 0 is what the platforms write where they know none."""
     found = value.get(key) if isinstance(value, dict) else None
-    return found if isinstance(found, int) and not isinstance(found, bool) and 0 < found < _YEAR_10000 else None
+    return found if isinstance(found, int) and not isinstance(found, bool) and 0 < found < _YEAR_2100 else None
+
+
+def date(value: Any, key: str) -> int | None:
+    """The same of a date that is written out, `2018-11-05T20:19:29`; one without a zone is UTC."""
+    try:
+        found = datetime.fromisoformat(text(value, key))
+    except ValueError:
+        return None
+    seconds = int((found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp())
+    return seconds if 0 < seconds < _YEAR_2100 else None

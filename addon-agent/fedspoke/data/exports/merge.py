@@ -1,53 +1,121 @@
-"""From what a platform lists to what can be learned from: a text, and the photos that it is about."""
+"""From what a platform lists to what can be learned from: a text, and the photos that it is about.
 
+Both platforms list a photo more than once, in posts and in albums, with words here, there or in both, and the files come in
+any order. So all entries are gathered first, and told in the order of time: the same entries make the same posts, whatever
+order they came in.
+"""
+
+import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import closing
 from pathlib import PurePosixPath
 
-from fedspoke.data.exports.post import Medium, Post, RawPost
+from fedspoke.api.errors import Failed
+from fedspoke.data.exports.entries import MOST_WORDS, Entries, is_listing
+from fedspoke.data.exports.post import Post, RawPost
 
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".gif"}
 _VIDEOS = {".mp4", ".mov", ".m4v", ".webm", ".avi", ".mkv", ".3gp"}
 
 
 def usable(raw: Iterable[RawPost], lacking: Callable[[str], str | None], skipped: Counter[str]) -> Iterator[Post]:
-    """The posts that can be learned from; `skipped` counts how often each reason took something away.
+    """The posts that can be learned from, first in time first; `skipped` counts how often each reason took something away.
+
+    A post has a text and all the photos that it tells; a photo with other words of its own makes a post with those. A listing
+    of what a post holds already only adds its words. Videos and links are left out, the text beside them stays.
 
     Args:
         raw: entries in any order.
         lacking: why the export cannot give the file of a uri, or None when it can.
         skipped: complete once the iterator is exhausted.
+
+    Raises:
+        Failed: the temporary file cannot be written.
     """
-    captions: dict[str, set[str]] = {}
-    for entry in raw:
-        text = entry.text or next((medium.text for medium in entry.media if medium.text), "")
-        if entry.media and all(_told(captions.get(medium.uri), text) for medium in entry.media):
-            skipped["repeated_media"] += 1
-            continue
-        for medium in entry.media:
-            captions.setdefault(medium.uri, set()).add(text)
-        reasons = {medium.uri: unusable(medium) or lacking(medium.uri) for medium in entry.media}
-        skipped.update(reason for reason in reasons.values() if reason)
-        photos = tuple(uri for uri, reason in reasons.items() if reason is None)
-        if entry.links:
-            skipped["link"] += entry.links
+    try:
+        with closing(Entries()) as entries:
+            for entry in raw:
+                entries.add(entry)
+            for entry in entries.in_time():
+                yield from (_tell(entry, entries, lacking, skipped) if entry.media else _words(entry, skipped))
+    except sqlite3.Error as error:
+        raise Failed(f"the posts cannot be put in order ({error}); make room in the folder for temporary files") from None
+
+
+def _words(entry: RawPost, skipped: Counter[str]) -> Iterator[Post]:
+    """An entry without a photo or video."""
+    _count(skipped, link=entry.links, share=entry.shares)
+    if entry.text:
+        yield Post(kind=entry.kind, text=entry.text, images=(), timestamp=entry.timestamp)
+    elif not entry.links and not entry.shares:
+        _count(skipped, empty_post=1)
+
+
+def _tell(entry: RawPost, entries: Entries, lacking: Callable[[str], str | None], skipped: Counter[str]) -> Iterator[Post]:
+    own = _own(entry)
+    reasons = {uri: _unusable(uri) or lacking(uri) for uri in own}
+    photos = [uri for uri in own if reasons[uri] is None]
+    alone = _texts(entry.text, own, photos)
+    if is_listing(entry):
+        fresh = [uri for uri in own if not entries.is_posted(uri) and not entries.is_told(uri)]
+    else:
+        fresh = [uri for uri in own if not entries.is_told(uri, alone[uri])]
+    all_words = own | {uri: _joined([own[uri], *entries.take_words(uri)]) for uri in fresh}
+    texts = _texts(entry.text, all_words, photos)
+    groups: dict[str, list[str]] = {}
+    for uri in fresh:
+        entries.tell(uri, alone[uri])
+        entries.tell(uri, texts[uri])
+        groups.setdefault(texts[uri], []).append(uri)
+    _count(skipped, link=entry.links, share=entry.shares, repeated_media=len(own) - len(fresh))
+    skipped.update(reason for uri in fresh if (reason := reasons[uri]))
+    for text, uris in groups.items():
+        images = tuple(uri for uri in uris if reasons[uri] is None)
         if text:
-            yield Post(kind=entry.kind, text=text, images=photos, timestamp=entry.timestamp)
-        elif photos:
-            skipped["no_text"] += 1
-        elif not entry.media and not entry.links:
-            skipped["empty_post"] += 1
+            yield Post(kind=entry.kind, text=text, images=images, timestamp=entry.timestamp)
+        elif images:
+            _count(skipped, no_text=1)
 
 
-def _told(captions: set[str] | None, text: str) -> bool:
-    return captions is not None and (not text or text in captions)
+def _own(entry: RawPost) -> dict[str, str]:
+    """The words of each medium, in the order in which the person put them."""
+    words: dict[str, list[str]] = {}
+    for medium in entry.media:
+        words.setdefault(medium.uri, []).append(medium.text)
+    return {uri: _joined(found) for uri, found in words.items()}
 
 
-def unusable(medium: Medium) -> str | None:
+def _joined(words: list[str]) -> str:
+    """All the words of one medium, none of them twice."""
+    distinct = list(dict.fromkeys(filter(None, words)))[:MOST_WORDS]
+    return "\n\n".join(one for one in distinct if not any(one != other and one in other for other in distinct))
+
+
+def _texts(text: str, own: Mapping[str, str], photos: list[str]) -> dict[str, str]:
+    """What is said of each medium: words of its own that the post's text lacks, or else that text.
+
+    The post's text is never lost: where every photo has words of its own, it stands before those of the first.
+    """
+    said = {uri: words if words and words not in text else text for uri, words in own.items()}
+    told = photos or list(own)
+    if text in (said[uri] for uri in told):
+        return said
+    first = said[told[0]]
+    whole = first if text in first else f"{text}\n\n{first}"
+    return {uri: whole if words in {first, text} else words for uri, words in said.items()}
+
+
+def _unusable(uri: str) -> str | None:
     """Why a medium is no photo of the export, as far as its name tells."""
-    if "://" in medium.uri:
+    if "://" in uri:
         return "remote_media"
-    suffix = PurePosixPath(medium.uri).suffix.lower()
+    suffix = PurePosixPath(uri).suffix.lower()
     if suffix in _VIDEOS:
         return "video"
     return None if suffix in _IMAGES else "unsupported_format"
+
+
+def _count(skipped: Counter[str], **reasons: int) -> None:
+    """A Counter that was told of none would hold a reason with 0."""
+    skipped.update({reason: count for reason, count in reasons.items() if count})

@@ -32,7 +32,9 @@ class Medium:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RawPost:
-    """One entry of an export. `links` counts what points out of the platform; time in seconds since 1970.
+    """One entry of an export, at a time in seconds since 1970.
+
+    `links` counts what points out of the platform, `shares` what somebody else made there.
 
     Places, tagged people, addresses, other platforms and a photo's EXIF have no field here: they are never read.
     """
@@ -42,6 +44,7 @@ class RawPost:
     timestamp: int | None = None
     media: tuple[Medium, ...] = ()
     links: int = 0
+    shares: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
