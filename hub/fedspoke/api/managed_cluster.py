@@ -2,9 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import AwareDatetime, Field
 
 from fedspoke.api.base import Reported
+from fedspoke.api.units import Quantity
 
 
 class ClusterMetadata(Reported):
@@ -20,6 +21,7 @@ class Taint(Reported):
     key: str
     value: str = ""
     effect: Literal["NoSelect", "PreferNoSelect", "NoSelectIfNew"]
+    time_added: AwareDatetime | None = None
 
 
 class ClusterSpec(Reported):
@@ -40,6 +42,8 @@ class ClusterState(Reported):
     """What the cluster says of itself."""
 
     cluster_claims: list[Claim] = Field(default_factory=list)
+    allocatable: dict[str, Quantity] = Field(default_factory=dict)
+    capacity: dict[str, Quantity] = Field(default_factory=dict)
 
 
 class ManagedCluster(Reported):

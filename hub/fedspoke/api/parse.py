@@ -12,8 +12,7 @@ from fedspoke.api import documents
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningSpec
-from fedspoke.api.managed_cluster import ManagedCluster
-from fedspoke.api.names import API_VERSION, KIND, LONGEST_NAME, MANAGED_CLUSTER, PLACEMENT, run_name
+from fedspoke.api.names import API_VERSION, KIND, LONGEST_NAME, PLACEMENT, run_name
 from fedspoke.api.placement_spec import PlacementSpec
 from fedspoke.api.problems import nearest, problems, shown
 
@@ -66,20 +65,6 @@ def placement(document: Object) -> PlacementSpec:
     """
     _refuse_any_but(*PLACEMENT, document)
     return _spec(document, PlacementSpec, list(_strays(document)))
-
-
-def managed_cluster(document: Object) -> ManagedCluster:
-    """What a placement sees of a ManagedCluster.
-
-    Raises:
-        Refused: it is none, or a part that a placement looks at is not as the hub writes it.
-    """
-    _refuse_any_but(*MANAGED_CLUSTER, document)
-    try:
-        return ManagedCluster.model_validate_json(json.dumps(document, default=str), strict=True, by_alias=True, by_name=False)
-    except ValidationError as error:
-        name = _metadata(document).get("name") or "without a name"
-        raise Refused(f"ManagedCluster {name} cannot be used: {'; '.join(problems(error, ManagedCluster, ''))}") from None
 
 
 def _refuse_any_but(api_version: str, kind: str, document: Object) -> None:

@@ -20,7 +20,8 @@ _SAID = 3  # reasons in the error's one sentence; all of them are printed before
 def place(file: Path, clusters: Path, output: str) -> None:
     """Decide which clusters the FederatedLearning or the Placement in FILE chooses.
 
-    Every cluster that is not chosen has its reason. The exit status is 1 if none is chosen.
+    Every cluster that is not chosen has its reason, and each that qualifies has what its score is made of. The exit status
+    is 1 if none is chosen.
     """
     import json
     from datetime import UTC, datetime
@@ -29,33 +30,47 @@ def place(file: Path, clusters: Path, output: str) -> None:
     from fedspoke.api.names import KIND, PLACEMENT
     from fedspoke.local.clusters import read
     from fedspoke.placement.evaluate import evaluate
-    from fedspoke.placement.objects import placement
 
-    document = parse.document(file)
+    document, now = parse.document(file), datetime.now(UTC)
     if document["kind"] not in (KIND, PLACEMENT[1]):
         raise Refused(f"{file} holds a {document['kind']}; give a {KIND} or a {PLACEMENT[1]}")
     if document["kind"] == KIND:
-        document = placement(parse.federated_learning(document))
-    decision = evaluate(document, read(clusters).fleet(document), datetime.now(UTC))
+        decision = read(clusters).decision(parse.federated_learning(document), now)
+    else:
+        decision = evaluate(document, read(clusters).fleet(document), now)
     if output == "json":
         click.echo(json.dumps(decision.as_json(), indent=2))
     else:
-        _table(decision)
-    if not decision.decisions:
-        reasons = [f"{name} {reason}" for name, reason in decision.rejected]
-        more = [f"and {len(reasons) - _SAID} more, for the reasons above"] if len(reasons) > _SAID else []
-        raise Failed(f"no cluster qualifies: {'; '.join(reasons[:_SAID] + more)}")
+        _tables(decision)
+    if failure := _failure(decision):
+        raise Failed(failure)
 
 
-def _table(decision: "Decision") -> None:
+def _failure(decision: "Decision") -> str | None:
+    for condition in decision.conditions:
+        if condition.reason == "Misconfigured":
+            return f"the Placement is misconfigured: {condition.message}"
+    if decision.decisions:
+        return None
+    reasons = [f"{name} {reason}" for name, reason in decision.rejected]
+    more = [f"and {len(reasons) - _SAID} more, for the reasons above"] if len(reasons) > _SAID else []
+    return f"no cluster qualifies: {'; '.join(reasons[:_SAID] + more)}"
+
+
+def _tables(decision: "Decision") -> None:
     from rich.console import Console
     from rich.table import Table
 
-    table = Table(box=None, pad_edge=False)
-    for column in ("CLUSTER", "CHOSEN", "SCORE", "WHY NOT"):
-        table.add_column(column, overflow="fold")
-    for name, score in decision.decisions:
-        table.add_row(name, "yes", str(score), "")
-    for name, reason in decision.rejected:
-        table.add_row(name, "no", "", reason)
-    Console().print(table)
+    from fedspoke.placement.explain import conditions, rows
+
+    console = Console()
+    for columns, found in (rows(decision), conditions(decision)):
+        table = Table(box=None, pad_edge=False)
+        for column in columns:
+            table.add_column(column, overflow="fold")
+        for row in found:
+            table.add_row(*row)
+        console.print(table)
+        console.print()
+    for note in decision.notes:
+        console.print(f"Note: {note}.")

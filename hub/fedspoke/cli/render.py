@@ -20,12 +20,10 @@ def render(cr: Path, clusters: Path) -> None:
     from fedspoke.hub.reconcile import Site, wanted
     from fedspoke.local.clusters import read
     from fedspoke.manifestworks.collaborator import Hub, Spoke
-    from fedspoke.placement.evaluate import evaluate
-    from fedspoke.placement.objects import placement
 
     fl = parse.read(cr)
     known = read(clusters)
-    decision = evaluate(placement(fl), known.fleet(placement(fl)), datetime.now(UTC))
+    decision = known.decision(fl, datetime.now(UTC))
     listener = next(iter(fl.spec.server.listeners), None)
     site = Site(
         hub_id="hub",

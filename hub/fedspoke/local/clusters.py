@@ -1,35 +1,54 @@
-"""The managed clusters of a federation on one machine, described in files as a hub would describe them."""
+"""The fleet of a federation on one machine, described in files as a hub would describe it."""
 
+from collections import defaultdict
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import datetime
 from pathlib import Path
 
-from fedspoke.api import documents, parse
+from fedspoke.api import documents
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.api.names import MANAGED_CLUSTER, Platform, data_claim
+from fedspoke.local import described
 from fedspoke.placement import declared
-from fedspoke.placement.fleet import Fleet
+from fedspoke.placement.evaluate import Decision, evaluate
+from fedspoke.placement.fleet import Fleet, namespace
+from fedspoke.placement.objects import bindings, placement
 
-# They change what a Placement decides, and no decision here takes them into account yet.
-_NOT_YET = ("ManagedClusterSet", "ManagedClusterSetBinding", "PlacementDecision")
+_UNREACHABLE = {"key": "cluster.open-cluster-management.io/unreachable", "effect": "NoSelect"}
 
 
 @dataclass(frozen=True, slots=True)
 class Clusters:
-    """ManagedClusters, by name the file that each is from, and documents of other kinds."""
+    """What the files say, and by name the file that each cluster is from."""
 
-    clusters: tuple[Object, ...]
+    described: Fleet
     files: dict[str, Path]
-    others: tuple[Object, ...] = ()
 
-    def fleet(self, placement: Object) -> Fleet:
-        """The fleet that a hub would have for this Placement."""
-        return Fleet(clusters=self.clusters)
+    def decision(self, fl: FederatedLearning, now: datetime) -> Decision:
+        """Which clusters a federation chooses; the bindings that its controller would make are there."""
+        asked = placement(fl)
+        return evaluate(asked, self.fleet(asked, bindings(fl)), now)
+
+    def fleet(self, placement: Object, bindings: Sequence[Object] = ()) -> Fleet:
+        """The fleet that a hub would have for a Placement, with `bindings` made for it.
+
+        Where no set and no binding is described, every cluster is in each set that the Placement may name.
+        """
+        fleet = replace(self.described, clusters=tuple(_as_on_a_hub(cluster) for cluster in self.described.clusters))
+        if fleet.sets or fleet.bindings:
+            return replace(fleet, bindings=(*fleet.bindings, *bindings))
+        names = (placement.get("spec") or {}).get("clusterSets") or ["global"]
+        return replace(
+            fleet,
+            sets=tuple(_set_of_all(name) for name in names),
+            bindings=tuple({"metadata": {"name": name, "namespace": namespace(placement)}} for name in names),
+        )
 
     def named(self, cluster: str) -> Object:
         """The ManagedCluster of that name."""
-        return next(found for found in self.clusters if declared.name(found) == cluster)
+        return next(found for found in self.described.clusters if declared.name(found) == cluster)
 
     def declared(self, cluster: str, fl: FederatedLearning) -> dict[Platform, str]:
         """The datasets that a chosen cluster trains on, as its claims write their paths.
@@ -66,36 +85,56 @@ class Clusters:
 
 
 def read(folder: Path) -> Clusters:
-    """Every cluster that the YAML files of a folder describe, each file in one or several documents.
+    """The fleet that the YAML files of a folder describe, each file in one or several documents.
 
     Raises:
-        Refused: there is no such folder or no cluster in it, a file is bad, or two clusters have one name.
+        Refused: there is no such folder or no cluster in it, a file is bad, or two objects have one name.
     """
     if not folder.is_dir():
         raise Refused(f"{folder} is no folder; name one that holds ManagedClusters as YAML files")
-    found = [(path, document) for path in _files(folder) for document in documents.read(path)]
-    clusters: dict[str, Object] = {}
-    files: dict[str, Path] = {}
-    for path, document in found:
-        if document["kind"] in _NOT_YET:
-            raise Refused(f"{path} holds a {document['kind']}, which is not evaluated here yet: without it, every cluster counts")
-        if document["kind"] == MANAGED_CLUSTER[1]:
-            name = _name(document, path)
-            if name in clusters:
-                raise Refused(f"cluster {name} is described twice, in {files[name]} and in {path}; take one out")
-            clusters[name], files[name] = document, path
-    if not clusters:
+    files: dict[tuple[str, str, str], Path] = {}
+    found: dict[str, list[Object]] = defaultdict(list)
+    for path in _files(folder):
+        for document in documents.read(path):
+            if not _is_of_a_fleet(document, path):
+                continue
+            kind, name = document["kind"], declared.name(document)
+            key = kind, document["metadata"].get("namespace") or "", name
+            if key in files:
+                what = "cluster" if kind == MANAGED_CLUSTER[1] else kind
+                raise Refused(f"{what} {name} is described twice, in {files[key]} and in {path}; take one out")
+            files[key] = path
+            found[kind].append(document)
+    if MANAGED_CLUSTER[1] not in found:
         raise Refused(f"{folder} holds no ManagedCluster; put one into a .yaml file there")
-    others = tuple(document for _, document in found if document["kind"] != MANAGED_CLUSTER[1])
-    return Clusters(clusters=tuple(clusters.values()), files=files, others=others)
+    fleet = Fleet(
+        clusters=tuple(found[MANAGED_CLUSTER[1]]),
+        sets=tuple(found["ManagedClusterSet"]),
+        bindings=tuple(found["ManagedClusterSetBinding"]),
+        scores=tuple(found["AddOnPlacementScore"]),
+        decisions=tuple(found["PlacementDecision"]),
+    )
+    return Clusters(fleet, {name: path for (kind, _, name), path in files.items() if kind == MANAGED_CLUSTER[1]})
 
 
 def _files(folder: Path) -> Sequence[Path]:
     return sorted(path for path in folder.iterdir() if path.suffix in (".yaml", ".yml", ".json"))
 
 
-def _name(document: Object, path: Path) -> str:
+def _is_of_a_fleet(document: Object, path: Path) -> bool:
     try:
-        return parse.managed_cluster(document).metadata.name
+        return described.check(document)
     except Refused as refused:
         raise Refused(f"{path}: {refused}") from None
+
+
+def _as_on_a_hub(cluster: Object) -> Object:
+    """A cluster that the hub does not accept cannot report, so that a hub taints it; the placement itself never asks."""
+    spec = cluster.get("spec") or {}
+    if spec.get("hubAcceptsClient") is not False:
+        return cluster
+    return cluster | {"spec": spec | {"taints": [*(spec.get("taints") or []), _UNREACHABLE]}}
+
+
+def _set_of_all(name: str) -> Object:
+    return {"metadata": {"name": name}, "spec": {"clusterSelector": {"selectorType": "LabelSelector", "labelSelector": {}}}}

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from pydantic import TypeAdapter, ValidationError
+from pydantic import ConfigDict, TypeAdapter, ValidationError
 
 from fedspoke.api import parse
 from fedspoke.api.errors import Refused
@@ -30,8 +30,10 @@ class _Rejection(Record):
 
 
 class _Placement(Record):
-    decisions: tuple[_Decision, ...] = ()
-    rejected: tuple[_Rejection, ...] = ()
+    model_config = ConfigDict(extra="ignore")  # conditions, groups and scores are for whoever asks about the placement
+
+    decisions: tuple[_Decision, ...]
+    rejected: tuple[_Rejection, ...]
 
 
 _PROFILES: TypeAdapter[Profile | tuple[Profile, ...]] = TypeAdapter(Profile | tuple[Profile, ...])

@@ -29,8 +29,7 @@ from fedspoke.local.observe import observe
 from fedspoke.local.processes import Machine, machine
 from fedspoke.manifestworks.collaborator import Hub, Spoke
 from fedspoke.manifestworks.collaborator import Place as SpokePlace
-from fedspoke.placement.evaluate import Decision, evaluate
-from fedspoke.placement.objects import placement
+from fedspoke.placement.evaluate import Decision
 
 _POLL = 0.2  # seconds; all that is read are small local files
 _GRACE = timedelta(seconds=15)  # in which the aggregator itself says that the deadline has passed
@@ -57,7 +56,7 @@ def run(
     if wishes:
         raise Refused(f"{cr}: {'; '.join(wishes)}")
     known = read(clusters)
-    decision = evaluate(placement(fl), known.fleet(placement(fl)), datetime.now(UTC))
+    decision = known.decision(fl, datetime.now(UTC))
     local = _here(fl, cr)
     spokes = [] if unplaced(fl, decision) else [_spoke(local, known, name) for name, _ in decision.decisions]
     with Folder.open(out, document) as folder:

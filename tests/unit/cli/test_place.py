@@ -46,11 +46,48 @@ def test_the_table_names_each_cluster_and_why_it_was_not_chosen(
 
     status, out, _ = fedspoke("place", federation, "--clusters", clusters)
 
-    header, berlin, oslo = out.splitlines()
+    header, berlin, oslo, *_ = out.splitlines()
     assert status == 0
     assert header.split("  ")[0] == "CLUSTER"
-    assert berlin.split() == ["berlin", "yes", "100"]
+    assert berlin.split() == ["berlin", "yes", "100", "Balance", "100×1,", "Steady", "0×1"]
     assert "declares no Facebook data" in oslo
+
+
+def test_the_table_says_the_conditions_and_what_changes_nothing(
+    fedspoke: Fedspoke, tmp_path: Path, clusters: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "300")
+    path = tmp_path / "placement.yaml"
+    spread = {"spreadConstraints": [{"topologyKey": "region", "topologyKeyType": "Label"}]}
+    path.write_text(documents.dump(build.placement(spreadPolicy=spread, numberOfClusters=3)))
+
+    status, out, _ = fedspoke("place", path, "--clusters", clusters)
+
+    assert status == 0
+    assert "PlacementSatisfied      False   NotAllDecisionsScheduled  1 cluster decisions unscheduled" in out
+    assert "PlacementMisconfigured  False   Succeedconfigured" in out
+    assert "Note: spreadPolicy changes nothing: OCM's scheduler does not evaluate it." in out
+
+
+def test_the_table_names_the_groups_where_there_are_several(fedspoke: Fedspoke, tmp_path: Path, clusters: Path) -> None:
+    path = tmp_path / "placement.yaml"
+    path.write_text(documents.dump(build.placement(decisionStrategy={"groupStrategy": {"clustersPerDecisionGroup": 1}})))
+
+    _, out, _ = fedspoke("place", path, "--clusters", clusters)
+
+    header, berlin, oslo, *_ = out.splitlines()
+    assert (header.split()[2], berlin.split()[2], oslo.split()[2]) == ("GROUP", "0", "1")
+
+
+def test_a_misconfigured_placement_fails_with_ocms_message(fedspoke: Fedspoke, tmp_path: Path, clusters: Path) -> None:
+    path = tmp_path / "placement.yaml"
+    path.write_text(documents.dump(build.placement(prioritizerPolicy={"configurations": [build.prioritizer("Spread")]})))
+
+    status, out, err = fedspoke("place", path, "--clusters", clusters, "-o", "json")
+
+    assert status == 1
+    assert json.loads(out)["decisions"] == []
+    assert err == "fedspoke: the Placement is misconfigured: :incorrect builtin prioritizer: Spread\n"
 
 
 def test_a_placement_is_decided_as_a_federation_is(fedspoke: Fedspoke, tmp_path: Path, clusters: Path) -> None:
@@ -81,7 +118,7 @@ def test_when_no_cluster_qualifies_it_fails_and_says_why(fedspoke: Fedspoke, tmp
         pytest.param(None, "does not exist; name a YAML file", id="missing"),
         pytest.param(build.cluster(), "holds a ManagedCluster; give a FederatedLearning or a Placement", id="another kind"),
         pytest.param(build.federated_learning(server={"rounds": 0}), "spec.server.rounds is 0, but must be at least 1", id="bad"),
-        pytest.param(build.placement(tolerations=[{"operator": "Exists"}]), "tolerations of a PlacementSpec is not", id="beyond"),
+        pytest.param(build.placement(numberOfClusters=-1), "numberOfClusters of a PlacementSpec is -1, but must be", id="beyond"),
     ],
 )
 def test_input_that_cannot_be_used_is_refused_in_one_line(

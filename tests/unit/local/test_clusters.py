@@ -1,3 +1,4 @@
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -7,9 +8,12 @@ from fedspoke.api import documents, parse
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.api.names import DOMAIN
-from fedspoke.local.clusters import read
+from fedspoke.local.clusters import Clusters, read
+from fedspoke.placement.evaluate import evaluate
+from fedspoke.placement.fleet import Fleet
 from support import build
 
+NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 FEDERATION: FederatedLearning = parse.federated_learning(build.federated_learning(client={"data": {}}))
 
 
@@ -26,16 +30,54 @@ def test_clusters_are_read_from_every_file_and_every_document_in_it(tmp_path: Pa
 
     known = read(tmp_path)
 
-    assert {cluster["metadata"]["name"] for cluster in known.clusters} == {"a", "b", "c"}
+    assert {cluster["metadata"]["name"] for cluster in known.described.clusters} == {"a", "b", "c"}
     assert known.files["c"] == tmp_path / "two.yaml"
 
 
-def test_documents_of_other_kinds_are_kept_aside(tmp_path: Path) -> None:
-    score: Object = {"apiVersion": "cluster.open-cluster-management.io/v1alpha1", "kind": "AddOnPlacementScore", "metadata": {}}
+def test_all_that_a_placement_depends_on_is_read_and_the_rest_is_passed_over(tmp_path: Path) -> None:
+    described = build.cluster(), build.cluster_set("eu"), build.binding("eu"), build.scores("cluster1"), build.decided("other")
+    config: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "notes"}}
 
-    known = read(write(tmp_path / "all.yaml", score, build.cluster()))
+    known = read(write(tmp_path / "all.yaml", *described, config))
 
-    assert known.others == (score,)
+    cluster, cluster_set, binding, scores, decided = ((it,) for it in described)
+    assert known.described == Fleet(cluster, cluster_set, binding, scores, decided)
+
+
+def chosen(known: Clusters, **spec: Any) -> list[str]:
+    decision = evaluate(build.placement(**spec), known.fleet(build.placement(**spec)), NOW)
+    return [name for name, _ in decision.decisions]
+
+
+def test_without_sets_and_bindings_every_cluster_is_in_every_set(tmp_path: Path) -> None:
+    known = read(write(tmp_path / "all.yaml", build.cluster("a"), build.cluster("b")))
+
+    assert chosen(known) == chosen(known, clusterSets=["eu", "us"]) == ["a", "b"]
+
+
+def test_with_a_set_or_a_binding_only_what_is_bound_counts(tmp_path: Path) -> None:
+    clusters = build.cluster("a", labels={"region": "eu"}), build.cluster("b")
+    eu = build.cluster_set("eu", matchLabels={"region": "eu"})
+
+    assert chosen(read(write(tmp_path / "1/all.yaml", *clusters, eu))) == []
+    assert chosen(read(write(tmp_path / "2/all.yaml", *clusters, eu, build.binding("eu")))) == ["a"]
+    assert chosen(read(write(tmp_path / "3/all.yaml", *clusters, eu, build.binding("eu", "elsewhere")))) == []
+
+
+def test_a_federation_binds_the_sets_that_it_names(tmp_path: Path) -> None:
+    eu = build.cluster_set("eu", matchLabels={"region": "eu"})
+    known = read(write(tmp_path / "all.yaml", build.cluster("a", labels={"region": "eu"}), build.cluster("b"), eu))
+    federation = parse.federated_learning(build.federated_learning(client={"placement": {"clusterSets": ["eu"]}}))
+
+    assert [name for name, _ in known.decision(federation, NOW).decisions] == ["a"]
+
+
+def test_a_cluster_that_the_hub_does_not_accept_is_one_that_it_cannot_reach(tmp_path: Path) -> None:
+    known = read(write(tmp_path / "all.yaml", build.cluster("a", hubAcceptsClient=False), build.cluster("b")))
+
+    decision = evaluate(build.placement(), known.fleet(build.placement()), NOW)
+
+    assert decision.rejected == (("a", "has the taint cluster.open-cluster-management.io/unreachable (NoSelect)"),)
 
 
 def test_a_dataset_lies_where_the_claim_says_relative_to_the_clusters_file(tmp_path: Path) -> None:
@@ -96,9 +138,49 @@ def test_a_dataset_that_a_label_alone_declares_has_no_place(tmp_path: Path) -> N
             id="half",
         ),
         pytest.param(
-            [build.cluster(), {"apiVersion": "cluster.open-cluster-management.io/v1beta2", "kind": "ManagedClusterSet"}],
-            "holds a ManagedClusterSet, which is not evaluated here yet",
-            id="cluster set",
+            [build.cluster("a") | {"status": {"allocatable": {"cpu": "four"}}}],
+            'status.allocatable.cpu is "four", but must be a quantity',
+            id="no quantity",
+        ),
+        pytest.param(
+            [build.cluster(), build.cluster_set() | {"apiVersion": "v1"}],
+            "v1 ManagedClusterSet is not a ManagedClusterSet of",
+            id="version of a set",
+        ),
+        pytest.param(
+            [build.cluster(), build.cluster_set() | {"spec": {"clusterSelector": {"selectorType": "Label"}}}],
+            'ManagedClusterSet global cannot be used: spec.clusterSelector.selectorType is "Label", but must be',
+            id="selector type",
+        ),
+        pytest.param(
+            [build.cluster(), build.binding("eu") | {"spec": {"clusterSet": "us"}}],
+            "ManagedClusterSetBinding eu binds the set us, but must bear the name of the set that it binds",
+            id="binding of another name",
+        ),
+        pytest.param(
+            [build.cluster(), build.scores("cluster1", gpusFree=101)],
+            "status.scores[0].value is 101, but must be at most 100",
+            id="score too high",
+        ),
+        pytest.param(
+            [build.cluster(), build.scores("cluster1", until="soon")],
+            'AddOnPlacementScore federated-learning cannot be used: status.validUntil is "soon"',
+            id="no time",
+        ),
+        pytest.param(
+            [build.cluster(), build.scores("cluster1", until="2026-11-21T12:00:00")],
+            "status.validUntil is",
+            id="time without zone",
+        ),
+        pytest.param(
+            [build.cluster(), build.decided("other") | {"status": {"decisions": [{"name": "a"}]}}],
+            "PlacementDecision other-decision-1 cannot be used: status.decisions[0].clusterName is missing",
+            id="decision without cluster",
+        ),
+        pytest.param(
+            [build.cluster(), build.scores("cluster1"), build.scores("cluster1")],
+            "AddOnPlacementScore federated-learning is described twice, in",
+            id="score twice",
         ),
     ],
 )
