@@ -1,0 +1,101 @@
+"""A Kubernetes API server as a test talks to it: objects in, objects out, by their own kind."""
+
+import ssl
+from dataclasses import dataclass
+from typing import Any
+
+import httpx
+
+from fedspoke.api.base import Object
+from support.fleet.certificates import Pair
+
+
+class Rejected(Exception):
+    """The API server does not take a request; the text is its own message."""
+
+    def __init__(self, code: int, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """A kind of object and where the API server has it."""
+
+    api_version: str
+    plural: str
+    namespaced: bool = True
+    with_status: bool = False
+
+
+class Kubernetes:
+    """One API server, asked as one user."""
+
+    def __init__(self, url: str, authority: str, user: Pair) -> None:
+        trust = ssl.create_default_context(cafile=authority)
+        trust.load_cert_chain(user.certificate, user.key)
+        self._http = httpx.Client(base_url=url, verify=trust, timeout=30)
+
+    def close(self) -> None:
+        self._http.close()
+
+    def ready(self) -> bool | None:
+        """Whether the API server answers and says that it is ready; None if not yet."""
+        try:
+            return self._http.get("/readyz").is_success or None
+        except httpx.TransportError:
+            return None
+
+    def create(self, kind: Kind, document: Object) -> Object:
+        """A new object, as the API server then has it; a status is written too, which the server takes only by itself.
+
+        Fields that it does not know are an error, as for `kubectl`.
+        """
+        namespace = document["metadata"].get("namespace")
+        created = self._ask("POST", _path(kind, namespace), json=document, params={"fieldValidation": "Strict"})
+        if kind.with_status and "status" in document:
+            path = f"{_path(kind, namespace)}/{document['metadata']['name']}/status"
+            created = self._ask("PUT", path, json=created | {"status": document["status"]}, params={"fieldValidation": "Strict"})
+        return created
+
+    def apply(self, kind: Kind, document: Object) -> Object:
+        """An object as the document says, whether it was there before or not."""
+        path = f"{_path(kind, document['metadata'].get('namespace'))}/{document['metadata']['name']}"
+        return self._ask("PATCH", path, json=document, params={"fieldManager": "tests", "force": "true"}, headers=_APPLY)
+
+    def merge(self, kind: Kind, name: str, patch: Object, namespace: str | None = None) -> Object:
+        """An object with some of its fields changed."""
+        return self._ask("PATCH", f"{_path(kind, namespace)}/{name}", json=patch, headers=_MERGE)
+
+    def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object:
+        """One object."""
+        return self._ask("GET", f"{_path(kind, namespace)}/{name}")
+
+    def all(self, kind: Kind, namespace: str | None = None, labels: str = "") -> list[Object]:
+        """Every object of a kind, of one namespace or of all."""
+        found: list[Object] = self._ask("GET", _path(kind, namespace), params={"labelSelector": labels})["items"]
+        return found
+
+    def delete(self, kind: Kind, name: str, namespace: str | None = None) -> None:
+        """Ask that an object goes; a finalizer may keep it."""
+        self._ask("DELETE", f"{_path(kind, namespace)}/{name}")
+
+    def delete_all(self, kind: Kind, namespace: str | None = None) -> None:
+        """Ask that every object of a kind goes."""
+        self._ask("DELETE", _path(kind, namespace))
+
+    def _ask(self, method: str, path: str, **request: Any) -> Object:
+        answer = self._http.request(method, path, **request)
+        document: Object = answer.json()
+        if answer.is_error:
+            raise Rejected(answer.status_code, document.get("message", answer.text))
+        return document
+
+
+_APPLY = {"Content-Type": "application/apply-patch+yaml"}  # of which JSON is a part
+_MERGE = {"Content-Type": "application/merge-patch+json"}
+
+
+def _path(kind: Kind, namespace: str | None) -> str:
+    root = "/api/v1" if kind.api_version == "v1" else f"/apis/{kind.api_version}"
+    return f"{root}/namespaces/{namespace}/{kind.plural}" if namespace else f"{root}/{kind.plural}"

@@ -1,0 +1,249 @@
+"""Seeded Placements: every field of a PlacementSpec with values that are right, at an edge, wrong to OCM, or wrong to its CRD."""
+
+from collections.abc import Callable
+from random import Random
+from typing import Any
+
+from fedspoke.api.base import Object
+
+LABELS = {"region": ["eu", "us", "ap"], "gpu": ["true", "false", ""], "tier": ["gold", "silver"], "example.com/zone": ["1", "2"]}
+SETS = ["team", "spare", "by-label", "global"]
+TAINTS = ["gpu", "example.com/maintenance", "cluster.open-cluster-management.io/unreachable"]
+EFFECTS = ["NoSelect", "NoSelectIfNew", "PreferNoSelect"]
+RESOURCE_SCORES = ["gpu-usage", "posts"]
+SCORES = ["free", "total", "facebook"]
+
+_RIGHT_CEL = [
+    'managedCluster.metadata.labels["region"] == "eu"',  # an error where there is no such label
+    '"gpu" in managedCluster.metadata.labels',
+    'has(managedCluster.metadata.labels) && "region" in managedCluster.metadata.labels',
+    'managedCluster.metadata.labels.region in ["eu", "us"]',
+    'managedCluster.metadata.labels[?"tier"].orValue("none") == "gold"',
+    'managedCluster.metadata.name.startsWith("b")',
+    'managedCluster.metadata.name.matches("^[a-c]")',
+    "managedCluster.metadata.name.size() > 1",
+    "managedCluster.spec.hubAcceptsClient",
+    "!has(managedCluster.spec.taints)",
+    "managedCluster.spec.taints.exists(t, t.effect == 'NoSelect')",
+    "has(managedCluster.status.version.kubernetes)",
+    "has(managedCluster.status.version)",
+    'managedCluster.status.version.kubernetes == "v1.31.2"',
+    'semver(managedCluster.status.version.kubernetes, true).isGreaterThan(semver("1.30.0"))',
+    'managedCluster.status.clusterClaims.exists(c, c.name == "platform" && c.value == "GCP")',
+    'managedCluster.status.clusterClaims.filter(c, c.name == "platform").size() == 0',
+    'managedCluster.status.clusterClaims.exists(c, c.name == "posts.example.com" && int(c.value) >= 40)',
+    'managedCluster.status.clusterClaims.exists(c, c.name == "version.example.com" && isSemver(c.value))',
+    'managedCluster.status.clusterClaims.exists(c, c.name == "version.example.com" && semver(c.value).isLessThan(semver("1.30.0")))',
+    'managedCluster.status.clusterClaims.exists(c, c.name == "facts.example.com" && c.value.parseJSON().gpus > 0)',
+    'managedCluster.status.clusterClaims.all(c, c.value != "unknown")',
+    'managedCluster.status.clusterClaims.map(c, c.name).exists_one(n, n.endsWith(".example.com"))',
+    'quantity(managedCluster.status.allocatable.cpu).isGreaterThan(quantity("3"))',
+    'quantity(managedCluster.status.allocatable["memory"]).compareTo(quantity("8G")) >= 0',
+    'isQuantity("1Gi") && !isQuantity("1 Gi")',
+    'managedCluster.status.allocatable.cpu == "4"',
+    'managedCluster.status.allocatable.memory == "16Gi"',
+    'managedCluster.scores("gpu-usage").size() > 0',
+    'managedCluster.scores("gpu-usage").exists(s, s.name == "free" && s.value > 20)',
+    'managedCluster.scores("posts").filter(s, s.name == "facebook").all(s, s.value >= 0)',
+    'managedCluster.scores("missing").size() >= 0',
+    'managedCluster.scores("posts").map(s, s.value).sum() > 0',
+    "[3, 1, 2].isSorted() || [1, 2].max() == 2",
+    '"a,b,c".split(",").size() == 3 && "abc".substring(1) == "bc" && "ABC".lowerAscii() == "abc"',
+    '"region-eu-1".find("[0-9]+") == "1"',
+    'url("https://example.com:80/x").getPort() == "80"',
+    'ip("10.0.0.1").family() == 4 && cidr("10.0.0.0/8").containsIP("10.1.2.3")',
+    "!format.dns1123Label().validate(managedCluster.metadata.name).hasValue()",
+    "managedCluster.?spec.?nothing.orValue(true)",
+    "true",
+    "false",
+    "1 / 0 == 1 || true",
+    "1 / 0 == 1",
+    "timestamp('2025-01-01T00:00:00Z') < timestamp('2026-01-01T00:00:00Z') && duration('1h') > duration('59m')",
+]
+_CEL_OF_NO_BOOL = ["1", '"yes"', "managedCluster.metadata.name", "managedCluster", "[true]", "null"]
+_WRONG_CEL = [
+    "managedCluster.",
+    "unknown.metadata.name == 'a'",
+    "managedCluster.scores(1).size() > 0",
+    "managedCluster.metadata.name.noSuch()",
+    '1 + "a" == 2',
+    "parseJSON('{}').size() == 0",
+    "",
+]
+
+
+def placement(draw: Random, name: str, namespace: str) -> Object:
+    """A Placement, most often one that an API server takes and OCM can decide."""
+    spec: Object = {}
+    for field, likely, value in _FIELDS:
+        if draw.random() < likely:
+            spec[field] = value(draw)
+    if draw.random() < 0.08:
+        draw.choice(_MISTAKES)(spec, draw)
+    return {
+        "apiVersion": "cluster.open-cluster-management.io/v1beta1",
+        "kind": "Placement",
+        "metadata": {"name": name, "namespace": namespace},
+        "spec": spec,
+    }
+
+
+def _predicates(draw: Random) -> list[Object]:
+    return [draw.choice([_predicate, _predicate, _predicate, lambda _: {}])(draw) for _ in range(draw.choice([0, 1, 1, 1, 2, 3]))]
+
+
+def _predicate(draw: Random) -> Object:
+    selector: Object = {}
+    if draw.random() < 0.5:
+        selector["labelSelector"] = _label_selector(draw)
+    if draw.random() < 0.3:
+        selector["claimSelector"] = {"matchExpressions": [_requirement(draw, ["platform", "posts.example.com", "none"])]}
+    if draw.random() < 0.4:
+        pool = draw.choice([_RIGHT_CEL] * 12 + [_CEL_OF_NO_BOOL, _WRONG_CEL])
+        selector["celSelector"] = {"celExpressions": draw.sample(pool, draw.choice([0, 1, 1, 1, 2]))}
+    return {"requiredClusterSelector": selector}
+
+
+def _label_selector(draw: Random) -> Object:
+    selector: Object = {}
+    if draw.random() < 0.5:
+        key = draw.choice(list(LABELS))
+        selector["matchLabels"] = {key: draw.choice(LABELS[key])}
+    if draw.random() < 0.7:
+        selector["matchExpressions"] = [_requirement(draw, list(LABELS)) for _ in range(draw.choice([1, 1, 2]))]
+    return selector
+
+
+def _requirement(draw: Random, keys: list[str]) -> Object:
+    key = draw.choice(keys)
+    if draw.random() < 0.03:
+        return draw.choice(
+            [
+                {"key": key, "operator": "In"},
+                {"key": key, "operator": "Exists", "values": ["eu"]},
+                {"key": key, "operator": "Equals", "values": ["eu"]},
+                {"key": "not a key", "operator": "Exists"},
+                {"key": key, "operator": "In", "values": ["not a value!"]},
+            ]
+        )
+    operator = draw.choice(["In", "In", "NotIn", "Exists", "DoesNotExist"])
+    values = [*LABELS.get(key, ["GCP", "AWS", "40", "7"]), "other"]
+    return {"key": key, "operator": operator} | ({"values": draw.sample(values, 2)} if operator in ("In", "NotIn") else {})
+
+
+def _tolerations(draw: Random) -> list[Object]:
+    return [_toleration(draw) for _ in range(draw.choice([1, 1, 2, 3]))]
+
+
+def _toleration(draw: Random) -> Object:
+    operator = draw.choice(["Exists", "Exists", "Equal", None, None, "", "Near" if draw.random() < 0.2 else "Equal"])
+    toleration: Object = {} if operator is None else {"operator": operator}
+    if draw.random() < 0.9 or (operator != "Exists" and draw.random() < 0.8):
+        toleration["key"] = draw.choice(TAINTS)
+    if operator != "Exists" or draw.random() < 0.08:
+        toleration["value"] = draw.choice(["", "gpu", "eu"])
+    if draw.random() < 0.4:
+        toleration["effect"] = draw.choice(EFFECTS)
+    if draw.random() < 0.4:
+        # ten billion seconds are more than Go's durations hold
+        toleration["tolerationSeconds"] = draw.choice([0, -1, 60, 9_000_000_000, 10_000_000_000, 20_000_000_000, 2**63 - 1])
+    return toleration
+
+
+def _prioritizer_policy(draw: Random) -> Object:
+    policy: Object = {"configurations": [_configuration(draw) for _ in range(draw.choice([0, 1, 1, 2, 3, 4]))]}
+    if draw.random() < 0.7:
+        policy["mode"] = draw.choice(["Additive", "Exact", "Exact", "", "Other" if draw.random() < 0.2 else "Exact"])
+    return policy
+
+
+def _configuration(draw: Random) -> Object:
+    coordinate: Object
+    kind = draw.random()
+    if kind < 0.03:
+        coordinate = draw.choice(
+            [
+                {"type": "BuiltIn", "builtIn": "Spread"},
+                {"type": "BuiltIn"},
+                {"type": "AddOn"},
+                {"type": "AddOn", "builtIn": "Steady"},
+            ]
+        )
+    elif kind < 0.6:
+        coordinate = {"builtIn": draw.choice(["Balance", "Steady", "ResourceAllocatableCPU", "ResourceAllocatableMemory"])}
+        coordinate |= {"type": "BuiltIn"}
+    else:
+        score = {"resourceName": draw.choice([*RESOURCE_SCORES, "missing"]), "scoreName": draw.choice([*SCORES, "none"])}
+        coordinate = {"type": "AddOn", "addOn": score}
+    # By a negative weight of Steady a choice undoes itself for ever: it has a test of its own.
+    least = 0 if coordinate.get("builtIn") == "Steady" else -10
+    return {"scoreCoordinate": coordinate} | ({"weight": draw.randint(least, 10)} if draw.random() < 0.8 else {})
+
+
+def _decision_strategy(draw: Random) -> Object:
+    group_strategy: Object = {}
+    if draw.random() < 0.7:
+        group_strategy["clustersPerDecisionGroup"] = draw.choice([1, 2, 5, 100, "1", "3", "1%", "20%", "34%", "50%", "99%", "100%", 0, -2])
+    if draw.random() < 0.6:
+        group_strategy["decisionGroups"] = [
+            {"groupName": draw.choice(["canary", "first", "A.b_c-1", "canary"]), "groupClusterSelector": _group_selector(draw)}
+            for _ in range(draw.choice([1, 1, 2, 3]))
+        ]
+    return {"groupStrategy": group_strategy}
+
+
+def _group_selector(draw: Random) -> Object:
+    selector: Object = {}
+    if draw.random() < 0.8:
+        selector["labelSelector"] = _label_selector(draw)
+    if draw.random() < 0.3:
+        selector["claimSelector"] = {"matchExpressions": [_requirement(draw, ["platform", "posts.example.com"])]}
+    return selector
+
+
+def _spread_policy(draw: Random) -> Object:
+    return {"spreadConstraints": [{"topologyKey": "region", "topologyKeyType": draw.choice(["Label", "Claim"])}]}
+
+
+_Draw = Callable[[Random], Any]
+_FIELDS: list[tuple[str, float, _Draw]] = [
+    ("clusterSets", 0.4, lambda draw: draw.sample([*SETS, "absent"], draw.choice([0, 1, 1, 2]))),
+    ("numberOfClusters", 0.5, lambda draw: draw.choice([0, 1, 1, 2, 3, 5, 20])),
+    ("predicates", 0.6, _predicates),
+    ("tolerations", 0.5, _tolerations),
+    ("prioritizerPolicy", 0.6, _prioritizer_policy),
+    ("decisionStrategy", 0.35, _decision_strategy),
+    ("spreadPolicy", 0.05, _spread_policy),
+]
+
+_MISTAKES: list[Callable[[Object, Random], object]] = [
+    lambda spec, draw: spec.update(numberOfCluster=1),
+    lambda spec, draw: spec.update(numberOfClusters=draw.choice(["3", 1.5, 2**31, True])),
+    lambda spec, draw: spec.update(predicates={"requiredClusterSelector": {}}),
+    lambda spec, draw: spec.update(predicates=[{"requiredClusterSelector": {"labelSelector": {"matchLabels": {"gpu": True}}}}]),
+    lambda spec, draw: spec.update(predicates=[{"requiredClusterSelector": {"claimSelector": {"matchLabels": {"gpu": "1"}}}}]),
+    lambda spec, draw: spec.update(predicates=[{"requiredClusterSelector": {"celSelector": {"celExpressions": "true"}}}]),
+    lambda spec, draw: spec.update(tolerations=[{"key": "gpu", "effect": "NoExecute"}]),
+    lambda spec, draw: spec.update(tolerations=[{"key": draw.choice(["a b", "", "-a", "a/b/c"]), "operator": "Exists"}]),
+    lambda spec, draw: spec.update(tolerations=[{"key": "gpu", "tolerationSeconds": draw.choice(["60", 1.5])}]),
+    lambda spec, draw: spec.update(tolerations=[{"key": "gpu", "value": "x" * 1025}]),
+    lambda spec, draw: spec.update(prioritizerPolicy={"configurations": [{"weight": 1}]}),
+    lambda spec, draw: spec.update(prioritizerPolicy={"configurations": [_weighted(draw.choice([11, -11, "1", 1.5]))]}),
+    lambda spec, draw: spec.update(prioritizerPolicy={"configurations": [{"scoreCoordinate": {"builtIn": "Steady", "type": ""}}]}),
+    lambda spec, draw: spec.update(prioritizerPolicy={"configurations": [{"scoreCoordinate": {"type": "AddOn", "addOn": {}}}]}),
+    lambda spec, draw: spec.update(decisionStrategy={"groupStrategy": {"clustersPerDecisionGroup": draw.choice(["0%", "101%", "x", ""])}}),
+    lambda spec, draw: spec.update(decisionStrategy={"groupStrategy": {"decisionGroups": [{"groupName": "canary"}]}}),
+    lambda spec, draw: spec.update(decisionStrategy={"groupStrategy": {"decisionGroups": [_named(draw.choice(["x", "-ab", "a" * 64]))]}}),
+    lambda spec, draw: spec.update(spreadPolicy={"spreadConstraints": [{"topologyKey": "region", "topologyKeyType": "Node"}]}),
+    lambda spec, draw: spec.update(spreadPolicy={"spreadConstraints": [{"topologyKey": "r", "topologyKeyType": "Label", "maxSkew": 0}]}),
+    lambda spec, draw: spec.update(clusterSets="team"),
+    lambda spec, draw: spec.update({draw.choice(["predicates", "tolerations", "numberOfClusters", "decisionStrategy"]): None}),
+]
+
+
+def _weighted(weight: Any) -> Object:
+    return {"scoreCoordinate": {"type": "BuiltIn", "builtIn": "Balance"}, "weight": weight}
+
+
+def _named(group: str) -> Object:
+    return {"groupName": group, "groupClusterSelector": {}}
