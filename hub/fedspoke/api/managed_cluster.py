@@ -2,10 +2,10 @@
 
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field
+from pydantic import Field
 
 from fedspoke.api.base import Reported
-from fedspoke.api.units import Quantity
+from fedspoke.api.units import Quantity, Time
 
 
 class ClusterMetadata(Reported):
@@ -21,7 +21,7 @@ class Taint(Reported):
     key: str
     value: str = ""
     effect: Literal["NoSelect", "PreferNoSelect", "NoSelectIfNew"]
-    time_added: AwareDatetime | None = None
+    time_added: Time | None = None
 
 
 class ClusterSpec(Reported):

@@ -1,7 +1,8 @@
-"""Durations and quantities as Kubernetes writes them, parsed once at the edge."""
+"""Durations, times and quantities as Kubernetes writes them, parsed once at the edge."""
 
 import re
-from datetime import timedelta
+from contextlib import suppress
+from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -34,6 +35,18 @@ Duration = Annotated[
     PlainSerializer(format_duration, return_type=str),
     Field(json_schema_extra={"pattern": _DURATION}),
 ]
+
+
+def _time(value: Any) -> datetime:
+    if isinstance(value, str):
+        with suppress(ValueError):
+            time = datetime.fromisoformat(value)
+            if time.tzinfo:
+                return time
+    raise ValueError("must be a time with its zone like 2026-11-21T12:00:00Z")
+
+
+Time = Annotated[datetime, BeforeValidator(_time, json_schema_input_type=str)]
 
 
 def parse_quantity(value: str | int | float) -> Decimal:

@@ -6,7 +6,7 @@ A file is written by hand, so what an API server would not take is refused here,
 import json
 from typing import Annotated, Literal
 
-from pydantic import AwareDatetime, Field, ValidationError
+from pydantic import Field, ValidationError
 
 from fedspoke.api.base import Object, Reported
 from fedspoke.api.errors import Refused
@@ -14,6 +14,7 @@ from fedspoke.api.managed_cluster import ManagedCluster
 from fedspoke.api.names import MANAGED_CLUSTER
 from fedspoke.api.placement_spec import LabelSelector
 from fedspoke.api.problems import problems
+from fedspoke.api.units import Time
 
 _Name = Annotated[str, Field(min_length=1)]
 
@@ -57,7 +58,7 @@ class _Score(Reported):
 
 class _Scores(Reported):
     scores: list[_Score] = Field(default_factory=list)
-    valid_until: AwareDatetime | None = None
+    valid_until: Time | None = None
 
 
 class _AddOnPlacementScore(Reported):

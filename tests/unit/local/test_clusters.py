@@ -14,6 +14,7 @@ from fedspoke.placement.fleet import Fleet
 from support import build
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
+LATER = "2026-11-21T13:00:00Z"
 FEDERATION: FederatedLearning = parse.federated_learning(build.federated_learning(client={"data": {}}))
 
 
@@ -35,7 +36,13 @@ def test_clusters_are_read_from_every_file_and_every_document_in_it(tmp_path: Pa
 
 
 def test_all_that_a_placement_depends_on_is_read_and_the_rest_is_passed_over(tmp_path: Path) -> None:
-    described = build.cluster(), build.cluster_set("eu"), build.binding("eu"), build.scores("cluster1"), build.decided("other")
+    described = (
+        build.cluster(),
+        build.cluster_set("eu"),
+        build.binding("eu"),
+        build.scores("cluster1", until=LATER),
+        build.decided("other"),
+    )
     config: Object = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "notes"}}
 
     known = read(write(tmp_path / "all.yaml", *described, config))
@@ -164,12 +171,12 @@ def test_a_dataset_that_a_label_alone_declares_has_no_place(tmp_path: Path) -> N
         ),
         pytest.param(
             [build.cluster(), build.scores("cluster1", until="soon")],
-            'AddOnPlacementScore federated-learning cannot be used: status.validUntil is "soon"',
+            'AddOnPlacementScore federated-learning cannot be used: status.validUntil is "soon", but must be a time',
             id="no time",
         ),
         pytest.param(
             [build.cluster(), build.scores("cluster1", until="2026-11-21T12:00:00")],
-            "status.validUntil is",
+            'status.validUntil is "2026-11-21T12:00:00", but must be a time with its zone like',
             id="time without zone",
         ),
         pytest.param(
