@@ -148,8 +148,8 @@ def test_the_platform_is_known_by_the_layouts_that_it_has_had(tmp_path: Path, na
     ("files", "named", "sentence"),
     [
         ([], "absent", "does not exist"),
-        (["export.zip"], "export.zip", "is a zip; unpack it first"),
-        (["notes.txt"], "notes.txt", "is a file; name the folder"),
+        (["export.zip"], "export.zip", "is no zip; name the zip as it was downloaded"),
+        (["notes.txt"], "notes.txt", "is no zip; .*or the folder"),
         (["notes.txt"], ".", "is no Facebook or Instagram export"),
         (["your_facebook_activity/posts/your_posts_1.html"], ".", "choose the format JSON"),
         (["your_instagram_activity/media/posts_1.html"], ".", "choose the format JSON"),

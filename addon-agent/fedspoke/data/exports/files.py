@@ -11,6 +11,10 @@ class Files(Protocol):
         """Files that match, in the order of the patterns; under each, `posts_2` before `posts_10`."""
         ...
 
+    def folders(self) -> list[str]:
+        """The folders directly under the root, without those that are hidden."""
+        ...
+
     def lacking(self, uri: str) -> str | None:
         """Why the file that a uri names cannot be had (a reason to count), or None when it can. Nothing outside is looked at."""
         ...
@@ -19,6 +23,10 @@ class Files(Protocol):
         """A file to read from, in pieces.
 
         Raises:
-            OSError: it cannot be had.
+            OSError: it cannot be had; reading may raise one too.
         """
+        ...
+
+    def fingerprint(self) -> str:
+        """The same as long as no file is added, removed or changed, as far as sizes and times tell."""
         ...

@@ -1,10 +1,18 @@
 """An export unpacked on disk. Nothing outside its folder is ever read, whatever its files say."""
 
-import re
-from collections.abc import Iterable
+import errno
+import hashlib
+import os
+import stat
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import BinaryIO
+
+from fedspoke.data.exports.names import arranged, inside, natural, possible
+
+_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe would wait for a writer otherwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -13,37 +21,92 @@ class Folder:
 
     root: Path
 
+    @property
+    def name(self) -> str:
+        """What its owner called it."""
+        return self.root.name
+
     def names(self, patterns: Iterable[str]) -> list[str]:
         """Files that match, in the order of the patterns; under each, `posts_2` before `posts_10`."""
-        return [
-            name
-            for pattern in patterns
-            for name in sorted((path.relative_to(self.root).as_posix() for path in self.root.glob(pattern)), key=_natural)
-        ]
+        patterns = tuple(patterns)
+        return arranged(
+            {path.relative_to(self.root).as_posix() for pattern in patterns for path in self.root.glob(pattern)}, patterns
+        )
 
-    def open(self, name: str) -> BinaryIO:
-        """A file to read from.
+    def folders(self) -> list[str]:
+        """The folders directly under the root; a link is none.
 
         Raises:
-            OSError: it cannot be had.
+            OSError: the root cannot be listed.
         """
-        if reason := self.lacking(name):
-            raise OSError(f"{name}: {reason}")
-        return (self.root / name).open("rb")
+        with os.scandir(self.root) as found:
+            names = [entry.name for entry in found if entry.is_dir(follow_symlinks=False) and not entry.name.startswith(".")]
+        return sorted(names, key=natural)
+
+    def zips(self) -> list[Path]:
+        """The zips directly under the root, by their ending.
+
+        Raises:
+            OSError: the root cannot be listed.
+        """
+        with os.scandir(self.root) as found:
+            names = [entry.name for entry in found if entry.is_file(follow_symlinks=False)]
+        return [self.root / name for name in sorted(names, key=natural) if name.lower().endswith(".zip") and name[0] != "."]
+
+    def below(self, folder: str) -> "Folder":
+        """One of its folders as a root."""
+        return Folder(self.root / folder)
+
+    def open(self, name: str) -> BinaryIO:
+        """A regular file to read from.
+
+        Raises:
+            OSError: there is none, or it may not be read.
+        """
+        parts = inside(name)
+        if parts is None:
+            raise OSError(errno.EPERM, "the name leads out of the export")
+        if not possible(parts):
+            raise OSError(errno.ENOENT, "no file can have this name")
+        descriptor = self._descriptor(parts)
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            os.close(descriptor)
+            raise OSError(errno.ENOENT, "it is no regular file")
+        return os.fdopen(descriptor, "rb")
 
     def lacking(self, uri: str) -> str | None:
-        """Why the file that a uri names cannot be had, or None when it can.
-
-        A uri is someone else's text: it may climb out by `..`, by a leading `/`, or through a symbolic link.
-        """
+        """Why the file that a uri names cannot be had, or None when it can."""
         try:
-            path = (self.root / uri).resolve()
-            if not path.is_relative_to(self.root):
-                return "unsafe_path"
-            return None if path.is_file() else "missing_media"
-        except (OSError, ValueError):  # a name that no file can have: too long, or with a NUL
-            return "missing_media"
+            self.open(uri).close()
+        except OSError as error:
+            # ENOTDIR is also what a link among the folders of a path gives.
+            reasons = {errno.EPERM: "unsafe_path", errno.ELOOP: "unsafe_path", errno.ENOTDIR: "unsafe_path"}
+            return reasons.get(error.errno or 0, "unreadable_media" if error.errno == errno.EACCES else "missing_media")
+        return None
+
+    def fingerprint(self) -> str:
+        """Of all names, sizes and times below the root, in whatever order they are listed: their hashes are added up."""
+        total = sum(int.from_bytes(hashlib.sha256(line.encode(errors="surrogateescape")).digest()) for line in _stamps(self.root))
+        return f"{total % 2**256:064x}"
+
+    def _descriptor(self, parts: tuple[str, ...]) -> int:
+        """Opened folder by folder, so that no link is followed, not even one that appears meanwhile."""
+        folder = os.open(self.root, _FOLDER)
+        try:
+            for part in parts[:-1]:
+                below = os.open(part, _FOLDER, dir_fd=folder)
+                os.close(folder)
+                folder = below
+            return os.open(parts[-1], _FILE, dir_fd=folder)
+        finally:
+            os.close(folder)
 
 
-def _natural(name: str) -> list[tuple[int, str]]:
-    return [(int(digits or 0), rest) for digits, rest in re.findall(r"(\d*)(\D*)", name)]
+def _stamps(root: Path) -> Iterator[str]:
+    for folder, _, names in os.walk(root):
+        for name in names:
+            try:
+                found = (Path(folder) / name).lstat()
+            except OSError:  # gone meanwhile
+                continue
+            yield f"{os.path.relpath(folder, root)}/{name} {found.st_size} {found.st_mtime_ns}"

@@ -1,0 +1,84 @@
+"""What is in one file of a zip, unpacked while it is read, and never more than the zip said there would be."""
+
+import io
+import struct
+import zlib
+from typing import TYPE_CHECKING, BinaryIO
+
+from fedspoke.data.exports.zip_directory import Member
+
+if TYPE_CHECKING:
+    from typing_extensions import Buffer
+
+_HEADER = struct.Struct("<4s5H3L2H")
+_CHUNK = 1 << 16
+_STORED, _DEFLATED = 0, 8
+METHODS = {_STORED, _DEFLATED}
+
+
+class Content(io.RawIOBase):
+    """A file of a zip. It owns the open zip that it reads from.
+
+    Raises:
+        OSError: the zip contradicts itself, here or while reading.
+    """
+
+    def __init__(self, file: BinaryIO, member: Member) -> None:
+        super().__init__()
+        self._file = file
+        self._left, self._crc, self._expected = member.size, 0, member.crc
+        self._compressed = member.compressed
+        self._inflate = zlib.decompressobj(-zlib.MAX_WBITS) if member.method == _DEFLATED else None
+        self._pending = b""
+        file.seek(member.header)
+        header = file.read(_HEADER.size)
+        if len(header) < _HEADER.size or not header.startswith(b"PK\3\4"):
+            raise OSError("a file of the zip is not where it should be")
+        *_, named, extended = _HEADER.unpack(header)
+        # A directory that calls another file's content by a second name is how one file is made to unpack a million times.
+        if file.read(named) != member.raw_name:
+            raise OSError("a file of the zip has two names")
+        file.seek(extended, io.SEEK_CUR)
+
+    def readable(self) -> bool:
+        """It is."""
+        return True
+
+    def readinto(self, buffer: "Buffer", /) -> int:
+        """Some of what is left; 0 at the end, once the checksum was found right."""
+        view = memoryview(buffer).cast("B")
+        data = self._read(min(len(view), self._left))
+        self._left -= len(data)
+        self._crc = zlib.crc32(data, self._crc)
+        if not self._left and self._crc != self._expected:
+            raise OSError("a file of the zip is damaged")
+        view[: len(data)] = data
+        return len(data)
+
+    def close(self) -> None:
+        """Close the zip as well."""
+        self._file.close()
+        super().close()
+
+    def _read(self, limit: int) -> bytes:
+        if not limit:
+            return b""
+        if self._inflate is None:
+            data = self._more(limit)
+        else:
+            data = b""
+            try:
+                while not data and not self._inflate.eof:
+                    data = self._inflate.decompress(self._inflate.unconsumed_tail or self._more(_CHUNK), limit)
+            except zlib.error:
+                raise OSError("a file of the zip is damaged") from None
+        if not data:
+            raise OSError("a file of the zip is shorter than it should be")
+        return data
+
+    def _more(self, limit: int) -> bytes:
+        data = self._file.read(min(limit, self._compressed))
+        self._compressed -= len(data)
+        if not data:
+            raise OSError("a file of the zip is cut off")
+        return data

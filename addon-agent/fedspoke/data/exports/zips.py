@@ -1,0 +1,120 @@
+"""A zip as the platform hands it out, read where it lies: nothing of it is ever unpacked to the disk."""
+
+import errno
+import hashlib
+import io
+from collections.abc import Iterable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import BinaryIO
+
+from fedspoke.data.exports import zip_directory
+from fedspoke.data.exports.names import arranged, inside, matcher, natural
+from fedspoke.data.exports.zip_content import METHODS, Content
+from fedspoke.data.exports.zip_directory import Directory, Member, UnusableZipError
+from fedspoke.data.exports.zip_index import Index
+
+_MOST_DOCUMENTS = 10_000
+_RATIO = 200
+"""Deflate makes JSON 10 to 30 times smaller; only what was made for it, 1000 times."""
+_SMALL, _LARGEST = 64 << 20, 8 << 30
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Zip:
+    """The files of one export, by their name relative to `root`: nothing, or the folder that the export lies in with a `/`."""
+
+    path: Path
+    directory: Directory = field(repr=False)
+    index: Index = field(repr=False)
+    root: str = ""
+
+    @property
+    def name(self) -> str:
+        """What the folder in it is called; nothing if it is the zip itself."""
+        return self.root.rstrip("/").rpartition("/")[2]
+
+    def names(self, patterns: Iterable[str]) -> list[str]:
+        """Files that match, in the order of the patterns; under each, `posts_2` before `posts_10`.
+
+        Raises:
+            UnusableZipError: they are more, or would unpack to more, than any platform's.
+        """
+        patterns = tuple(patterns)
+        fitting = matcher(patterns)
+        found: dict[str, Member] = {}
+        with self.path.open("rb") as file:
+            for _, member in zip_directory.members(file, self.directory):
+                parts = member.parts
+                name = "/".join(parts or ())
+                if not member.is_folder and name.startswith(self.root) and fitting.fullmatch(name, len(self.root)):
+                    found[name.removeprefix(self.root)] = member
+                if len(found) > _MOST_DOCUMENTS:
+                    raise UnusableZipError(f"holds more than {_MOST_DOCUMENTS:,} files of posts, as no platform's export does")
+        packed = min(sum(member.compressed for member in found.values()), self.path.stat().st_size)
+        unpacked = sum(member.size for member in found.values())
+        if unpacked > min(_SMALL + _RATIO * packed, _LARGEST):
+            raise UnusableZipError(f"would unpack to {unpacked >> 20:,} MB of posts, which is more than its size can hold")
+        return arranged(found, patterns)
+
+    def folders(self) -> list[str]:
+        """The folders directly under the root."""
+        return sorted(self.index.folders(*self.root.split("/")[:-1]), key=natural)
+
+    def below(self, folder: str) -> "Zip":
+        """One of its folders as a root."""
+        return replace(self, root=f"{self.root}{folder}/")
+
+    def lacking(self, uri: str) -> str | None:
+        """Why the file that a uri names cannot be had, or None when it can."""
+        parts = inside(uri)
+        if parts is None:
+            return "unsafe_path"
+        try:
+            with self.path.open("rb") as file:
+                member = self._member(file, parts)
+        except OSError:
+            return "missing_media"
+        if member.is_link:
+            return "unsafe_path"
+        return None if member.method in METHODS else "unreadable_media"
+
+    def open(self, name: str) -> BinaryIO:
+        """A file to read from, in pieces.
+
+        Raises:
+            OSError: it cannot be had; reading may raise one too.
+        """
+        if reason := self.lacking(name):
+            raise OSError(errno.ENOENT, reason)
+        file = self.path.open("rb")
+        try:
+            return io.BufferedReader(Content(file, self._member(file, inside(name) or ())))
+        except BaseException:
+            file.close()
+            raise
+
+    def fingerprint(self) -> str:
+        """Of the zip's name, size and time."""
+        found = self.path.stat()
+        return hashlib.sha256(f"{self.path.name} {found.st_size} {found.st_mtime_ns} {self.root}".encode()).hexdigest()
+
+    def _member(self, file: BinaryIO, parts: tuple[str, ...]) -> Member:
+        name = self.root + "/".join(parts)
+        for place in self.index.places(name):
+            member = zip_directory.member(file, self.directory, place)
+            if "/".join(member.parts or ()) == name:
+                return member
+        raise OSError(errno.ENOENT, "there is no such file")
+
+
+def opened(path: Path) -> Zip:
+    """A zip, with the places of its files.
+
+    Raises:
+        UnusableZipError: it is none, or encrypted, not whole, or made to do harm.
+        OSError: it cannot be read.
+    """
+    with path.open("rb") as file:
+        directory = zip_directory.directory(file)
+        return Zip(path=path, directory=directory, index=Index(zip_directory.members(file, directory)))
