@@ -63,6 +63,7 @@ def _tell(entry: RawPost, entries: Entries, lacking: Callable[[str], str | None]
         fresh = [uri for uri in own if not entries.is_told(uri, alone[uri])]
     all_words = own | {uri: _joined([own[uri], *entries.take_words(uri)]) for uri in fresh}
     texts = _texts(entry.text, all_words, photos)
+    fresh = [uri for uri in fresh if not entries.is_told(uri, texts[uri])]
     groups: dict[str, list[str]] = {}
     for uri in fresh:
         entries.tell(uri, alone[uri])
