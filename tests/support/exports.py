@@ -2,10 +2,15 @@
 
 import json
 from collections.abc import Mapping, Sequence
+from fnmatch import fnmatch
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 from PIL import Image
+
+from fedspoke.data.exports.post import RawPost
+from fedspoke.data.exports.repair import repaired
 
 FACEBOOK_POSTS = "your_facebook_activity/posts/your_posts__check_ins__photos_and_videos_1.json"
 INSTAGRAM_POSTS = "your_instagram_activity/media/posts_1.json"
@@ -51,3 +56,20 @@ def write(folder: Path, files: Mapping[str, Json], photos: Sequence[str] = ()) -
 def photo(path: Path, *, size: tuple[int, int] = (32, 24), colour: tuple[int, ...] = (200, 30, 30), **options: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, colour).save(path, **options)
+
+
+def parsed(parser: ModuleType, name: str, document: Json) -> list[RawPost | None]:
+    """What a platform's parser finds in one file of an export."""
+    return [
+        parser.parse(repaired(entry), kind)
+        for listing in parser.FILES
+        if fnmatch(name, listing.files)
+        for prefix, kind in listing.entries.items()
+        for entry in _listed(document, prefix)
+    ]
+
+
+def _listed(document: Json, prefix: str) -> list[Json]:
+    key = prefix.removesuffix("item").removesuffix(".")
+    found = document.get(key) if key and isinstance(document, dict) else document if not key else None
+    return found if isinstance(found, list) else []
