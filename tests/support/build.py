@@ -30,9 +30,63 @@ def cluster(
     }
 
 
-def fleet(*clusters: Object, **others: tuple[Object, ...]) -> Fleet:
-    """A hub with these clusters, all in a set that is bound to the namespace `default`."""
-    return Fleet(clusters=clusters, **others)
+def fleet(*clusters: Object, **others: Any) -> Fleet:
+    """A hub with these clusters, all of them in the set `global`, which is bound to the namespace `default`."""
+    return Fleet(clusters=clusters, **{"sets": (cluster_set(),), "bindings": (binding(),)} | others)
+
+
+def cluster_set(name: str = "global", **selector: Any) -> Object:
+    """A ManagedClusterSet of all clusters; `cluster_set("eu", matchLabels={"region": "eu"})` of some."""
+    return {
+        "apiVersion": "cluster.open-cluster-management.io/v1beta2",
+        "kind": "ManagedClusterSet",
+        "metadata": {"name": name},
+        "spec": {"clusterSelector": {"selectorType": "LabelSelector", "labelSelector": selector}},
+    }
+
+
+def binding(cluster_set: str = "global", namespace: str = "default") -> Object:
+    """A ManagedClusterSetBinding."""
+    return {
+        "apiVersion": "cluster.open-cluster-management.io/v1beta2",
+        "kind": "ManagedClusterSetBinding",
+        "metadata": {"name": cluster_set, "namespace": namespace},
+        "spec": {"clusterSet": cluster_set},
+    }
+
+
+def scores(cluster: str, name: str = "federated-learning", until: str | None = None, **values: int) -> Object:
+    """An AddOnPlacementScore: `scores("cluster1", gpusFree=40)`."""
+    valid = {} if until is None else {"validUntil": until}
+    return {
+        "apiVersion": "cluster.open-cluster-management.io/v1alpha1",
+        "kind": "AddOnPlacementScore",
+        "metadata": {"name": name, "namespace": cluster},
+        "status": {"scores": [{"name": score, "value": value} for score, value in values.items()]} | valid,
+    }
+
+
+def decided(placement: str, *clusters: str, namespace: str = "default") -> Object:
+    """A PlacementDecision of an earlier time."""
+    return {
+        "apiVersion": "cluster.open-cluster-management.io/v1beta1",
+        "kind": "PlacementDecision",
+        "metadata": {
+            "name": f"{placement}-decision-1",
+            "namespace": namespace,
+            "labels": {"cluster.open-cluster-management.io/placement": placement},
+        },
+        "status": {"decisions": [{"clusterName": cluster, "reason": ""} for cluster in clusters]},
+    }
+
+
+def prioritizer(name: str, weight: int = 1) -> Object:
+    """One entry of prioritizerPolicy.configurations; `prioritizer("federated-learning/gpusFree", 2)` is an add-on's score."""
+    resource, slash, score = name.partition("/")
+    coordinate: Object = {"type": "BuiltIn", "builtIn": name}
+    if slash:
+        coordinate = {"type": "AddOn", "addOn": {"resourceName": resource, "scoreName": score}}
+    return {"scoreCoordinate": coordinate, "weight": weight}
 
 
 def declares(*platforms: Platform, path: str = "/data", posts: int | None = None) -> dict[str, str]:

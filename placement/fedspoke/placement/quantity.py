@@ -12,6 +12,7 @@ from fedspoke.api.units import parse_quantity
 _FAST_DECIMAL = 18
 _FAST_BINARY = {"Ki": 11, "Mi": 8, "Gi": 5, "Ti": 2}
 """Up to how many digits Go keeps a number as an integer; with these suffixes a whole one only."""
+_MOST_BINARY = Decimal(2**63 - 1)
 _NANO = -9
 
 
@@ -22,7 +23,7 @@ def approximate(quantity: str | int) -> float:
         if not _kept_as_integer(str(quantity), value):
             value = value.quantize(Decimal(1).scaleb(_NANO), rounding=ROUND_UP)
             if str(quantity).endswith("i"):
-                value = min(value, Decimal(2**63 - 1))
+                value = max(-_MOST_BINARY, min(value, _MOST_BINARY))
         exponent = int(value.as_tuple().exponent)
         return float(int(value.scaleb(-exponent))) * float(f"1e{exponent}")
 

@@ -274,6 +274,7 @@ def test_a_duration_survives_being_written_and_read(seconds: int) -> None:
         (2, "2"),
         ("500m", "0.5"),
         ("50Gi", "53687091200"),
+        ("1Ki", "1024"),
         ("1e3", "1000"),
         ("2k", "2000"),
         (".5", "0.5"),
