@@ -4,7 +4,7 @@ A world is drawn from its seed and number alone, so that one can be looked at ag
 long past or far ahead: a world means the same whenever it is evaluated.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from random import Random
 from typing import Any
 
@@ -22,7 +22,7 @@ _CLAIMS = {
     "version.example.com": ["1.29.9", "1.30.0", "v1.31.2+k3s1", "unknown"],
     "facts.example.com": ['{"gpus": 4, "zone": "a"}', '{"gpus": 0}', "[1, 2]", "{"],
 }
-_QUANTITIES = {
+_QUANTITIES: dict[str, list[str | int]] = {
     "cpu": ["4", "4000m", "3.5", "16", "0", "1e1", 8, "250m", "7800m", "63900m"],
     "memory": ["16Gi", "16384Mi", "8G", "7.5Gi", "1e9", "500M", "0", "33554432Ki", "131072k", "12345678901"],
 }
@@ -50,7 +50,9 @@ def world(seed: int, number: int, placements: int) -> World:
     names = sorted(draw.sample(_CLUSTER_NAMES, draw.choice([0, 1, 3, 6, 9, 12])))
     sets = [_cluster_set(draw, name) for name in SETS if draw.random() < 0.8]
     bindings = [_binding(name, place) for place in (NAMESPACE, ELSEWHERE) for name in SETS if draw.random() < 0.7]
-    wanted = tuple(placement_specs.placement(draw, f"p{n}", draw.choice([NAMESPACE] * 4 + [ELSEWHERE])) for n in range(placements))
+    wanted = tuple(
+        placement_specs.placement(draw, f"p{n}", draw.choice([NAMESPACE] * 4 + [ELSEWHERE])) for n in range(placements)
+    )
     fleet = Fleet(
         clusters=tuple(_cluster(draw, name) for name in names),
         sets=tuple(sets),
@@ -70,9 +72,9 @@ def crowd(size: int, *wanted: Object) -> World:
     return World(Fleet(clusters=clusters, sets=(_global(),), bindings=(_binding("global", NAMESPACE),)), wanted)
 
 
-def without(world: World, number: int) -> World:
-    """A world up to one of its Placements: what a difference needs to be seen again."""
-    return replace(world, placements=world.placements[: number + 1])
+def placement(name: str, **spec: Any) -> Object:
+    """A Placement as a test asks for it."""
+    return _object("v1beta1", "Placement", name, namespace=NAMESPACE, spec=spec)
 
 
 def _cluster(draw: Random, name: str) -> Object:
@@ -110,7 +112,10 @@ def _cluster_set(draw: Random, name: str) -> Object:
             {"selectorType": "ExclusiveClusterSetLabel"},
             {"selectorType": "ExclusiveClusterSetLabel"},
             {"selectorType": "LabelSelector", "labelSelector": {"matchLabels": {"region": draw.choice(LABELS["region"])}}},
-            {"selectorType": "LabelSelector", "labelSelector": {"matchExpressions": [{"key": "gpu", "operator": "DoesNotExist"}]}},
+            {
+                "selectorType": "LabelSelector",
+                "labelSelector": {"matchExpressions": [{"key": "gpu", "operator": "DoesNotExist"}]},
+            },
             {"selectorType": "LabelSelector"},
         ]
     )
@@ -147,7 +152,9 @@ def _earlier(draw: Random, placement: Object, names: list[str]) -> Object:
     )
 
 
-def _object(version: str, kind: str, name: str, *, spec: Object | None = None, status: Object | None = None, **metadata: Any) -> Object:
+def _object(
+    version: str, kind: str, name: str, *, spec: Object | None = None, status: Object | None = None, **metadata: Any
+) -> Object:
     found: Object = {"apiVersion": f"cluster.open-cluster-management.io/{version}", "kind": kind}
     found["metadata"] = {"name": name} | metadata
     return found | ({} if spec is None else {"spec": spec}) | ({} if status is None else {"status": status})

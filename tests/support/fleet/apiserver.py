@@ -1,4 +1,4 @@
-"""A Kubernetes API server with its etcd, and nothing else: no node, no controller, so that nothing happens that a test does not do."""
+"""A Kubernetes API server with its etcd: no node and no controller, so that nothing happens that a test does not do."""
 
 import json
 from collections.abc import Iterator
@@ -38,7 +38,9 @@ def api_server(folder: Path, say: binaries.Say = print) -> Iterator[ApiServer]:
     admin = authority.issue("admin", group="system:masters")
     tokens = str(service_account_key(folder))
     client_port, peer_port, port = ports.free(3)
-    store, peer, url = (f"{scheme}://{_ADDRESS}:{p}" for scheme, p in (("http", client_port), ("http", peer_port), ("https", port)))
+    store, peer, url = (
+        f"{scheme}://{_ADDRESS}:{p}" for scheme, p in (("http", client_port), ("http", peer_port), ("https", port))
+    )
     etcd = [
         f"--data-dir={folder / 'etcd'}",
         f"--listen-client-urls={store}",
@@ -59,6 +61,8 @@ def api_server(folder: Path, say: binaries.Say = print) -> Iterator[ApiServer]:
         f"--tls-cert-file={server.certificate}",
         f"--tls-private-key-file={server.key}",
         f"--client-ca-file={authority.certificate}",
+        f"--requestheader-client-ca-file={authority.certificate}",  # a controller that serves looks for it
+        "--requestheader-allowed-names=front-proxy",
         "--service-account-issuer=https://kubernetes.default.svc",
         f"--service-account-signing-key-file={tokens}",
         f"--service-account-key-file={tokens}",

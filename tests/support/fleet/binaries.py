@@ -56,7 +56,17 @@ def program(name: str, say: Say = print) -> Path:
     if not kept.exists():
         say(f"building {name} from {wanted.package}: once, about {wanted.minutes} minutes on two cores; kept in {_CACHE}")
         with _arriving(kept) as arriving:
-            _go(wanted.module, "build", "-mod=readonly", "-trimpath", "-ldflags", wanted.ldflags, "-o", str(arriving), wanted.package)
+            _go(
+                wanted.module,
+                "build",
+                "-mod=readonly",
+                "-trimpath",
+                "-ldflags",
+                wanted.ldflags,
+                "-o",
+                str(arriving),
+                wanted.package,
+            )
     return kept
 
 

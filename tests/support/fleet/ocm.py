@@ -3,6 +3,7 @@
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
 
 import yaml
@@ -36,7 +37,7 @@ def define_kinds(server: ApiServer, say: binaries.Say = print) -> None:
     for file in sorted(folder.glob("*_clusters.open-cluster-management.io_*")):
         server.kubernetes.apply(_DEFINITION, yaml.safe_load(file.read_text()))
     for kind in KINDS:
-        server.process.until(lambda kind=kind: _served(server, kind), f"{kind.plural} were served", _SECONDS)
+        server.process.until(partial(_served, server, kind), f"{kind.plural} were served", _SECONDS)
 
 
 @contextmanager

@@ -29,7 +29,8 @@ class Answer:
     """What is decided of a Placement.
 
     `conditions` has status, reason and message by type; `objects` has, by the name of each PlacementDecision, its group's index
-    and name and its clusters in their order; `scores` has the totals of the clusters that qualify, chosen or not.
+    and name and its clusters in their order; `scores` has the totals of the clusters that qualify, chosen or not, and is
+    empty where OCM does not say them.
     """
 
     conditions: dict[str, tuple[str, str, str]]
@@ -105,8 +106,10 @@ def _objects(decisions: list[Object]) -> dict[str, tuple[int, str, tuple[str, ..
 
 
 def _scores(note: str) -> dict[str, int]:
-    """The totals as the event has them, "a:100 b:-20 "; it is cut at 1000 characters, and then ends in dots."""
-    return {name: int(score) for name, _, score in (each.rpartition(":") for each in note.removesuffix("......").split())}
+    """The totals as the event has them, "a:100 b:-20 "; none where it was cut at a thousand characters, and ends in dots."""
+    if note.endswith("..."):
+        return {}
+    return {name: int(score) for name, _, score in (each.rpartition(":") for each in note.split())}
 
 
 def _purge(kubernetes: Kubernetes) -> None:
@@ -136,4 +139,3 @@ def _load(kubernetes: Kubernetes, world: World) -> None:
     ):
         for document in documents:
             kubernetes.create(kind, document)
-

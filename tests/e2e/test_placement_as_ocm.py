@@ -1,0 +1,113 @@
+"""Whatever a Placement asks of whatever fleet, fedspoke answers as OCM's own placement controller does on a real API server.
+
+FEDSPOKE_SEED chooses other worlds, FEDSPOKE_WORLDS how many. A difference ends in the smallest world that shows it, as YAML for
+`fedspoke place`.
+"""
+
+import os
+from dataclasses import dataclass, replace
+
+import pytest
+import yaml
+
+from fedspoke.api.base import Object
+from fedspoke.api.errors import Refused
+from fedspoke.placement.fleet import PLACEMENT_LABEL, Fleet
+from support import ocm_answers, placements
+from support.fleet.kubernetes import Rejected
+from support.fleet.worlds import Answer, Controller, Hub
+from support.placements import World
+from support.shrinking import smallest
+
+SEED = int(os.environ.get("FEDSPOKE_SEED", "1"))
+WORLDS = int(os.environ.get("FEDSPOKE_WORLDS", "25"))
+PLACEMENTS = 16
+
+
+@dataclass(frozen=True, slots=True)
+class No:
+    """A Placement that is not taken, and why."""
+
+    why: str
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A Placement, the fleet before it, and what both say."""
+
+    placement: Object
+    fleet: Fleet
+    ours: Answer | No
+    theirs: Answer | No
+
+    @property
+    def differs(self) -> bool:
+        if isinstance(self.ours, No) or isinstance(self.theirs, No):
+            return type(self.ours) is not type(self.theirs)
+        return _compared(self.ours, self.theirs) != _compared(self.theirs, self.theirs)
+
+
+@pytest.mark.parametrize("number", range(WORLDS))
+def test_every_placement_of_a_world_is_decided_as_ocm_decides_it(hub: Hub, number: int) -> None:
+    world = placements.world(SEED, number, PLACEMENTS)
+    differing = next((case for case in _cases(hub, world) if case.differs), None)
+
+    assert differing is None, _report(hub, differing)
+
+
+def test_more_clusters_than_one_decision_holds_are_written_as_ocm_writes_them(hub: Hub) -> None:
+    by_tier = {"groupName": "gold", "groupClusterSelector": {"labelSelector": {"matchLabels": {"tier": "gold"}}}}
+    strategies = [{}, {"decisionGroups": [by_tier]}, {"decisionGroups": [by_tier], "clustersPerDecisionGroup": "45%"}]
+    wanted = [placements.placement(f"p{n}", decisionStrategy={"groupStrategy": it}) for n, it in enumerate(strategies)]
+
+    for case in _cases(hub, placements.crowd(330, *wanted)):
+        assert not case.differs, _report(hub, case)
+
+
+def _cases(hub: Hub, world: World) -> list[Case]:
+    """Every Placement of a world, one after another; the earlier decisions are those that OCM had written by then."""
+    with hub.holding(world) as controller:
+        return [_case(controller, replace(world.fleet, decisions=controller.decisions()), it) for it in world.placements]
+
+
+def _case(controller: Controller, fleet: Fleet, placement: Object) -> Case:
+    ours: Answer | No
+    theirs: Answer | No
+    try:
+        theirs = controller.decide(placement)
+    except Rejected as rejected:
+        theirs = No(str(rejected))
+    try:
+        ours = ocm_answers.at_rest(placement, fleet)
+    except Refused as refused:
+        ours = No(str(refused))
+    return Case(placement, fleet, ours, theirs)
+
+
+def _compared(answer: Answer, theirs: Answer) -> tuple[object, ...]:
+    """Without messages, which are for people, and without scores where OCM does not say them; 0 is as good as none."""
+    conditions = {type_: it[:2] for type_, it in answer.conditions.items()}
+    scores = {cluster: score for cluster, score in answer.scores.items() if score and theirs.scores}
+    return conditions, answer.objects, scores
+
+
+def _report(hub: Hub, case: Case) -> str:
+    """The smallest world that still differs, ready to be written to files."""
+
+    def differs(world: World) -> bool:
+        (found,) = _cases(hub, world)
+        return found.differs
+
+    alone = World(replace(case.fleet, decisions=tuple(map(_as_written, case.fleet.decisions))), (case.placement,))
+    least = smallest(alone, differs) if differs(alone) else alone
+    (again,) = _cases(hub, least)
+    fleet = least.fleet
+    documents = [*fleet.clusters, *fleet.sets, *fleet.bindings, *fleet.scores, *fleet.decisions, *least.placements]
+    return f"fedspoke: {again.ours}\nOCM:      {again.theirs}\n{yaml.safe_dump_all(documents, sort_keys=False)}"
+
+
+def _as_written(decision: Object) -> Object:
+    metadata = decision["metadata"]
+    label = {PLACEMENT_LABEL: metadata["labels"][PLACEMENT_LABEL]}
+    kept = {"name": metadata["name"], "namespace": metadata["namespace"], "labels": label}
+    return {key: decision[key] for key in ("apiVersion", "kind", "status") if key in decision} | {"metadata": kept}
