@@ -8,6 +8,7 @@ import hashlib
 import importlib.util
 import json
 import shutil
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import Template
 
@@ -15,11 +16,18 @@ import yaml
 from pydantic import TypeAdapter
 
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.names import PLATFORMS
-from fedspoke.local import demo_exports
+from fedspoke.api.names import PLATFORMS, Platform
+from fedspoke.local.exports import facebook, instagram, store
+from fedspoke.local.exports.darkroom import Darkroom
+from fedspoke.local.exports.file import File
+from fedspoke.local.exports.posted import Posted
 
 _EXAMPLE = Path(__file__).parent / "example"
-_POSTS = TypeAdapter(list[demo_exports.DemoPost])
+_POSTS = TypeAdapter(list[Posted])
+_FORMS: dict[Platform, Callable[[list[Posted], Darkroom], Iterator[File]]] = {
+    "facebook": facebook.files,
+    "instagram": instagram.files,
+}
 _ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # all-MiniLM-L6-v2's model.safetensors
 
 
@@ -53,9 +61,10 @@ def _check_free(directory: Path) -> None:
 
 def _write(directory: Path, photographs: Path, encoder: Path) -> None:
     shutil.copytree(_EXAMPLE / "clusters", directory / "clusters")
+    darkroom = Darkroom({path.name: path for path in photographs.iterdir()})
     for platform in PLATFORMS:
         posts = _POSTS.validate_python(yaml.safe_load((_EXAMPLE / f"{platform}.yaml").read_text()))
-        demo_exports.write(platform, posts, photographs, directory / "exports" / platform)
+        store.folder(_FORMS[platform](posts, darkroom), directory / "exports" / platform)
     _make_model(directory / "model")
     resource = Template((_EXAMPLE / "federatedlearning.yaml").read_text())
     # A JSON string is a YAML string, whatever the path holds.
