@@ -8,34 +8,39 @@ from pathlib import Path
 
 from fedspoke.api.errors import Refused
 from fedspoke.api.names import Platform
-from fedspoke.data.exports.files import Files
+from fedspoke.data.exports.files import Files, UnusableError
 from fedspoke.data.exports.folder import Folder
 from fedspoke.data.exports.merge import usable
 from fedspoke.data.exports.names import matcher
 from fedspoke.data.exports.parts import Parts, contradict
-from fedspoke.data.exports.places import outermost
+from fedspoke.data.exports.places import Place, outermost
 from fedspoke.data.exports.post import Post, RawPost
 from fedspoke.data.exports.repair import repaired
-from fedspoke.data.exports.search import HTML, JSON, NOTHING, PARSERS, search, without_posts
+from fedspoke.data.exports.search import HTML, JSON, NOTHING, PARSERS, Found, looks_like_an_export, search
 from fedspoke.data.exports.stream import UnreadableError, entries
-from fedspoke.data.exports.zip_directory import UnusableZipError
+from fedspoke.data.exports.zips import Zip
 
 _log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Export:
-    """One person's export. It can be pickled; `files` are opened anew wherever they are read."""
+    """One person's export. It can be pickled; `files` are opened anew wherever they are read.
+
+    `odd` counts names in a zip that are not looked at, by reason: they lead out of it, or come again.
+    """
 
     platform: Platform
     files: Files
+    odd: Counter[str]
 
     def entries(self, skipped: Counter[str]) -> Iterator[RawPost]:
         """All that the export lists, in reading order; no more of it is held in memory than one entry.
 
         Args:
-            skipped: counts files that gave nothing (`unreadable_json`) or not all they had (`truncated_json`).
+            skipped: counts `odd`, and files that gave nothing (`unreadable_json`) or not all they had (`truncated_json`).
         """
+        skipped.update(self.odd)
         parser = PARSERS[self.platform]
         listings = [(matcher([listing.files]), listing) for listing in parser.FILES]
         for name in self.files.names(JSON[self.platform]):
@@ -48,7 +53,7 @@ class Export:
                         count += 1
             except (OSError, UnreadableError) as error:
                 skipped["truncated_json" if count else "unreadable_json"] += 1
-                _log.warning("a file %s gave its first %d entries and no more: %s", listing.files, count, error)
+                _log.warning("of a file %s only the first %d entries could be read: %s", listing.files, count, error)
 
 
 def find(paths: Sequence[Path]) -> Export:
@@ -60,32 +65,40 @@ def find(paths: Sequence[Path]) -> Export:
         Refused: there is none, or more than one, or it cannot be read.
     """
     where = " and ".join(map(str, paths))
+    tops = [outermost(path) for path in paths]
     try:
-        tops = [outermost(path) for path in paths]
-        exports, beside = search(tops, JSON)
-        if not exports and search(tops, HTML)[0]:
-            raise Refused(f"{where} is an export as HTML; ask the platform for it again and choose the format JSON")
-        if not exports:
-            exports, beside = search(tops, NOTHING)
-        if not exports and (platform := without_posts(tops)):
-            raise Refused(
-                f"{where} holds no posts; name all parts of this {platform} export, or ask for it again with posts chosen"
-            )
-        if not exports:
-            raise Refused(
-                f"{where} is no Facebook or Instagram export; "
-                "name the folder that holds your_facebook_activity or your_instagram_activity"
-            )
-        [(platform, _), *_], places = exports, [place for _, place in exports]
+        exports, beside = _found(where, tops, paths)
+        platform, places = exports[0][0], tuple(place for _, place in exports)
         if any(other != platform for other, _ in exports) or contradict(places, JSON[platform]):
             # The names of a person's folders stay here; what is raised may be told to the hub.
             _log.warning("exports: %s", ", ".join(f"{other} in {place}" for other, place in exports))
             raise Refused(f"{where} holds {len(exports)} exports; give each a folder of its own, and name one of them")
-    except UnusableZipError as error:
+    except UnusableError as error:
         raise Refused(f"{where} {error}") from None
     except OSError as error:
         raise Refused(f"{where} cannot be read: {error.strerror}") from None
-    return Export(platform=platform, files=Parts(tuple(places), tuple(beside)) if beside or places[1:] else places[0])
+    files = Parts(places, tuple(beside)) if beside or places[1:] else places[0]
+    zips = {place.path: place.index.odd for place in (*places, *beside) if isinstance(place, Zip)}
+    return Export(platform=platform, files=files, odd=sum(zips.values(), Counter[str]()))
+
+
+def _found(where: str, tops: Sequence[Place], paths: Sequence[Path]) -> tuple[Found, list[Place]]:
+    found = [search(top, JSON) for top in tops]
+    if not any(exports for exports, _ in found):
+        if any(exports for exports, _ in (search(top, HTML) for top in tops)):
+            raise Refused(f"{where} is an export as HTML; ask the platform for it again and choose the format JSON")
+        found = [search(top, NOTHING) for top in tops]
+    if not any(exports for exports, _ in found):
+        if any(looks_like_an_export(top) for top in tops):
+            raise Refused(f"{where} holds no posts; name all parts of the export, or ask for it again with posts chosen")
+        raise Refused(
+            f"{where} is no Facebook or Instagram export; "
+            "name the folder that holds your_facebook_activity or your_instagram_activity"
+        )
+    for path, (exports, beside) in zip(paths, found, strict=True):
+        if not exports and not beside:
+            raise Refused(f"{path} is no part of an export; leave it out")
+    return [export for exports, _ in found for export in exports], [place for _, places in found for place in places]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,14 +4,17 @@ import errno
 import hashlib
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
-from fedspoke.data.exports.names import arranged, inside, natural, possible
+from fedspoke.data.exports.files import UnusableError
+from fedspoke.data.exports.names import MOST, arranged, inside, matcher, natural, possible
 
-_FOLDER = os.O_PATH | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_STEP = _FOLDER | os.O_PATH
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe would wait for a writer otherwise
 
 
@@ -27,11 +30,19 @@ class Folder:
         return self.root.name
 
     def names(self, patterns: Iterable[str]) -> list[str]:
-        """Files that match, in the order of the patterns; under each, `posts_2` before `posts_10`."""
+        """Files that match, in the order of the patterns; under each, `posts_2` before `posts_10`.
+
+        Raises:
+            UnusableError: they are more than any platform's.
+        """
         patterns = tuple(patterns)
-        return arranged(
-            {path.relative_to(self.root).as_posix() for pattern in patterns for path in self.root.glob(pattern)}, patterns
-        )
+        fitting = matcher(patterns)
+        folders = dict.fromkeys(pattern[: pattern.rfind("/") + 1] for pattern in patterns)
+        listed = (folder + name for folder in folders for name in self._listed(folder))
+        found = list(islice(filter(fitting.fullmatch, listed), MOST + 1))
+        if len(found) > MOST:
+            raise UnusableError(f"holds more than {MOST:,} files of posts, as no platform's export does")
+        return arranged(found, patterns)
 
     def folders(self) -> list[str]:
         """The folders directly under the root; a link is none.
@@ -68,7 +79,7 @@ class Folder:
             raise OSError(errno.EPERM, "the name leads out of the export")
         if not possible(parts):
             raise OSError(errno.ENOENT, "no file can have this name")
-        descriptor = self._descriptor(parts)
+        descriptor = self._descriptor(parts, _FILE)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise OSError(errno.ENOENT, "it is no regular file")
@@ -89,15 +100,26 @@ class Folder:
         total = sum(int.from_bytes(hashlib.sha256(line.encode(errors="surrogateescape")).digest()) for line in _stamps(self.root))
         return f"{total % 2**256:064x}"
 
-    def _descriptor(self, parts: tuple[str, ...]) -> int:
+    def _listed(self, folder: str) -> Iterator[str]:
+        try:
+            descriptor = self._descriptor((*folder.split("/")[:-1], "."), _FOLDER)
+        except OSError:  # most layouts' folders are not there
+            return
+        try:
+            with os.scandir(descriptor) as found:
+                yield from (entry.name for entry in found)
+        finally:
+            os.close(descriptor)
+
+    def _descriptor(self, parts: Sequence[str], flags: int) -> int:
         """Opened folder by folder, so that no link is followed, not even one that appears meanwhile."""
-        folder = os.open(self.root, _FOLDER)
+        folder = os.open(self.root, _STEP)
         try:
             for part in parts[:-1]:
-                below = os.open(part, _FOLDER, dir_fd=folder)
+                below = os.open(part, _STEP, dir_fd=folder)
                 os.close(folder)
                 folder = below
-            return os.open(parts[-1], _FILE, dir_fd=folder)
+            return os.open(parts[-1], flags, dir_fd=folder)
         finally:
             os.close(folder)
 

@@ -3,7 +3,8 @@
 import re
 from collections.abc import Iterable
 
-_LONGEST = 4096  # Linux opens no longer path
+MOST = 10_000
+"""Files of posts in one export: one for each album, and few others."""
 
 
 def inside(uri: str) -> tuple[str, ...] | None:
@@ -19,7 +20,10 @@ def inside(uri: str) -> tuple[str, ...] | None:
 
 def possible(parts: tuple[str, ...]) -> bool:
     """Whether a file can have this name at all."""
-    return bool(parts) and all(0 < len(part.encode(errors="replace")) < 256 and "\0" not in part for part in parts)
+    try:
+        return bool(parts) and all(len(part.encode(errors="surrogateescape")) < 256 and "\0" not in part for part in parts)
+    except UnicodeEncodeError:
+        return False
 
 
 def arranged(names: Iterable[str], patterns: Iterable[str]) -> list[str]:

@@ -5,8 +5,8 @@ from pathlib import Path
 
 from fedspoke.api.errors import Refused
 from fedspoke.api.names import PLATFORMS
+from fedspoke.data.exports.files import UnusableError
 from fedspoke.data.exports.folder import Folder
-from fedspoke.data.exports.zip_directory import UnusableZipError
 from fedspoke.data.exports.zips import Zip, opened
 
 _log = logging.getLogger(__name__)
@@ -25,11 +25,10 @@ def outermost(path: Path) -> Place:
             return Folder(path.resolve())
         if path.is_file():
             return opened(path.resolve())
-    except UnusableZipError as error:
-        raise Refused(f"{path} {error}") from None
     except OSError as error:
-        raise Refused(f"{path} cannot be read: {error.strerror}") from None
-    raise Refused(f"{path} does not exist; name the folder or the zips of a Facebook or Instagram export")
+        raise Refused(f"{path} {_why(error)}") from None
+    what = "is neither a folder nor a file" if path.exists() else "does not exist"
+    raise Refused(f"{path} {what}; name the folder or the zips of a Facebook or Instagram export")
 
 
 def further_down(place: Place) -> list[Place]:
@@ -45,9 +44,13 @@ def further_down(place: Place) -> list[Place]:
             part = opened(path)
         except OSError as error:
             # The names of a person's files stay here; what is raised may be told to the hub.
-            _log.warning("%s %s", path, error)
+            _log.warning("%s %s", path, _why(error))
             if path.name.startswith(PLATFORMS):  # as the platforms name theirs
-                raise Refused(f"{path.parent} holds a zip that {error}") from None
+                raise Refused(f"{path.parent} holds a zip that {_why(error)}") from None
             continue
         found += [part, *(part.below(folder) for folder in part.folders())]
     return found
+
+
+def _why(error: OSError) -> str:
+    return str(error) if isinstance(error, UnusableError) else f"cannot be read: {error.strerror}"

@@ -22,35 +22,33 @@ NOTHING: Patterns = {
     for platform, parser in PARSERS.items()
 }
 
-_FOLDERS = {name.split("/")[0] for names in JSON.values() for name in names if "/" in name}
-_KNOWN = _FOLDERS | {"media", "photos", "photos_and_videos", "stories", "videos"}  # where only photos are, too
+_POSTS = {name.split("/")[0] for names in JSON.values() for name in names if "/" in name}
+_PHOTOS = {"media", "photos", "photos_and_videos", "videos"}
+_OTHERS = {"connections", "messages", "personal_information"}  # what people choose, if not their posts
+
+Found = list[tuple[Platform, Place]]
 
 
-def search(tops: Iterable[Place], patterns: Patterns) -> tuple[list[tuple[Platform, Place]], list[Place]]:
+def search(top: Place, patterns: Patterns) -> tuple[Found, list[Place]]:
     """The places where files of a platform match, the outermost only; and those beside them, which may hold the photos.
 
     Raises:
         Refused, OSError: one of them cannot be read.
     """
-    exports: list[tuple[Platform, Place]] = []
-    beside: list[Place] = []
-    for top in tops:
-        places = [top]
-        if not (found := _holding(places, patterns)):
-            places = [place for place in (top, *further_down(top)) if _KNOWN.intersection(place.folders())]
-            found = _holding(places, patterns)
-        exports += found
-        beside += [place for place in places if all(place is not export for _, export in found)]
-    return exports, beside
+    if found := _holding([top], patterns):
+        return found, []
+    places = [place for place in (top, *further_down(top)) if (_POSTS | _PHOTOS).intersection(place.folders())]
+    found = _holding(places, patterns)
+    return found, [place for place in places if all(place is not export for _, export in found)]
 
 
-def without_posts(tops: Iterable[Place]) -> Platform | None:
-    """The platform of an export that has other things than posts, as far as its folders tell."""
-    folders = {folder for top in tops for place in (top, *further_down(top)) for folder in place.folders()} & _FOLDERS
-    return next((platform for platform in PLATFORMS if any(platform in folder for folder in folders)), None)
+def looks_like_an_export(top: Place) -> bool:
+    """Whether its folders are those of an export, with posts or without."""
+    places = [place for place in (top, *further_down(top)) if not place.name.startswith("your_")]
+    return any((_POSTS | _PHOTOS | _OTHERS).intersection(place.folders()) for place in places)
 
 
-def _holding(places: Iterable[Place], patterns: Patterns) -> list[tuple[Platform, Place]]:
+def _holding(places: Iterable[Place], patterns: Patterns) -> Found:
     return [
         (platform, place)
         for place in places

@@ -29,7 +29,6 @@ class Content(io.RawIOBase):
         self._left, self._crc, self._expected = member.size, 0, member.crc
         self._compressed = member.compressed
         self._inflate = zlib.decompressobj(-zlib.MAX_WBITS) if member.method == _DEFLATED else None
-        self._pending = b""
         file.seek(member.header)
         header = file.read(_HEADER.size)
         if len(header) < _HEADER.size or not header.startswith(b"PK\3\4"):
@@ -63,22 +62,22 @@ class Content(io.RawIOBase):
     def _read(self, limit: int) -> bytes:
         if not limit:
             return b""
-        if self._inflate is None:
-            data = self._more(limit)
-        else:
-            data = b""
-            try:
-                while not data and not self._inflate.eof:
-                    data = self._inflate.decompress(self._inflate.unconsumed_tail or self._more(_CHUNK), limit)
-            except zlib.error:
-                raise OSError("a file of the zip is damaged") from None
+        data = self._packed(limit) if self._inflate is None else self._unpacked(self._inflate, limit)
         if not data:
             raise OSError("a file of the zip is shorter than it should be")
         return data
 
-    def _more(self, limit: int) -> bytes:
+    def _unpacked(self, inflate: "zlib._Decompress", limit: int) -> bytes:
+        data, packed = b"", b"-"
+        try:
+            while not data and packed and not inflate.eof:
+                packed = inflate.unconsumed_tail or self._packed(_CHUNK)
+                data = inflate.decompress(packed, limit)  # without any packed bytes: what zlib still holds back
+        except zlib.error:
+            raise OSError("a file of the zip is damaged") from None
+        return data
+
+    def _packed(self, limit: int) -> bytes:
         data = self._file.read(min(limit, self._compressed))
         self._compressed -= len(data)
-        if not data:
-            raise OSError("a file of the zip is cut off")
         return data

@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import BinaryIO
 
+from fedspoke.data.exports.files import UnusableError
 from fedspoke.data.exports.names import inside, possible
 
 _ENTRY = struct.Struct("<4s6H3L5H2L")
@@ -21,10 +22,6 @@ _LONGEST_COMMENT = 0xFFFF
 _FULL = 0xFFFFFFFF  # the value is in the zip64 field
 
 _ENCRYPTED = 0x1
-
-
-class UnusableZipError(OSError):
-    """Why a zip cannot be read; the text goes on where its subject, the zip, was named."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +75,7 @@ def directory(file: BinaryIO) -> Directory:
     """Find the central directory from the zip's end.
 
     Raises:
-        UnusableZipError: it has none, or is but a volume of one.
+        UnusableError: it has none, or is but a volume of one.
     """
     length = file.seek(0, os.SEEK_END)
     file.seek(max(0, length - _END.size - _LONGEST_COMMENT))
@@ -87,8 +84,8 @@ def directory(file: BinaryIO) -> Directory:
     if at < 0:
         file.seek(0)
         if file.read(4) == b"PK\3\4":
-            raise UnusableZipError("is not whole: its end is missing, as when a download was cut off; download it again")
-        raise UnusableZipError("is no zip; name the zip as it was downloaded, or the folder that it was unpacked into")
+            raise UnusableError("is not whole: its end is missing, as when a download was cut off; download it again")
+        raise UnusableError("is no zip; name the zip as it was downloaded, or the folder that it was unpacked into")
     _, disk, first_disk, _, _, size, start, _ = _END.unpack_from(tail, at)
     end = length - len(tail) + at
     if at >= _LOCATOR_64.size and tail.startswith(b"PK\6\7", at - _LOCATOR_64.size):
@@ -96,13 +93,13 @@ def directory(file: BinaryIO) -> Directory:
         file.seek(max(0, end))
         record = file.read(_END_64.size)
         if len(record) < _END_64.size or not record.startswith(b"PK\6\6"):
-            raise UnusableZipError("is damaged; download it again")
+            raise UnusableError("is damaged; download it again")
         _, _, _, _, disk, first_disk, _, _, size, start = _END_64.unpack(record)
     if disk or first_disk:
-        raise UnusableZipError("is one volume of a split zip; put the volumes together and name the whole")
+        raise UnusableError("is one volume of a split zip; put the volumes together and name the whole")
     shift = end - size - start
     if shift < 0:
-        raise UnusableZipError("is damaged: its beginning is missing; download it again")
+        raise UnusableError("is damaged: its beginning is missing; download it again")
     return Directory(start + shift, size, shift)
 
 
@@ -110,7 +107,7 @@ def members(file: BinaryIO, where: Directory) -> Iterator[tuple[int, Member]]:
     """Every entry in turn, with its place. The file must not be moved meanwhile.
 
     Raises:
-        UnusableZipError: the directory is damaged.
+        UnusableError: the directory is damaged.
     """
     place = file.seek(where.start)
     while place < where.start + where.size:
@@ -122,7 +119,7 @@ def member(file: BinaryIO, where: Directory, place: int) -> Member:
     """The entry at a place that `members` gave.
 
     Raises:
-        UnusableZipError: the directory is damaged.
+        UnusableError: the directory is damaged.
     """
     file.seek(place)
     return _member(file, where)
@@ -131,7 +128,7 @@ def member(file: BinaryIO, where: Directory, place: int) -> Member:
 def _member(file: BinaryIO, where: Directory) -> Member:
     fixed = file.read(_ENTRY.size)
     if len(fixed) < _ENTRY.size or not fixed.startswith(b"PK\1\2"):
-        raise UnusableZipError("is damaged; download it again")
+        raise UnusableError("is damaged; download it again")
     values = _ENTRY.unpack(fixed)
     flags, method, crc, compressed, size, named, extended, commented, external, header = *values[3:5], *values[7:13], *values[15:]
     raw_name, extra = file.read(named), file.read(extended)

@@ -4,20 +4,21 @@ import errno
 import hashlib
 import io
 from collections.abc import Iterable
+from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import BinaryIO
 
 from fedspoke.data.exports import zip_directory
-from fedspoke.data.exports.names import arranged, inside, matcher, natural
+from fedspoke.data.exports.files import UnusableError
+from fedspoke.data.exports.names import MOST, arranged, inside, matcher, natural, possible
 from fedspoke.data.exports.zip_content import METHODS, Content
-from fedspoke.data.exports.zip_directory import Directory, Member, UnusableZipError
+from fedspoke.data.exports.zip_directory import Directory, Member
 from fedspoke.data.exports.zip_index import Index
 
-_MOST_DOCUMENTS = 10_000
-_RATIO = 200
-"""Deflate makes JSON 10 to 30 times smaller; only what was made for it, 1000 times."""
-_SMALL, _LARGEST = 64 << 20, 8 << 30
+_RATIO = 100
+"""Deflate makes a platform's JSON 10 to 30 times smaller; only what was made for it, 1000 times."""
+_SMALL, _LARGEST = 64 << 20, 2 << 30  # bytes of posts: a hundred thousand, and more than anybody's
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ class Zip:
         """Files that match, in the order of the patterns; under each, `posts_2` before `posts_10`.
 
         Raises:
-            UnusableZipError: they are more, or would unpack to more, than any platform's.
+            UnusableError: they are more, or would unpack to more, than any platform's.
         """
         patterns = tuple(patterns)
         fitting = matcher(patterns)
@@ -49,12 +50,12 @@ class Zip:
                 name = "/".join(parts or ())
                 if not member.is_folder and name.startswith(self.root) and fitting.fullmatch(name, len(self.root)):
                     found[name.removeprefix(self.root)] = member
-                if len(found) > _MOST_DOCUMENTS:
-                    raise UnusableZipError(f"holds more than {_MOST_DOCUMENTS:,} files of posts, as no platform's export does")
+                if len(found) > MOST:
+                    raise UnusableError(f"holds more than {MOST:,} files of posts, as no platform's export does")
         packed = min(sum(member.compressed for member in found.values()), self.path.stat().st_size)
         unpacked = sum(member.size for member in found.values())
         if unpacked > min(_SMALL + _RATIO * packed, _LARGEST):
-            raise UnusableZipError(f"would unpack to {unpacked >> 20:,} MB of posts, which is more than its size can hold")
+            raise UnusableError(f"would unpack to {unpacked >> 20:,} MB of posts, more than any platform packs into its size")
         return arranged(found, patterns)
 
     def folders(self) -> list[str]:
@@ -75,9 +76,7 @@ class Zip:
                 member = self._member(file, parts)
         except OSError:
             return "missing_media"
-        if member.is_link:
-            return "unsafe_path"
-        return None if member.method in METHODS else "unreadable_media"
+        return _closed(member)
 
     def open(self, name: str) -> BinaryIO:
         """A file to read from, in pieces.
@@ -85,14 +84,14 @@ class Zip:
         Raises:
             OSError: it cannot be had; reading may raise one too.
         """
-        if reason := self.lacking(name):
-            raise OSError(errno.ENOENT, reason)
-        file = self.path.open("rb")
-        try:
-            return io.BufferedReader(Content(file, self._member(file, inside(name) or ())))
-        except BaseException:
-            file.close()
-            raise
+        with ExitStack() as opened_here:
+            file = opened_here.enter_context(self.path.open("rb"))
+            member = self._member(file, inside(name) or ())
+            if reason := _closed(member):
+                raise OSError(errno.EPERM, reason)
+            content = io.BufferedReader(Content(file, member))
+            opened_here.pop_all()  # whoever closes the content closes the zip
+            return content
 
     def fingerprint(self) -> str:
         """Of the zip's name, size and time."""
@@ -101,18 +100,24 @@ class Zip:
 
     def _member(self, file: BinaryIO, parts: tuple[str, ...]) -> Member:
         name = self.root + "/".join(parts)
-        for place in self.index.places(name):
+        for place in self.index.places(name) if possible(parts) else ():
             member = zip_directory.member(file, self.directory, place)
             if "/".join(member.parts or ()) == name:
                 return member
         raise OSError(errno.ENOENT, "there is no such file")
 
 
+def _closed(member: Member) -> str | None:
+    if member.is_link:
+        return "unsafe_path"
+    return None if member.method in METHODS else "unreadable_media"
+
+
 def opened(path: Path) -> Zip:
     """A zip, with the places of its files.
 
     Raises:
-        UnusableZipError: it is none, or encrypted, not whole, or made to do harm.
+        UnusableError: it is none, or encrypted, not whole, or made to do harm.
         OSError: it cannot be read.
     """
     with path.open("rb") as file:
