@@ -45,7 +45,7 @@ class Decision:
             "rejected": [{"clusterName": name, "reason": reason} for name, reason in self.rejected],
             "conditions": [condition.as_json() for condition in self.conditions],
             "groups": [group.as_json() for group in self.groups],
-            "prioritizers": [{"name": it.name, "weight": it.weight, "scores": dict(it.scores)} for it in self.prioritizers],
+            "prioritizers": [it.as_json() for it in self.prioritizers],
             "notes": list(self.notes),
         }
 
@@ -166,5 +166,7 @@ def _refuse_undecided(placement: Object, spec: PlacementSpec) -> None:
         raise Refused(f"Placement {metadata['name']} is being deleted, and OCM decides nothing more for it")
     if (metadata.get("annotations") or {}).get(_DISABLED) == "true":
         raise Refused(f"Placement {metadata['name']} has the annotation {_DISABLED}, so that OCM leaves it to another scheduler")
+    if len(metadata["name"]) > 63:
+        raise Refused(f"Placement {metadata['name']} must have at most 63 characters in its name: it is a label of its decisions")
     if spec.number_of_clusters is not None and spec.number_of_clusters < 0:
         raise Refused(f"numberOfClusters of a PlacementSpec is {spec.number_of_clusters}, but must be at least 0")

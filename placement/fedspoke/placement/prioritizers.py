@@ -41,6 +41,10 @@ class Prioritized:
     scores: Mapping[str, int]
     remarks: Mapping[str, str] = field(default_factory=dict)
 
+    def as_json(self) -> Object:
+        """As OCM's debug server shows it, with the remarks."""
+        return {"name": self.name, "weight": self.weight, "scores": dict(self.scores), "remarks": dict(self.remarks)}
+
 
 def prioritizers(policy: PrioritizerPolicy) -> list[Prioritizer]:
     """Those of a weight other than 0, the defaults first.

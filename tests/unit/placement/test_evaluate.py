@@ -2,19 +2,17 @@ from datetime import UTC, datetime
 from typing import Any
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
 from fedspoke.api import parse
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.api.names import DOMAIN, GPUS_CLAIM
 from fedspoke.placement.conditions import Condition
-from fedspoke.placement.declared import platforms_of
 from fedspoke.placement.evaluate import Decision, evaluate
 from fedspoke.placement.objects import placement
 from support import build
 
+OCM = "cluster.open-cluster-management.io"
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -90,6 +88,23 @@ def test_a_cluster_that_is_being_deleted_is_kept_out() -> None:
     assert reason(decide(build.placement(), cluster)) == "is being deleted"
 
 
+def test_a_toleration_that_has_run_out_is_said_with_its_end() -> None:
+    taint = {"key": "gpu", "effect": "NoSelect", "timeAdded": "2026-11-21T11:00:00Z"}
+    tolerations = [{"key": "gpu", "operator": "Exists", "tolerationSeconds": 1800}]
+
+    decision = decide(build.placement(tolerations=tolerations), build.cluster(taints=[taint]))
+
+    assert reason(decision) == "has the taint gpu (NoSelect, tolerated until 2026-11-21T11:30:00Z)"
+
+
+def test_a_taint_for_new_ones_keeps_none_out_that_was_chosen_before() -> None:
+    clusters = [build.cluster(name, taints=[{"key": "gpu", "effect": "NoSelectIfNew"}]) for name in "ab"]
+
+    decision = evaluate(build.placement(), build.fleet(*clusters, decisions=(build.decided("chosen", "b"),)), NOW)
+
+    assert decision.decisions == (("b", 200),)
+
+
 def test_a_taint_that_only_advises_keeps_no_cluster_out() -> None:
     cluster = build.cluster(taints=[{"key": "busy", "effect": "PreferNoSelect"}])
 
@@ -114,6 +129,105 @@ def test_a_requirement_that_ocm_would_not_take_is_a_misconfiguration(requirement
 
     assert condition(decision, "PlacementMisconfigured").status
     assert reason(decision).startswith("is not looked at: the Placement is misconfigured (Predicate:")
+
+
+def test_what_is_left_out_by_the_limit_hears_how_far_it_is_from_the_last_taken() -> None:
+    clusters = [build.cluster(name) for name in "abc"]
+    scores = tuple(build.scores(name, gpusFree=free) for name, free in {"a": -20, "b": 40, "c": 0}.items())
+    policy = {"configurations": [build.prioritizer("federated-learning/gpusFree", 2)]}
+    asked = build.placement(prioritizerPolicy=policy, numberOfClusters=2)
+
+    decision = evaluate(asked, build.fleet(*clusters, scores=scores), NOW)
+
+    assert decision.decisions == (("b", 180), ("c", 100))
+    assert reason(decision, "a") == "qualifies, but numberOfClusters is 2: score 60, the last taken has 100"
+    assert decision.prioritizers[2].scores == {"a": -20, "b": 40, "c": 0}
+
+
+def test_of_0_clusters_every_one_is_too_many() -> None:
+    assert reason(decide(build.placement(numberOfClusters=0), build.cluster())) == "qualifies, but numberOfClusters is 0"
+
+
+def test_by_score_the_best_is_written_first() -> None:
+    scores = build.scores("b", gpusFree=1), build.scores("c", gpusFree=2)
+    policy = {"mode": "Exact", "configurations": [build.prioritizer("federated-learning/gpusFree")]}
+    fleet = build.fleet(*(build.cluster(name) for name in "abc"), scores=scores)
+
+    assert names(evaluate(build.placement(prioritizerPolicy=policy), fleet, NOW)) == ["a", "b", "c"]
+    assert names(evaluate(build.placement(prioritizerPolicy=policy, sortBy="Score"), fleet, NOW)) == ["c", "b", "a"]
+
+
+def test_a_misconfigured_placement_chooses_none_and_each_cluster_hears_why() -> None:
+    policy = {"configurations": [build.prioritizer("Spread")]}
+    tainted = build.cluster("b", taints=[{"key": "gpu", "effect": "NoSelect"}])
+
+    decision = decide(build.placement(prioritizerPolicy=policy), build.cluster("a"), tainted)
+
+    why = "is not looked at: the Placement is misconfigured (:incorrect builtin prioritizer: Spread)"
+    assert (decision.decisions, dict(decision.rejected)) == ((), {"a": why, "b": why})
+    assert condition(decision, "PlacementMisconfigured").message == ":incorrect builtin prioritizer: Spread"
+    assert condition(decision, "PlacementSatisfied").reason == "NoManagedClusterMatched"
+
+
+def test_a_weight_is_looked_at_even_where_no_cluster_is_left_and_a_toleration_is_not() -> None:
+    elsewhere = build.with_label(region="mars")
+    policy = {"configurations": [build.prioritizer("Spread")]}
+
+    bad_weight = decide(build.placement(elsewhere, prioritizerPolicy=policy), build.cluster())
+    bad_toleration = decide(build.placement(elsewhere, tolerations=[{"value": "no key"}]), build.cluster())
+
+    assert condition(bad_weight, "PlacementMisconfigured").status
+    assert not condition(bad_toleration, "PlacementMisconfigured").status
+
+
+def test_what_is_chosen_and_not_written_down_says_so() -> None:
+    asked = build.placement(decisionStrategy={"groupStrategy": {"clustersPerDecisionGroup": "3"}})
+
+    decision = decide(asked, build.cluster())
+
+    assert decision.decisions == ()
+    assert reason(decision) == "is chosen, but not written down: :3 invalid type: string is not a percentage"
+    # As OCM does it: satisfied, since enough were chosen, and misconfigured.
+    assert [it.status for it in decision.conditions] == [True, True]
+
+
+def test_without_a_binding_no_cluster_is_seen() -> None:
+    decision = evaluate(build.placement(), build.fleet(build.cluster(), bindings=()), NOW)
+
+    assert decision.decisions == ()
+    assert condition(decision, "PlacementSatisfied").reason == "NoManagedClusterSetBindings"
+
+
+@pytest.mark.parametrize(
+    ("spec", "said"),
+    [
+        (
+            {"spreadPolicy": {"spreadConstraints": [{"topologyKey": "region", "topologyKeyType": "Label"}]}},
+            "spreadPolicy changes",
+        ),
+        ({"scoreRateLimit": "5m"}, "scoreRateLimit changes nothing here"),
+    ],
+)
+def test_what_changes_nothing_is_said(spec: Object, said: str) -> None:
+    (note,) = decide(build.placement(**spec), build.cluster()).notes
+
+    assert note.startswith(said)
+    assert decide(build.placement(**spec), build.cluster()).decisions == decide(build.placement(), build.cluster()).decisions
+
+
+@pytest.mark.parametrize(
+    ("metadata", "said"),
+    [
+        ({"deletionTimestamp": "2026-11-21T00:00:00Z"}, "Placement chosen is being deleted"),
+        ({"annotations": {f"{OCM}/experimental-scheduling-disable": "true"}}, "leaves it to another scheduler"),
+        ({"name": "x" * 64}, "must have at most 63"),
+    ],
+)
+def test_a_placement_that_ocm_decides_nothing_for_is_refused(metadata: Object, said: str) -> None:
+    asked = build.placement()
+
+    with pytest.raises(Refused, match=said):
+        decide(asked | {"metadata": asked["metadata"] | metadata}, build.cluster())
 
 
 def test_another_kind_is_refused() -> None:
@@ -174,98 +288,3 @@ def test_a_label_that_must_not_be_there_is_not_called_missing() -> None:
     asked = {"predicates": [{"requiredClusterSelector": build.with_label(build.has("gpu", "DoesNotExist"))}]}
 
     assert why(build.cluster(labels={"gpu": "true"}), placement=asked) == "label gpu is true"
-
-
-# Laws.
-
-KEYS = st.sampled_from(["a", "b"])
-VALUES = st.sampled_from(["1", "2", "3"])
-FACTS = st.dictionaries(KEYS, VALUES)
-CLUSTERS = st.lists(st.tuples(FACTS, FACTS), max_size=4).map(
-    lambda found: [build.cluster(f"c{n}", labels=labels, claims=claims) for n, (labels, claims) in enumerate(found)]
-)
-SOME: st.SearchStrategy[set[str]] = st.sets(VALUES, min_size=1)
-NONE: st.SearchStrategy[set[str]] = st.just(set())
-OPERATORS = {"In": SOME, "NotIn": SOME, "Exists": NONE, "DoesNotExist": NONE}
-REQUIREMENTS = st.sampled_from(list(OPERATORS)).flatmap(
-    lambda operator: st.builds(lambda key, values: build.has(key, operator, *sorted(values)), KEYS, OPERATORS[operator])
-)
-SELECTORS = st.one_of(st.builds(build.with_label, REQUIREMENTS), st.builds(build.with_claim, REQUIREMENTS))
-
-
-def chosen(clusters: list[Object], *selectors: Object) -> set[str]:
-    return set(names(decide(build.placement(*selectors), *clusters)))
-
-
-@given(CLUSTERS, KEYS, st.sets(VALUES, min_size=1))
-def test_each_operator_and_its_negation_part_the_clusters_in_two(clusters: list[Object], key: str, values: set[str]) -> None:
-    everyone = chosen(clusters)
-    for positive, negative, given_values in (("In", "NotIn", values), ("Exists", "DoesNotExist", set())):
-        for selector in (build.with_label, build.with_claim):
-            these = chosen(clusters, selector(build.has(key, positive, *given_values)))
-            those = chosen(clusters, selector(build.has(key, negative, *given_values)))
-            assert these | those == everyone
-            assert not these & those
-
-
-@given(CLUSTERS, st.lists(SELECTORS, min_size=1, max_size=3))
-def test_predicates_are_ored(clusters: list[Object], selectors: list[Object]) -> None:
-    assert chosen(clusters, *selectors) == set.union(*(chosen(clusters, selector) for selector in selectors))
-
-
-@given(CLUSTERS, REQUIREMENTS, REQUIREMENTS)
-def test_requirements_are_anded(clusters: list[Object], one: Object, other: Object) -> None:
-    both = chosen(clusters, build.with_label(one) | build.with_claim(other))
-
-    assert both == chosen(clusters, build.with_label(one)) & chosen(clusters, build.with_claim(other))
-    assert chosen(clusters, build.with_label(one, other)) == chosen(clusters, build.with_label(one)) & chosen(
-        clusters, build.with_label(other)
-    )
-
-
-@given(CLUSTERS, KEYS, VALUES)
-def test_a_matching_label_is_one_that_is_in_a_list_of_one(clusters: list[Object], key: str, value: str) -> None:
-    assert chosen(clusters, build.with_label(**{key: value})) == chosen(clusters, build.with_label(build.has(key, "In", value)))
-
-
-@given(CLUSTERS, st.lists(SELECTORS, max_size=3), st.none() | st.integers(0, 4), st.randoms())
-def test_every_cluster_is_chosen_or_has_a_reason_in_whatever_order_they_come(
-    clusters: list[Object], selectors: list[Object], number: int | None, random: Any
-) -> None:
-    spec: Object = {} if number is None else {"numberOfClusters": number}
-    decision = decide(build.placement(*selectors, **spec), *clusters)
-
-    assert sorted(names(decision) + [name for name, _ in decision.rejected]) == [f"c{n}" for n in range(len(clusters))]
-    assert all(text.strip() for _, text in decision.rejected)
-    assert number is None or len(decision.decisions) <= number
-    random.shuffle(clusters)
-    assert decide(build.placement(*selectors, **spec), *clusters) == decision
-
-
-CLAIMED = [f"{platform}.{what}.{DOMAIN}" for platform in ("facebook", "instagram") for what in ("data", "posts")]
-DECLARED = st.fixed_dictionaries(
-    {
-        "labels": st.dictionaries(
-            st.sampled_from([f"{DOMAIN}/facebook", f"{DOMAIN}/instagram", "gpu"]), st.sampled_from(["true", "false"])
-        ),
-        "claims": st.dictionaries(st.sampled_from([*CLAIMED, GPUS_CLAIM]), st.sampled_from(["0", "1", "2", "20"])),
-    }
-)
-
-
-@given(
-    DECLARED,
-    st.lists(st.sampled_from(["facebook", "instagram"]), min_size=1, max_size=2),
-    st.sampled_from([0, 1, 20]),
-    st.sampled_from([0, 1, 2]),
-)
-def test_the_sugar_chooses_exactly_those_with_a_platform_to_train_on_and_gpus_enough(
-    declared: Object, platforms: list[str], posts: int, gpus: int
-) -> None:
-    cluster = build.cluster(**declared)
-    fl = federation(data={"platforms": platforms, "minPosts": posts}, resources={"limits": {"nvidia.com/gpu": gpus}})
-
-    enough = declared["labels"].get("gpu") == "true" or int(declared["claims"].get(GPUS_CLAIM, "0")) >= gpus
-    expected = bool(platforms_of(cluster, fl)) and enough
-
-    assert bool(decide(placement(fl), cluster).decisions) == expected
