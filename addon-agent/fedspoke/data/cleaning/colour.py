@@ -9,25 +9,26 @@ _LARGEST_PROFILE = 4 * 2**20  # bytes; a printer's has 2 MiB
 _SRGB = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB"))
 
 
-def flat(image: Image.Image) -> Image.Image:
-    """An image without palette and transparency, of 8 bits a channel: L, RGB or CMYK."""
-    if image.has_transparency_data:
-        layer = image.convert("RGBA")
-        canvas = Image.new("RGB", image.size, "white")
-        canvas.paste(layer, mask=layer)
-        return canvas
+def channels(image: Image.Image) -> Image.Image:
+    """An image of 8 bits a channel and without a palette, whose pixels may be averaged: L, LA, RGB, RGBA or CMYK."""
     if image.mode.startswith("I"):  # 16 bits of grey, of which Pillow's own conversion would keep the lower 8
         return image.convert("I").point(lambda value: value * (1 / 256)).convert("L")
+    if image.has_transparency_data:
+        return image if image.mode in ("LA", "RGBA") else image.convert("RGBA")
     return image if image.mode in ("L", "RGB", "CMYK") else image.convert("RGB")
 
 
-def rgb(image: Image.Image, profile: bytes | None) -> Image.Image:
-    """A flat image as sRGB, of the colours that its ICC profile says. A new one, which carries none of the old one's metadata.
+def srgb(image: Image.Image, profile: bytes | None) -> Image.Image:
+    """The colours that an image has by its ICC profile, on white. A new image, which carries none of the old one's metadata.
 
     Photos of phones are Display P3: taken for sRGB, they would be paler than what their owner saw.
     """
+    canvas = Image.new("RGB", image.size, "white")
+    if image.mode in ("LA", "RGBA"):
+        layer = image.convert("RGBA")
+        canvas.paste(layer, mask=layer)
+        image = canvas
     convert = _conversion(profile, image.mode) if profile and len(profile) < _LARGEST_PROFILE else None
-    canvas = Image.new("RGB", image.size)
     canvas.paste(image.convert("RGB") if convert is None else convert.apply(image))
     return canvas
 

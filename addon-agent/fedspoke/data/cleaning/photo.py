@@ -24,8 +24,8 @@ LONGEST_SIDE = 4 * SEEN
 """Pixels; a bound for panoramas. A photo of up to 2:1 is below it already."""
 
 MOST_BYTES = 64 * 2**20
-MOST_PIXELS = 64 * 10**6
-"""A phone's 50 megapixels and some; each takes at most four bytes, a few times over while it is decoded."""
+MOST_PIXELS = 50 * 10**6
+"""A phone's; each takes up to four bytes, up to four times over while a WebP is decoded."""
 
 _MOST_SCANS = 100  # an encoder writes about ten; each costs a pass over all pixels, and a few bytes ask for one
 
@@ -92,7 +92,7 @@ def _pixels(content: bytes) -> Image.Image:
             raise BrokenPhotoError(f"it has more than {MOST_PIXELS} pixels")
         image.draft(None, (SEEN, SEEN))  # a JPEG is decoded at a half, a quarter or an eighth, where that is enough
         image.load()
-        pixels = colour.rgb(_reduced(colour.flat(image)), image.info.get("icc_profile"))
+        pixels = colour.srgb(_reduced(colour.channels(image)), image.info.get("icc_profile"))
         pixels.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
         turn = _turn(image)
     return pixels if turn is None else pixels.transpose(turn)
