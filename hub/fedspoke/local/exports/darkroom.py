@@ -42,12 +42,13 @@ class Darkroom:
         return buffer.getvalue()
 
 
-def _exif(gps: Coordinates | None) -> Image.Exif:
+def _exif(gps: Coordinates | None) -> bytes:
+    if gps is None:
+        return b""
     exif = Image.Exif()
-    if gps:
-        noted = exif.get_ifd(ExifTags.IFD.GPSInfo)
-        noted[ExifTags.GPS.GPSLatitudeRef] = "N" if gps.latitude >= 0 else "S"
-        noted[ExifTags.GPS.GPSLatitude] = (abs(gps.latitude), 0, 0)
-        noted[ExifTags.GPS.GPSLongitudeRef] = "E" if gps.longitude >= 0 else "W"
-        noted[ExifTags.GPS.GPSLongitude] = (abs(gps.longitude), 0, 0)
-    return exif
+    noted = exif.get_ifd(ExifTags.IFD.GPSInfo)
+    noted[ExifTags.GPS.GPSLatitudeRef] = "N" if gps.latitude >= 0 else "S"
+    noted[ExifTags.GPS.GPSLatitude] = (abs(gps.latitude), 0, 0)
+    noted[ExifTags.GPS.GPSLongitudeRef] = "E" if gps.longitude >= 0 else "W"
+    noted[ExifTags.GPS.GPSLongitude] = (abs(gps.longitude), 0, 0)
+    return exif.tobytes()

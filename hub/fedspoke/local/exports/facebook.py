@@ -9,22 +9,29 @@ from fedspoke.local.exports.posted import Photo, Posted
 
 _POSTS_A_FILE = 5000
 _NAME = "Katrin Sommer"
+_DONE = {
+    "post": "updated her status.",
+    "story": "has a photo that was added to her archive.",
+    "reel": "posted a reel.",
+    "archived": "added a new photo.",
+}
 
 
 def files(posts: Iterable[Posted], darkroom: Darkroom, year: int = 2026) -> Iterator[File]:
     """An export as it was delivered in a year, file by file."""
     root, name = _layout(year)
+    pictures = f"{root}posts" if year >= 2020 else "photos_and_videos"
     listed: dict[str, list[Any]] = {"post": [], "story": [], "reel": [], "archived": []}
     albums: dict[str, list[Any]] = {}
     videos: list[Any] = []
     for number, post in enumerate(posts):
         media = []
         for place, photo in enumerate(post.photos):
-            uri = f"{root}posts/media/Timelinephotos_aW5u/{post.timestamp}_{number:03}{place}_n.{photo.format}"
+            uri = f"{pictures}/media/Timelinephotos_aW5u/{post.timestamp}_{number:03}{place}_n.{photo.format}"
             yield File(uri, darkroom.photo(photo))
             media.append(_photo(uri, post, photo))
         if post.video:
-            uri = f"{root}posts/media/videos/{post.timestamp}_{number:03}0_n.mp4"
+            uri = f"{pictures}/media/videos/{post.timestamp}_{number:03}0_n.mp4"
             yield File(uri, VIDEO)
             media.append(_video(uri, post))
             videos.append(media[-1])
@@ -33,17 +40,16 @@ def files(posts: Iterable[Posted], darkroom: Darkroom, year: int = 2026) -> Iter
         listed[post.kind].append(_entry(post, media))
     for start in range(0, len(listed["post"]), _POSTS_A_FILE):
         yield document(f"{root}posts/{name}_{start // _POSTS_A_FILE + 1}.json", listed["post"][start : start + _POSTS_A_FILE])
-    folder = f"{root}posts/album" if year >= 2020 else "photos_and_videos/album"
     for number, (album, photos) in enumerate(albums.items()):
-        yield document(f"{folder}/{number}.json", {"name": album, "photos": photos, "cover_photo": photos[0]})
+        yield document(f"{pictures}/album/{number}.json", {"name": album, "photos": photos, "cover_photo": photos[0]})
     for path, key, entries in (
-        ("posts/your_videos.json", "videos_v2", videos),
-        ("posts/archive.json", "archive_v2", listed["archived"]),
-        ("stories/archived_stories.json", "archived_stories_v2", listed["story"]),
-        ("short_videos/your_reels.json", "lasso_videos_v2", listed["reel"]),
+        (f"{pictures}/your_videos.json", "videos_v2" if year >= 2020 else "videos", videos),
+        (f"{root}posts/archive.json", "archive_v2", listed["archived"]),
+        (f"{root}stories/archived_stories.json", "archived_stories_v2", listed["story"]),
+        (f"{root}short_videos/your_reels.json", "lasso_videos_v2", listed["reel"]),
     ):
         if entries:
-            yield document(root + path, {key: entries})
+            yield document(path, {key: entries})
 
 
 def _layout(year: int) -> tuple[str, str]:
@@ -84,6 +90,6 @@ def _entry(post: Posted, media: list[Any]) -> dict[str, Any]:
         "timestamp": post.timestamp,
         "attachments": [{"data": attached}] if attached else [],
         "data": [*([{"post": post.text}] if post.text else []), {"update_timestamp": post.timestamp}],
-        "title": f"{_NAME} added a new photo." if post.photos else f"{_NAME} updated her status.",
+        "title": f"{_NAME} {_DONE[post.kind]}",
         "tags": [{"name": name} for name in post.tagged],
     }

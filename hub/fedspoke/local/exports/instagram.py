@@ -23,7 +23,8 @@ def files(posts: Iterable[Posted], darkroom: Darkroom, year: int = 2026) -> Iter
         if post.video:
             uris.append(f"{start}0_n.mp4")
             yield File(uris[-1], VIDEO)
-        listed[post.kind].append((post, uris))
+        if uris:  # nobody posts words alone here
+            listed[post.kind].append((post, uris))
     yield from _documents(listed, _root(year)) if year > 2020 else _one_document(listed)
 
 
