@@ -13,7 +13,7 @@ import yaml
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.placement.fleet import PLACEMENT_LABEL, Fleet
-from support import ocm_answers, placements
+from support import build, ocm_answers, placements
 from support.fleet.kubernetes import Rejected
 from support.fleet.worlds import Answer, Controller, Hub
 from support.placements import World
@@ -32,17 +32,24 @@ class No:
 
 
 @dataclass(frozen=True, slots=True)
+class Crash:
+    """What never is an answer."""
+
+    what: str
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """A Placement, the fleet before it, and what both say."""
 
     placement: Object
     fleet: Fleet
-    ours: Answer | No
+    ours: Answer | No | Crash
     theirs: Answer | No
 
     @property
     def differs(self) -> bool:
-        if isinstance(self.ours, No) or isinstance(self.theirs, No):
+        if not (isinstance(self.ours, Answer) and isinstance(self.theirs, Answer)):
             return type(self.ours) is not type(self.theirs)
         return _compared(self.ours, self.theirs) != _compared(self.theirs, self.theirs)
 
@@ -58,7 +65,7 @@ def test_every_placement_of_a_world_is_decided_as_ocm_decides_it(hub: Hub, numbe
 def test_more_clusters_than_one_decision_holds_are_written_as_ocm_writes_them(hub: Hub) -> None:
     by_tier = {"groupName": "gold", "groupClusterSelector": {"labelSelector": {"matchLabels": {"tier": "gold"}}}}
     strategies = [{}, {"decisionGroups": [by_tier]}, {"decisionGroups": [by_tier], "clustersPerDecisionGroup": "45%"}]
-    wanted = [placements.placement(f"p{n}", decisionStrategy={"groupStrategy": it}) for n, it in enumerate(strategies)]
+    wanted = [build.placement(name=f"p{n}", decisionStrategy={"groupStrategy": it}) for n, it in enumerate(strategies)]
 
     for case in _cases(hub, placements.crowd(330, *wanted)):
         assert not case.differs, _report(hub, case)
@@ -71,7 +78,7 @@ def _cases(hub: Hub, world: World) -> list[Case]:
 
 
 def _case(controller: Controller, fleet: Fleet, placement: Object) -> Case:
-    ours: Answer | No
+    ours: Answer | No | Crash
     theirs: Answer | No
     try:
         theirs = controller.decide(placement)
@@ -81,6 +88,8 @@ def _case(controller: Controller, fleet: Fleet, placement: Object) -> Case:
         ours = ocm_answers.at_rest(placement, fleet)
     except Refused as refused:
         ours = No(str(refused))
+    except Exception as crash:  # noqa: BLE001  whatever it is, it is shown with its case
+        ours = Crash(repr(crash))
     return Case(placement, fleet, ours, theirs)
 
 

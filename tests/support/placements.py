@@ -6,11 +6,10 @@ long past or far ahead: a world means the same whenever it is evaluated.
 
 from dataclasses import dataclass
 from random import Random
-from typing import Any
 
 from fedspoke.api.base import Object
-from fedspoke.placement.fleet import PLACEMENT_LABEL, Fleet
-from support import placement_specs
+from fedspoke.placement.fleet import Fleet
+from support import build, placement_specs
 from support.placement_specs import LABELS, RESOURCE_SCORES, SCORES, SETS
 
 NAMESPACE, ELSEWHERE = "default", "elsewhere"
@@ -47,9 +46,9 @@ class World:
 def world(seed: int, number: int, placements: int) -> World:
     """The world of that number."""
     draw = Random(f"{seed}/{number}")
-    names = sorted(draw.sample(_CLUSTER_NAMES, draw.choice([0, 1, 3, 6, 9, 12])))
-    sets = [_cluster_set(draw, name) for name in SETS if draw.random() < 0.8]
-    bindings = [_binding(name, place) for place in (NAMESPACE, ELSEWHERE) for name in SETS if draw.random() < 0.7]
+    names = sorted(draw.sample(_CLUSTER_NAMES, draw.choice([0, 2, 5, 7, 9, 11, 12])))
+    sets = [_cluster_set(draw, name) for name in SETS if draw.random() < 0.9]
+    bindings = [build.binding(name, place) for place in (NAMESPACE, ELSEWHERE) for name in SETS if draw.random() < 0.8]
     wanted = tuple(
         placement_specs.placement(draw, f"p{n}", draw.choice([NAMESPACE] * 4 + [ELSEWHERE])) for n in range(placements)
     )
@@ -57,42 +56,32 @@ def world(seed: int, number: int, placements: int) -> World:
         clusters=tuple(_cluster(draw, name) for name in names),
         sets=tuple(sets),
         bindings=tuple(bindings),
-        scores=tuple(_score(draw, name, resource) for name in names for resource in RESOURCE_SCORES if draw.random() < 0.7),
+        scores=tuple(_scores(draw, name, resource) for name in names for resource in RESOURCE_SCORES if draw.random() < 0.7),
         decisions=tuple(_earlier(draw, each, names) for each in wanted if draw.random() < 0.3),
     )
     return World(fleet, wanted)
 
 
 def crowd(size: int, *wanted: Object) -> World:
-    """So many clusters that one PlacementDecision does not hold them, all in the global set."""
-    clusters = tuple(
-        _object("v1", "ManagedCluster", f"n{n:03}", spec={"hubAcceptsClient": True}, labels={"tier": "gold"} if n % 3 else {})
-        for n in range(size)
-    )
-    return World(Fleet(clusters=clusters, sets=(_global(),), bindings=(_binding("global", NAMESPACE),)), wanted)
-
-
-def placement(name: str, **spec: Any) -> Object:
-    """A Placement as a test asks for it."""
-    return _object("v1beta1", "Placement", name, namespace=NAMESPACE, spec=spec)
+    """So many clusters in sight, two of three of which are labelled gold."""
+    clusters = [build.cluster(f"n{n:03}", labels={"tier": "gold"} if n % 3 else None) for n in range(size)]
+    return World(build.fleet(*clusters), wanted)
 
 
 def _cluster(draw: Random, name: str) -> Object:
     labels = {key: draw.choice(values) for key, values in LABELS.items() if draw.random() < 0.6}
     if draw.random() < 0.8:
         labels["cluster.open-cluster-management.io/clusterset"] = draw.choice(SETS)
+    claims = {key: draw.choice(values) for key, values in _CLAIMS.items() if draw.random() < 0.6}
+    taints = [_taint(draw) for _ in range(draw.choice([0, 0, 0, 1, 1, 2]))]
+    spec: Object = {"hubAcceptsClient": draw.random() < 0.9} | ({"taints": taints} if taints else {})
+    cluster = build.cluster(name, labels, claims, **spec)
     allocatable = {resource: draw.choice(values) for resource, values in _QUANTITIES.items() if draw.random() < 0.8}
-    status: Object = {
-        "conditions": [],
-        "clusterClaims": [{"name": key, "value": draw.choice(values)} for key, values in _CLAIMS.items() if draw.random() < 0.6],
+    cluster["status"] |= {
         "version": draw.choice([{}, {"kubernetes": "v1.31.2"}, {"kubernetes": "v1.29.0"}]),
         "allocatable": allocatable,
         "capacity": {resource: "1" for resource in allocatable if draw.random() < 0.9},
     }
-    taints = [_taint(draw) for _ in range(draw.choice([0, 0, 0, 1, 1, 2]))]
-    cluster = _object("v1", "ManagedCluster", name, labels=labels, spec={"hubAcceptsClient": draw.random() < 0.9}, status=status)
-    if taints:
-        cluster["spec"]["taints"] = taints
     if draw.random() < 0.06:
         cluster["metadata"] |= {"deletionTimestamp": "2025-01-01T00:00:00Z", "finalizers": ["example.com/kept"]}
     return cluster
@@ -100,66 +89,34 @@ def _cluster(draw: Random, name: str) -> Object:
 
 def _taint(draw: Random) -> Object:
     taint = {"key": draw.choice(placement_specs.TAINTS), "effect": draw.choice(placement_specs.EFFECTS)}
-    added = draw.choice(_TIMES_ADDED)
-    return taint | _some(draw, value=draw.choice(["", "gpu", "eu"])) | ({"timeAdded": added} if added else {})
+    if draw.random() < 0.6:
+        taint["value"] = draw.choice(["", "gpu", "eu"])
+    if added := draw.choice(_TIMES_ADDED):
+        taint["timeAdded"] = added
+    return taint
 
 
 def _cluster_set(draw: Random, name: str) -> Object:
     if name == "global":
-        return _global()
-    selector = draw.choice(
-        [
-            {"selectorType": "ExclusiveClusterSetLabel"},
-            {"selectorType": "ExclusiveClusterSetLabel"},
-            {"selectorType": "LabelSelector", "labelSelector": {"matchLabels": {"region": draw.choice(LABELS["region"])}}},
-            {
-                "selectorType": "LabelSelector",
-                "labelSelector": {"matchExpressions": [{"key": "gpu", "operator": "DoesNotExist"}]},
-            },
-            {"selectorType": "LabelSelector"},
-        ]
-    )
-    return _object("v1beta2", "ManagedClusterSet", name, spec={"clusterSelector": selector})
+        return build.cluster_set(name)
+    by_label: Object = draw.choice([{"matchLabels": {"region": "eu"}}, {"matchExpressions": [build.has("gpu", "DoesNotExist")]}, {}])
+    found = build.cluster_set(name, **by_label)
+    if draw.random() < 0.6:
+        found["spec"]["clusterSelector"] = {"selectorType": "ExclusiveClusterSetLabel"}
+    elif not by_label:
+        del found["spec"]["clusterSelector"]["labelSelector"]  # which takes no cluster, where an empty one takes all
+    return found
 
 
-def _global() -> Object:
-    everything = {"selectorType": "LabelSelector", "labelSelector": {}}
-    return _object("v1beta2", "ManagedClusterSet", "global", spec={"clusterSelector": everything})
-
-
-def _binding(name: str, namespace: str) -> Object:
-    return _object("v1beta2", "ManagedClusterSetBinding", name, namespace=namespace, spec={"clusterSet": name})
-
-
-def _score(draw: Random, cluster: str, name: str) -> Object:
-    until = draw.choice(_VALID_UNTIL)
-    scores = [{"name": score, "value": draw.randint(-100, 100)} for score in SCORES if draw.random() < 0.8]
-    status = {"conditions": [], "scores": scores} | ({"validUntil": until} if until else {})
-    return _object("v1alpha1", "AddOnPlacementScore", name, namespace=cluster, status=status)
+def _scores(draw: Random, cluster: str, name: str) -> Object:
+    values = {score: draw.randint(-100, 100) for score in SCORES if draw.random() < 0.8}
+    return build.scores(cluster, name, draw.choice(_VALID_UNTIL), **values)
 
 
 def _earlier(draw: Random, placement: Object, names: list[str]) -> Object:
-    """What a Placement had chosen before it was created again; among it clusters that have since gone."""
+    """What a Placement had chosen before it was created again; among it a cluster that has since gone."""
     metadata = placement["metadata"]
     chosen = [name for name in [*names, "gone"] if draw.random() < 0.4]
-    return _object(
-        "v1beta1",
-        "PlacementDecision",
-        f"{metadata['name']}-decision-{draw.choice([1, 1, 2, 7])}",
-        namespace=metadata["namespace"],
-        labels={PLACEMENT_LABEL: metadata["name"]},
-        status={"decisions": [{"clusterName": name, "reason": ""} for name in chosen]},
-    )
-
-
-def _object(
-    version: str, kind: str, name: str, *, spec: Object | None = None, status: Object | None = None, **metadata: Any
-) -> Object:
-    found: Object = {"apiVersion": f"cluster.open-cluster-management.io/{version}", "kind": kind}
-    found["metadata"] = {"name": name} | metadata
-    return found | ({} if spec is None else {"spec": spec}) | ({} if status is None else {"status": status})
-
-
-def _some(draw: Random, **fields: Any) -> Object:
-    """Each of the fields, or not."""
-    return {name: value for name, value in fields.items() if draw.random() < 0.6}
+    decision = build.decided(metadata["name"], *chosen, namespace=metadata["namespace"])
+    decision["metadata"]["name"] = f"{metadata['name']}-decision-{draw.choice([1, 1, 2, 7])}"
+    return decision

@@ -39,6 +39,14 @@ class Process:
             time.sleep(0.02)
         return found
 
+    def says(self, words: str, seconds: float) -> None:
+        """Wait until the program has said these words.
+
+        Raises:
+            Failed: it ended without them, or the time ran out.
+        """
+        self.until(lambda: words in self.log.read_text(errors="replace") or None, f"{self.name} said {words!r}", seconds)
+
     def _last(self) -> str:
         return "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
 
