@@ -86,15 +86,16 @@ def _content(file: BinaryIO) -> bytes:
 
 
 def _pixels(content: bytes) -> Image.Image:
-    with warnings.catch_warnings(), Image.open(io.BytesIO(content), formats=_FORMATS) as image:
-        warnings.simplefilter("ignore")  # the limit is our own
-        if image.width * image.height > MOST_PIXELS:
-            raise BrokenPhotoError(f"it has more than {MOST_PIXELS} pixels")
-        image.draft(None, (SEEN, SEEN))  # a JPEG is decoded at a half, a quarter or an eighth, where that is enough
-        image.load()
-        pixels = colour.srgb(_reduced(colour.channels(image)), image.info.get("icc_profile"))
-        pixels.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
-        turn = _turn(image)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of size, for which there is a limit of our own, and of EXIF
+        with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
+            if image.width * image.height > MOST_PIXELS:
+                raise BrokenPhotoError(f"it has more than {MOST_PIXELS} pixels")
+            image.draft(None, (SEEN, SEEN))  # a JPEG is decoded at a half, a quarter or an eighth, where that is enough
+            image.load()
+            pixels = colour.srgb(_reduced(colour.channels(image)), image.info.get("icc_profile"))
+            pixels.thumbnail((LONGEST_SIDE, LONGEST_SIDE))
+            turn = _turn(image)
     return pixels if turn is None else pixels.transpose(turn)
 
 
