@@ -1,7 +1,8 @@
 """OCM's PlacementSpec (cluster.open-cluster-management.io/v1beta1, as of OCM 1.3): which managed clusters take part.
 
 The community's CRD still has the PlacementSpec of OCM 0.15, so its API server drops celSelector, sortBy and scoreRateLimit
-without a word; here they are known. What a field means is OCM's documentation, not repeated here in full. Absent objects
+without a word; here they are known. An operator or mode that there is none of is left to OCM, as its own CRD leaves it: the
+Placement is then misconfigured. What a field means is OCM's documentation, not repeated here in full. Absent objects
 and lists stay absent (default factories, which the CRD does not show): a Placement is made of what the user wrote.
 """
 
@@ -34,7 +35,7 @@ class Requirement(Api):
     """One condition on a label or a claim."""
 
     key: str = Field(description="Name of the label or claim.")
-    operator: Literal["In", "NotIn", "Exists", "DoesNotExist"] = Field(description="How the value relates to values.")
+    operator: str = Field(description="How the value relates to values: In, NotIn, Exists or DoesNotExist.")
     values: list[str] = Field(
         default_factory=list, description="For In and NotIn: at least one; for Exists and DoesNotExist: none."
     )
@@ -105,9 +106,7 @@ class PrioritizerConfig(Api):
 class PrioritizerPolicy(Api):
     """How clusters that qualify are ranked."""
 
-    mode: Literal["Additive", "Exact", ""] = Field(
-        "Additive", description="Additive adds to the default scores (Balance, Steady); Exact replaces them."
-    )
+    mode: str = Field("Additive", description="Additive adds to the default scores (Balance, Steady); Exact replaces them.")
     configurations: list[PrioritizerConfig] = Field(default_factory=list, description="The scores.")
 
 
@@ -136,7 +135,7 @@ class TaintToleration(Api):
     key: Annotated[str, Field(max_length=316, pattern=_LABEL_KEY)] | None = Field(
         None, description="The taint's key; every key if not given."
     )
-    operator: Literal["Exists", "Equal"] = Field("Equal", description="Exists matches every value.")
+    operator: str = Field("Equal", description="Equal, or Exists, which matches every value.")
     value: Annotated[str, Field(max_length=1024)] | None = Field(None, description="The taint's value, for Equal.")
     effect: Literal["NoSelect", "PreferNoSelect", "NoSelectIfNew"] | None = Field(
         None, description="The taint's effect; every effect if not given."

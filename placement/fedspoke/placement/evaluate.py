@@ -81,12 +81,12 @@ def evaluate(placement: Object, fleet: Fleet, now: datetime, memory: Memory | No
     chosen = ranking.best[:wanted]
     division = divide(placement["metadata"]["name"], spec, chosen, ranking.totals)
     written = [name for group in division.groups for name in group.clusters]
-    surplus = _surplus(ranking, len(chosen))
-    unwritten = dict.fromkeys(map(declared.name, chosen), f"is chosen, but not written down: {division.problem}")
-    rejected = seen.out_of_sight | ranking.out | surplus | unwritten
+    unwritten = {declared.name(cluster) for cluster in chosen}.difference(written)
+    rejected = seen.out_of_sight | ranking.out | _surplus(ranking, len(chosen))
+    rejected |= dict.fromkeys(unwritten, f"is chosen, but not written down: {division.problem}")
     return Decision(
         decisions=tuple((name, ranking.totals[name]) for name in written),
-        rejected=tuple(sorted((name, reason) for name, reason in rejected.items() if name not in set(written))),
+        rejected=tuple(sorted(rejected.items())),
         conditions=(satisfied(seen.unsatisfied, len(chosen), wanted), misconfigured(division.problem or problem)),
         groups=division.groups,
         prioritizers=ranking.prioritizers,
@@ -168,5 +168,5 @@ def _refuse_undecided(placement: Object, spec: PlacementSpec) -> None:
         raise Refused(f"Placement {metadata['name']} has the annotation {_DISABLED}, so that OCM leaves it to another scheduler")
     if len(metadata["name"]) > 63:
         raise Refused(f"Placement {metadata['name']} must have at most 63 characters in its name: it is a label of its decisions")
-    if spec.number_of_clusters is not None and spec.number_of_clusters < 0:
-        raise Refused(f"numberOfClusters of a PlacementSpec is {spec.number_of_clusters}, but must be at least 0")
+    if spec.number_of_clusters is not None and not 0 <= spec.number_of_clusters < 2**31:
+        raise Refused(f"numberOfClusters of a PlacementSpec is {spec.number_of_clusters}, but must be from 0 to {2**31 - 1}")

@@ -50,8 +50,10 @@ def prioritizers(policy: PrioritizerPolicy) -> list[Prioritizer]:
     """Those of a weight other than 0, the defaults first.
 
     Raises:
-        Misconfigured: one is unknown, or an AddOn prioritizer names no score.
+        Misconfigured: the mode or one of them is unknown, or an AddOn prioritizer names no score.
     """
+    if policy.mode not in ("Additive", "Exact", ""):
+        raise Misconfigured("", f"incorrect prioritizer policy mode: {policy.mode}")
     weights: dict[Hashable, tuple[ScoreCoordinate, int]] = {}
     if policy.mode != "Exact":
         weights = {("BuiltIn", name, None): (ScoreCoordinate(built_in=name), 1) for name in _DEFAULTS}

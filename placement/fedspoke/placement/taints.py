@@ -74,7 +74,13 @@ def _tolerates(toleration: TaintToleration, taint: Object) -> bool:
         return False
     if toleration.key and toleration.key != taint["key"]:
         return False
-    return toleration.operator == "Exists" or (toleration.value or "") == (taint.get("value") or "")
+    match toleration.operator:
+        case "Exists":
+            return True
+        case "Equal" | "":
+            return (toleration.value or "") == (taint.get("value") or "")
+        case _:
+            return False  # there is no such operator; OCM takes it and finds that nothing matches
 
 
 def _added(taint: Object) -> datetime:

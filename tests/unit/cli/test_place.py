@@ -118,7 +118,9 @@ def test_when_no_cluster_qualifies_it_fails_and_says_why(fedspoke: Fedspoke, tmp
         pytest.param(None, "does not exist; name a YAML file", id="missing"),
         pytest.param(build.cluster(), "holds a ManagedCluster; give a FederatedLearning or a Placement", id="another kind"),
         pytest.param(build.federated_learning(server={"rounds": 0}), "spec.server.rounds is 0, but must be at least 1", id="bad"),
-        pytest.param(build.placement(numberOfClusters=-1), "numberOfClusters of a PlacementSpec is -1, but must be", id="beyond"),
+        pytest.param(
+            build.placement(numberOfClusters=-1), "numberOfClusters of a PlacementSpec is -1, but must be from 0", id="beyond"
+        ),
     ],
 )
 def test_input_that_cannot_be_used_is_refused_in_one_line(

@@ -97,6 +97,15 @@ def test_a_toleration_that_has_run_out_is_said_with_its_end() -> None:
     assert reason(decision) == "has the taint gpu (NoSelect, tolerated until 2026-11-21T11:30:00Z)"
 
 
+@pytest.mark.parametrize(("operator", "tolerated"), [("Equal", True), ("", True), ("Exists", True), ("Near", False)])
+def test_an_operator_that_there_is_none_of_tolerates_nothing(operator: str, tolerated: bool) -> None:
+    taint = {"key": "gpu", "effect": "NoSelect"}
+
+    decision = decide(build.placement(tolerations=[{"key": "gpu", "operator": operator}]), build.cluster(taints=[taint]))
+
+    assert bool(decision.decisions) == tolerated
+
+
 def test_a_taint_for_new_ones_keeps_none_out_that_was_chosen_before() -> None:
     clusters = [build.cluster(name, taints=[{"key": "gpu", "effect": "NoSelectIfNew"}]) for name in "ab"]
 

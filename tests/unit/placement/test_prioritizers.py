@@ -82,6 +82,11 @@ def test_what_ocm_does_not_know_is_a_misconfiguration_unless_its_weight_is_0(coo
     assert weights({"scoreCoordinate": coordinate, "weight": 0}, mode="Exact") == []
 
 
+def test_a_mode_that_there_is_none_of_is_a_misconfiguration() -> None:
+    with pytest.raises(Misconfigured, match="^:incorrect prioritizer policy mode: Other$"):
+        weights(mode="Other")
+
+
 # What each says.
 
 
