@@ -3,7 +3,7 @@
 import logging
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from fedspoke.api.errors import Refused
@@ -32,7 +32,7 @@ class Export:
 
     platform: Platform
     files: Files
-    odd: Counter[str]
+    odd: Counter[str] = field(default_factory=Counter)
 
     def entries(self, skipped: Counter[str]) -> Iterator[RawPost]:
         """All that the export lists, in reading order; no more of it is held in memory than one entry.

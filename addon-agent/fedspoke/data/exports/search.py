@@ -26,6 +26,9 @@ _POSTS = {name.split("/")[0] for names in JSON.values() for name in names if "/"
 _PHOTOS = {"media", "photos", "photos_and_videos", "videos"}
 _OTHERS = {"connections", "messages", "personal_information"}  # what people choose, if not their posts
 
+# The old layout had no your_facebook_activity: inside that folder it would be found, but no photo with it.
+_INNER = ("your_", "this_profile's_")
+
 Found = list[tuple[Platform, Place]]
 
 
@@ -37,23 +40,20 @@ def search(top: Place, patterns: Patterns) -> tuple[Found, list[Place]]:
     """
     if found := _holding([top], patterns):
         return found, []
-    places = [place for place in (top, *further_down(top)) if (_POSTS | _PHOTOS).intersection(place.folders())]
+    places = [place for place in _roots(top) if (_POSTS | _PHOTOS).intersection(place.folders())]
     found = _holding(places, patterns)
     return found, [place for place in places if all(place is not export for _, export in found)]
 
 
 def looks_like_an_export(top: Place) -> bool:
     """Whether its folders are those of an export, with posts or without."""
-    places = [place for place in (top, *further_down(top)) if not place.name.startswith("your_")]
-    return any((_POSTS | _PHOTOS | _OTHERS).intersection(place.folders()) for place in places)
+    return any((_POSTS | _PHOTOS | _OTHERS).intersection(place.folders()) for place in _roots(top))
+
+
+def _roots(top: Place) -> list[Place]:
+    return [place for place in (top, *further_down(top)) if not place.name.startswith(_INNER)]
 
 
 def _holding(places: Iterable[Place], patterns: Patterns) -> Found:
-    return [
-        (platform, place)
-        for place in places
-        # The old layout had no your_facebook_activity: inside that folder it would be found, but no photo with it.
-        if not place.name.startswith("your_")
-        for platform in PLATFORMS
-        if place.names(patterns[platform])
-    ]
+    roots = [place for place in places if not place.name.startswith(_INNER)]
+    return [(platform, place) for place in roots for platform in PLATFORMS if place.names(patterns[platform])]
