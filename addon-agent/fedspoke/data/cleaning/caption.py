@@ -37,7 +37,7 @@ def caption(text: str) -> str:
     text = _MARKS.sub(" ", text)  # a space, since removal alone would join what is around it to another mark
     text = re.sub(r"[^\S\n]+", " ", text)
     text = re.sub(r" ?\n ?", "\n", text)
-    return re.sub(r"\n{3,}", "\n\n", text)[:LONGEST].strip()
+    return re.sub(r"\n{3,}", "\n\n", text)[:LONGEST].strip(" \n\u200c\u200d")  # no joiner joins the end
 
 
 def _joiner(found: re.Match[str]) -> str:
@@ -48,7 +48,7 @@ def _joiner(found: re.Match[str]) -> str:
 
 
 def _plain() -> dict[int, str]:
-    """Letters and digits that exist a second time in bold, in italics, wide or in a circle, and the wide @."""
+    """Letters and digits that exist a second time in bold, in italics, wide or in a circle, and the wide + and @."""
     plain = {}
     for code in (*range(0x2100, 0x2150), *range(0x2460, 0x2500), *range(0xFF01, 0xFF5F), *range(0x1D400, 0x1D800)):
         style, _, letters = unicodedata.decomposition(chr(code)).partition(" ")
@@ -56,7 +56,7 @@ def _plain() -> dict[int, str]:
             style in _STYLES
             and len(letters) == 4
             and (letter := chr(int(letters, 16))).isascii()
-            and (letter.isalnum() or letter == "@")
+            and (letter.isalnum() or letter in "+@")
         ):
             plain[code] = letter
     return plain

@@ -20,7 +20,7 @@ _REGIONS = (
 
 _SHORTEST = 9  # digits; shorter national numbers exist, and more shorter numbers that are none
 _GAP = r"[^\w\n,;|]{0,4}"
-_CANDIDATE = re.compile(rf"(?<![A-Za-z\d_#])[+(]{{0,2}}\d(?:{_GAP}\d){{6,}}")
+_CANDIDATE = re.compile(rf"(?:\(?\+\(?|(?<![A-Za-z\d_#])\(?)\d(?:{_GAP}\d){{6,}}")
 _NO_PHONE = re.compile(
     r"(?<![\d.])(?:\d{1,2}[.:]\d\d(?!\.?\d)"  # a time
     r"|\d{1,2}\.\d{1,2}\.(?:\d\d)?\d\d(?!\.?\d)"  # a date
@@ -29,7 +29,7 @@ _NO_PHONE = re.compile(
 )
 _CALL = re.compile(
     r"(?:\b(?:tel|telp|t[eé]l|tele[fp]h?on\w*|t[eé]l[eé]fono|phone|fone|fono|call|text|sms|mob|mobile?|cell?|celular|m[oó]vil|"
-    r"handy|handynummer|whats ?app|wa|hp|viber|telegram|ruf\w*|anruf\w*|appel\w*|llam\w+|lig[au]\w*|chiam\w+|hubungi|"
+    r"handy|handynummer|whats ?app|wa|hp|viber|telegram|ruf\w*|anruf\w*|appel\w*|ll[aá]m\w+|lig[au]\w*|chiam\w+|hubungi|"
     r"тел\w*|звон\w*)\b|[☎📞📱📲])[^\d\n]{0,16}$",
     re.IGNORECASE,
 )

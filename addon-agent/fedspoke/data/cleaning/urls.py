@@ -8,7 +8,7 @@ from collections.abc import Iterator
 
 from linkify_it import LinkifyIt  # type: ignore[import-untyped]  # it ships no types
 
-_linkify = LinkifyIt(options={"fuzzy_email": False})
+_linkify = LinkifyIt(schemas={"mailto:": None}, options={"fuzzy_email": False})
 _SCHEME = re.compile("(?:https?|ftp):", re.IGNORECASE)
 _HINT = re.compile(r"//|\w\.\w")
 _PLAIN_HOST = re.compile(r"(?!www\.)[^/?#]*\.\w\w", re.IGNORECASE)
