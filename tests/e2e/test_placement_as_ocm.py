@@ -14,6 +14,8 @@ from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.placement.fleet import PLACEMENT_LABEL, Fleet
 from support import build, ocm_answers, placements
+from support.expressions import ABOUT_CLUSTERS, ABOUT_NOTHING, OF_NO_BOOL, SAID_BY_THE_SERVER, WRONG
+from support.fleet import ocm
 from support.fleet.kubernetes import Rejected
 from support.fleet.worlds import Answer, Controller, Hub
 from support.placements import World
@@ -62,6 +64,17 @@ def test_every_placement_of_a_world_is_decided_as_ocm_decides_it(hub: Hub, numbe
     assert differing is None, _report(hub, differing)
 
 
+def test_every_expression_selects_what_it_selects_in_ocm(hub: Hub) -> None:
+    all_of_them = [*ABOUT_CLUSTERS, *SAID_BY_THE_SERVER, *ABOUT_NOTHING, *OF_NO_BOOL, *WRONG]
+    wanted = [_selects(f"p{number}", expression) for number, expression in enumerate(all_of_them)]
+    world = placements.everything(SEED)
+    with hub.holding(world) as controller:
+        fleet = replace(world.fleet, clusters=tuple(controller.kubernetes.all(ocm.CLUSTER)))
+        cases = [_case(controller, replace(fleet, decisions=controller.decisions()), placement) for placement in wanted]
+
+    assert {it: (case.ours, case.theirs) for it, case in zip(all_of_them, cases, strict=True) if case.differs} == {}
+
+
 def test_more_clusters_than_one_decision_holds_are_written_as_ocm_writes_them(hub: Hub) -> None:
     by_tier = {"groupName": "gold", "groupClusterSelector": {"labelSelector": {"matchLabels": {"tier": "gold"}}}}
     strategies = [{}, {"decisionGroups": [by_tier]}, {"decisionGroups": [by_tier], "clustersPerDecisionGroup": "45%"}]
@@ -69,6 +82,11 @@ def test_more_clusters_than_one_decision_holds_are_written_as_ocm_writes_them(hu
 
     for case in _cases(hub, placements.crowd(330, *wanted)):
         assert not case.differs, _report(hub, case)
+
+
+def _selects(name: str, expression: str) -> Object:
+    """A Placement of all clusters of which a CEL expression holds, whatever their taints."""
+    return build.placement({"celSelector": {"celExpressions": [expression]}}, name=name, tolerations=[{"operator": "Exists"}])
 
 
 def _cases(hub: Hub, world: World) -> list[Case]:

@@ -5,6 +5,7 @@ from random import Random
 from typing import Any
 
 from fedspoke.api.base import Object
+from support import expressions
 
 LABELS = {"region": ["eu", "us", "ap"], "gpu": ["true", "false", ""], "tier": ["gold", "silver"], "example.com/zone": ["1", "2"]}
 SETS = ["team", "spare", "by-label", "global"]
@@ -12,64 +13,6 @@ TAINTS = ["gpu", "example.com/maintenance", "cluster.open-cluster-management.io/
 EFFECTS = ["NoSelect", "NoSelectIfNew", "PreferNoSelect"]
 RESOURCE_SCORES = ["gpu-usage", "posts"]
 SCORES = ["free", "total", "facebook"]
-
-_RIGHT_CEL = [
-    'managedCluster.metadata.labels["region"] == "eu"',  # an error where there is no such label
-    '"gpu" in managedCluster.metadata.labels',
-    'has(managedCluster.metadata.labels) && "region" in managedCluster.metadata.labels',
-    'managedCluster.metadata.labels.region in ["eu", "us"]',
-    'managedCluster.metadata.labels[?"tier"].orValue("none") == "gold"',
-    'managedCluster.metadata.name.startsWith("b")',
-    'managedCluster.metadata.name.matches("^[a-c]")',
-    "managedCluster.metadata.name.size() > 1",
-    "managedCluster.spec.hubAcceptsClient",
-    "!has(managedCluster.spec.taints)",
-    "managedCluster.spec.taints.exists(t, t.effect == 'NoSelect')",
-    "has(managedCluster.status.version.kubernetes)",
-    "has(managedCluster.status.version)",
-    'managedCluster.status.version.kubernetes == "v1.31.2"',
-    'semver(managedCluster.status.version.kubernetes, true).isGreaterThan(semver("1.30.0"))',
-    'managedCluster.status.clusterClaims.exists(c, c.name == "platform" && c.value == "GCP")',
-    'managedCluster.status.clusterClaims.filter(c, c.name == "platform").size() == 0',
-    'managedCluster.status.clusterClaims.exists(c, c.name == "posts.example.com" && int(c.value) >= 40)',
-    'managedCluster.status.clusterClaims.exists(c, c.name == "version.example.com" && isSemver(c.value))',
-    'managedCluster.status.clusterClaims.exists(c, isSemver(c.value) && semver(c.value).isLessThan(semver("1.30.0")))',
-    'managedCluster.status.clusterClaims.exists(c, c.name == "facts.example.com" && c.value.parseJSON().gpus > 0)',
-    'managedCluster.status.clusterClaims.all(c, c.value != "unknown")',
-    'managedCluster.status.clusterClaims.map(c, c.name).exists_one(n, n.endsWith(".example.com"))',
-    'quantity(managedCluster.status.allocatable.cpu).isGreaterThan(quantity("3"))',
-    'quantity(managedCluster.status.allocatable["memory"]).compareTo(quantity("8G")) >= 0',
-    'isQuantity("1Gi") && !isQuantity("1 Gi")',
-    'managedCluster.status.allocatable.cpu == "4"',
-    'managedCluster.status.allocatable.memory == "16Gi"',
-    'managedCluster.scores("gpu-usage").size() > 0',
-    'managedCluster.scores("gpu-usage").exists(s, s.name == "free" && s.value > 20)',
-    'managedCluster.scores("posts").filter(s, s.name == "facebook").all(s, s.value >= 0)',
-    'managedCluster.scores("missing").size() >= 0',
-    'managedCluster.scores("posts").map(s, s.value).sum() > 0',
-    "[3, 1, 2].isSorted() || [1, 2].max() == 2",
-    '"a,b,c".split(",").size() == 3 && "abc".substring(1) == "bc" && "ABC".lowerAscii() == "abc"',
-    '"region-eu-1".find("[0-9]+") == "1"',
-    'url("https://example.com:80/x").getPort() == "80"',
-    'ip("10.0.0.1").family() == 4 && cidr("10.0.0.0/8").containsIP("10.1.2.3")',
-    "!format.dns1123Label().validate(managedCluster.metadata.name).hasValue()",
-    "managedCluster.?spec.?nothing.orValue(true)",
-    "true",
-    "false",
-    "1 / 0 == 1 || true",
-    "1 / 0 == 1",
-    "timestamp('2025-01-01T00:00:00Z') < timestamp('2026-01-01T00:00:00Z') && duration('1h') > duration('59m')",
-]
-_CEL_OF_NO_BOOL = ["1", '"yes"', "managedCluster.metadata.name", "managedCluster", "[true]", "null"]
-_WRONG_CEL = [
-    "managedCluster.",
-    "unknown.metadata.name == 'a'",
-    "managedCluster.scores(1).size() > 0",
-    "managedCluster.metadata.name.noSuch()",
-    '1 + "a" == 2',
-    "parseJSON('{}').size() == 0",
-    "",
-]
 
 
 def placement(draw: Random, name: str, namespace: str) -> Object:
@@ -99,7 +42,7 @@ def _predicate(draw: Random) -> Object:
     if draw.random() < 0.3:
         selector["claimSelector"] = {"matchExpressions": [_requirement(draw, ["platform", "posts.example.com", "none"])]}
     if draw.random() < 0.4:
-        pool = draw.choice([_RIGHT_CEL] * 12 + [_CEL_OF_NO_BOOL, _WRONG_CEL])
+        pool = draw.choice([expressions.ABOUT_CLUSTERS] * 12 + [expressions.OF_NO_BOOL, expressions.WRONG])
         selector["celSelector"] = {"celExpressions": draw.sample(pool, draw.choice([0, 1, 1, 1, 2]))}
     return {"requiredClusterSelector": selector}
 

@@ -47,25 +47,32 @@ def world(seed: int, number: int, placements: int) -> World:
     """The world of that number."""
     draw = Random(f"{seed}/{number}")
     names = sorted(draw.sample(_CLUSTER_NAMES, draw.choice([0, 2, 5, 7, 9, 11, 12])))
+    clusters, scores = _clusters(draw, names)
     sets = [_cluster_set(draw, name) for name in SETS if draw.random() < 0.9]
     bindings = [build.binding(name, place) for place in (NAMESPACE, ELSEWHERE) for name in SETS if draw.random() < 0.8]
     wanted = tuple(
         placement_specs.placement(draw, f"p{n}", draw.choice([NAMESPACE] * 4 + [ELSEWHERE])) for n in range(placements)
     )
-    fleet = Fleet(
-        clusters=tuple(_cluster(draw, name) for name in names),
-        sets=tuple(sets),
-        bindings=tuple(bindings),
-        scores=tuple(_scores(draw, name, resource) for name in names for resource in RESOURCE_SCORES if draw.random() < 0.7),
-        decisions=tuple(_earlier(draw, each, names) for each in wanted if draw.random() < 0.3),
-    )
-    return World(fleet, wanted)
+    earlier = tuple(_earlier(draw, each, names) for each in wanted if draw.random() < 0.3)
+    return World(Fleet(clusters, tuple(sets), tuple(bindings), scores, earlier), wanted)
+
+
+def everything(seed: int, *wanted: Object) -> World:
+    """Every cluster, all in sight."""
+    clusters, scores = _clusters(Random(seed), _CLUSTER_NAMES)
+    return World(build.fleet(*clusters, scores=scores), wanted)
 
 
 def crowd(size: int, *wanted: Object) -> World:
     """So many clusters in sight, two of three of which are labelled gold."""
     clusters = [build.cluster(f"n{n:03}", labels={"tier": "gold"} if n % 3 else None) for n in range(size)]
     return World(build.fleet(*clusters), wanted)
+
+
+def _clusters(draw: Random, names: list[str]) -> tuple[tuple[Object, ...], tuple[Object, ...]]:
+    """Clusters, and what is reported of them."""
+    clusters = tuple(_cluster(draw, name) for name in names)
+    return clusters, tuple(_scores(draw, name, resource) for name in names for resource in RESOURCE_SCORES if draw.random() < 0.7)
 
 
 def _cluster(draw: Random, name: str) -> Object:
@@ -99,7 +106,9 @@ def _taint(draw: Random) -> Object:
 def _cluster_set(draw: Random, name: str) -> Object:
     if name == "global":
         return build.cluster_set(name)
-    by_label: Object = draw.choice([{"matchLabels": {"region": "eu"}}, {"matchExpressions": [build.has("gpu", "DoesNotExist")]}, {}])
+    by_label: Object = draw.choice(
+        [{"matchLabels": {"region": "eu"}}, {"matchExpressions": [build.has("gpu", "DoesNotExist")]}, {}]
+    )
     found = build.cluster_set(name, **by_label)
     if draw.random() < 0.6:
         found["spec"]["clusterSelector"] = {"selectorType": "ExclusiveClusterSetLabel"}
