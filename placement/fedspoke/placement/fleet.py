@@ -1,8 +1,9 @@
 """What a hub holds of its fleet at one moment: all that a Placement's decision depends on, but the Placement and the clock."""
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 
 from fedspoke.api.base import Object
 
@@ -32,25 +33,31 @@ PLACEMENT_LABEL = "cluster.open-cluster-management.io/placement"
 
 
 @dataclass(frozen=True, slots=True)
-class Earlier:
-    """What was decided before: clusters that the Placement itself has, and how often others have each."""
+class Moment:
+    """What one Placement goes by at one moment, beside the clusters themselves."""
 
     chosen: frozenset[str]
+    """The clusters that it has chosen before."""
     elsewhere: Mapping[str, int]
+    """How many decisions of other Placements have each cluster."""
+    reported: Mapping[tuple[str, str], Object]
+    """Each AddOnPlacementScore, by its cluster and name."""
+    now: datetime
 
 
-def earlier(placement: Object, decisions: Iterable[Object]) -> Earlier:
-    """The earlier decisions of a hub as one Placement sees them; it does not weigh its own against itself."""
-    own, others = set(), Counter[str]()
+def moment(placement: Object, fleet: Fleet, now: datetime) -> Moment:
+    """The moment `now` as one Placement sees it; it does not weigh its own decisions against itself."""
+    own, others = set[str](), Counter[str]()
     whose = namespace(placement), placement["metadata"]["name"]
-    for decision in decisions:
+    for decision in fleet.decisions:
         names = [chosen["clusterName"] for chosen in (decision.get("status") or {}).get("decisions") or []]
         labels = decision["metadata"].get("labels") or {}
         if (namespace(decision), labels.get(PLACEMENT_LABEL)) == whose:
             own.update(names)
         else:
             others.update(names)
-    return Earlier(chosen=frozenset(own), elsewhere=others)
+    reported = {(namespace(score), score["metadata"]["name"]): score for score in fleet.scores}
+    return Moment(chosen=frozenset(own), elsewhere=others, reported=reported, now=now)
 
 
 def namespace(namespaced: Object) -> str:

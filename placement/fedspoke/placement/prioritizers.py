@@ -10,7 +10,7 @@ from datetime import datetime
 from fedspoke.api.base import Object
 from fedspoke.api.placement_spec import AddOnScore, PrioritizerPolicy, ScoreCoordinate
 from fedspoke.placement import declared
-from fedspoke.placement.fleet import Earlier
+from fedspoke.placement.fleet import Moment
 from fedspoke.placement.misconfigured import Misconfigured
 from fedspoke.placement.quantity import approximate
 
@@ -66,16 +66,14 @@ def prioritizers(policy: PrioritizerPolicy) -> list[Prioritizer]:
     return [_prioritizer(coordinate, weight) for coordinate, weight in weights.values() if weight]
 
 
-def prioritize(
-    by: Prioritizer, clusters: Sequence[Object], earlier: Earlier, reported: Mapping[tuple[str, str], Object], now: datetime
-) -> Prioritized:
-    """What a prioritizer says of the clusters that qualify; `reported` has each AddOnPlacementScore by cluster and name."""
+def prioritize(by: Prioritizer, clusters: Sequence[Object], moment: Moment) -> Prioritized:
+    """What a prioritizer says of the clusters that qualify."""
     if by.addon:
-        return _reported(by, by.addon, clusters, reported, now)
+        return _reported(by, by.addon, clusters, moment)
     if by.name == "Balance":
-        scores = _balance(clusters, earlier.elsewhere)
+        scores = _balance(clusters, moment.elsewhere)
     elif by.name == "Steady":
-        scores = {name: _MOST if name in earlier.chosen else 0 for name in map(declared.name, clusters)}
+        scores = {name: _MOST if name in moment.chosen else 0 for name in map(declared.name, clusters)}
     else:
         scores = _allocatable(clusters, _RESOURCES[by.name])
     return Prioritized(by.name, by.weight, scores)
@@ -115,17 +113,15 @@ def _allocatable(clusters: Sequence[Object], resource: str) -> dict[str, int]:
     return {name: int(((amount - least) / (most - least) - 0.5) * 2.0 * 100.0) for name, amount in amounts.items()}
 
 
-def _reported(
-    by: Prioritizer, of: AddOnScore, clusters: Sequence[Object], reported: Mapping[tuple[str, str], Object], now: datetime
-) -> Prioritized:
+def _reported(by: Prioritizer, of: AddOnScore, clusters: Sequence[Object], moment: Moment) -> Prioritized:
     """As the add-on reports it; 0 where it reports none, or one that is no longer valid."""
     scores, remarks = {}, {}
     for name in map(declared.name, clusters):
         scores[name] = 0
-        status = (reported.get((name, of.resource_name)) or {}).get("status") or {}
+        status = (moment.reported.get((name, of.resource_name)) or {}).get("status") or {}
         until = status.get("validUntil")
         found = [score["value"] for score in status.get("scores") or [] if score["name"] == of.score_name]
-        if until and now > datetime.fromisoformat(until):
+        if until and moment.now > datetime.fromisoformat(until):
             remarks[name] = f"expired at {until}"
         elif found:
             scores[name] = found[-1]

@@ -229,7 +229,8 @@ def test_what_changes_nothing_is_said(spec: Object, said: str) -> None:
     [
         ({"deletionTimestamp": "2026-11-21T00:00:00Z"}, "Placement chosen is being deleted"),
         ({"annotations": {f"{OCM}/experimental-scheduling-disable": "true"}}, "leaves it to another scheduler"),
-        ({"name": "x" * 64}, "must have at most 63"),
+        ({"name": "x" * 64}, "at most 63 lower-case letters"),
+        ({"name": None}, "metadata.name of a Placement is null"),
     ],
 )
 def test_a_placement_that_ocm_decides_nothing_for_is_refused(metadata: Object, said: str) -> None:

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from fedspoke.api import parse
 from fedspoke.api.base import Object
 from fedspoke.api.placement_spec import PrioritizerPolicy
-from fedspoke.placement.fleet import earlier
+from fedspoke.placement.fleet import Fleet, moment
 from fedspoke.placement.misconfigured import Misconfigured
 from fedspoke.placement.prioritizers import Prioritized, prioritize, prioritizers
 from support import build
@@ -27,8 +27,7 @@ def weights(*configurations: Object, mode: str = "Additive") -> list[tuple[str, 
 
 def said(name: str, *clusters: Object, scores: tuple[Object, ...] = (), decisions: tuple[Object, ...] = ()) -> Prioritized:
     (by,) = prioritizers(policy(build.prioritizer(name), mode="Exact"))
-    reported = {(it["metadata"]["namespace"], it["metadata"]["name"]): it for it in scores}
-    return prioritize(by, clusters, earlier(build.placement(), decisions), reported, NOW)
+    return prioritize(by, clusters, moment(build.placement(), Fleet(scores=scores, decisions=decisions), NOW))
 
 
 def with_resources(name: str, allocatable: dict[str, Any], capacity: dict[str, Any] | None = None) -> Object:
@@ -83,7 +82,7 @@ def test_what_ocm_does_not_know_is_a_misconfiguration_unless_its_weight_is_0(coo
 
 
 def test_a_mode_that_there_is_none_of_is_a_misconfiguration() -> None:
-    with pytest.raises(Misconfigured, match="^:incorrect prioritizer policy mode: Other$"):
+    with pytest.raises(Misconfigured, match=r"^:incorrect prioritizer policy mode: Other$"):
         weights(mode="Other")
 
 
