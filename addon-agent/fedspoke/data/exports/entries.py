@@ -13,9 +13,10 @@ PRAGMA cache_size = -8192;  -- KiB; what is beyond lies on the disk
 CREATE TABLE entry (time INTEGER, listing INTEGER, kind TEXT, text TEXT, media TEXT, links INTEGER, shares INTEGER);
 CREATE TABLE posted (uri TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE words (uri TEXT, text TEXT, PRIMARY KEY (uri, text)) WITHOUT ROWID;
-CREATE TABLE told (uri TEXT, digest BLOB, PRIMARY KEY (uri, digest)) WITHOUT ROWID;
+CREATE TABLE told (uri TEXT, passing INTEGER, digest BLOB, PRIMARY KEY (uri, passing, digest)) WITHOUT ROWID;
 """
 _LISTINGS = {"album", "photo", "video", "profile"}
+_PASSING = {"story", "archived"}
 MOST_WORDS = 16
 """Captions of one photo. Whoever lists more of them wants to keep us busy."""
 
@@ -23,6 +24,11 @@ MOST_WORDS = 16
 def is_listing(entry: RawPost) -> bool:
     """Whether an entry only lists a medium, which a post may hold as well."""
     return entry.kind in _LISTINGS
+
+
+def is_passing(entry: RawPost) -> bool:
+    """Whether an entry was shown for a while only. What stays is told without a look at it, as it may be left out later."""
+    return entry.kind in _PASSING
 
 
 class Entries:
@@ -44,18 +50,18 @@ class Entries:
         if is_listing(entry):
             words = [(medium.uri, text) for medium in entry.media for text in (entry.text, medium.text) if text]
             self._base.executemany("INSERT OR IGNORE INTO words VALUES (?, ?)", words)
-        else:
+        elif not is_passing(entry):
             self._base.executemany("INSERT OR IGNORE INTO posted VALUES (?)", [(medium.uri,) for medium in entry.media])
 
     def in_time(self) -> Iterator[RawPost]:
-        """First in time first, then in an order that is the same for the same entries."""
-        rows = self._base.execute("SELECT * FROM entry ORDER BY time, listing, kind, text, media, links, shares")
+        """First in time first, then in an order that is the same for the same entries, with words before those without."""
+        rows = self._base.execute("SELECT * FROM entry ORDER BY time, listing, kind, text = '', text, media, links, shares")
         for time, _, kind, text, media, links, shares in rows:
             listed = tuple(Medium(*medium) for medium in json.loads(media))
             yield RawPost(kind=kind, text=text, timestamp=time, media=listed, links=links, shares=shares)
 
     def is_posted(self, uri: str) -> bool:
-        """Whether a post holds the medium, one that comes later included."""
+        """Whether a post that stays holds the medium, one that comes later included."""
         return self._base.execute("SELECT 1 FROM posted WHERE uri = ?", (uri,)).fetchone() is not None
 
     def take_words(self, uri: str) -> list[str]:
@@ -64,15 +70,16 @@ class Entries:
         self._base.execute("DELETE FROM words WHERE uri = ?", (uri,))
         return [text for (text,) in found]
 
-    def tell(self, uri: str, text: str) -> None:
+    def tell(self, uri: str, text: str, *, passing: bool) -> None:
         """Remember that the medium was told with this text."""
-        self._base.execute("INSERT OR IGNORE INTO told VALUES (?, ?)", (uri, _digest(text)))
+        self._base.execute("INSERT OR IGNORE INTO told VALUES (?, ?, ?)", (uri, passing, _digest(text)))
 
-    def is_told(self, uri: str, text: str = "") -> bool:
+    def is_told(self, uri: str, text: str = "", *, passing: bool) -> bool:
         """Whether the medium was told with this text; without a text, whether it was told at all."""
-        if not text:
-            return self._base.execute("SELECT 1 FROM told WHERE uri = ?", (uri,)).fetchone() is not None
-        return self._base.execute("SELECT 1 FROM told WHERE uri = ? AND digest = ?", (uri, _digest(text))).fetchone() is not None
+        found = self._base.execute(
+            "SELECT 1 FROM told WHERE uri = ? AND passing = ? AND (digest = ? OR ?)", (uri, passing, _digest(text), not text)
+        )
+        return found.fetchone() is not None
 
 
 def _digest(text: str) -> bytes:

@@ -9,9 +9,12 @@ from typing import Any
 from fedspoke.data.exports.loose import objects, text, timestamp
 from fedspoke.data.exports.post import Kind, Medium, RawPost
 
-_WORDS = ("caption", "text", "description")
+# Labels are in the language of the account. In one that is not here, a caption is still found beside its medium.
+_WORDS = (
+    *("caption", "text", "message", "description", "bildunterschrift", "légende", "pie de foto", "didascalia", "legenda"),
+    *("bijschrift", "bildtext", "billedtekst", "bildetekst", "podpis", "подпись", "açıklama", "キャプション"),
+)
 _TIMES = ("time", "creation time", "creation timestamp")
-# Labels are in the language of the account. In any other than English a caption is still found beside its medium.
 
 
 def labelled(entry: dict[str, Any], kind: Kind, words: str) -> RawPost | None:

@@ -12,7 +12,7 @@ from contextlib import closing
 from pathlib import PurePosixPath
 
 from fedspoke.api.errors import Failed
-from fedspoke.data.exports.entries import MOST_WORDS, Entries, is_listing
+from fedspoke.data.exports.entries import MOST_WORDS, Entries, is_listing, is_passing
 from fedspoke.data.exports.post import Post, RawPost
 
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".gif"}
@@ -23,7 +23,8 @@ def usable(raw: Iterable[RawPost], lacking: Callable[[str], str | None], skipped
     """The posts that can be learned from, first in time first; `skipped` counts how often each reason took something away.
 
     A post has a text and all the photos that it tells; a photo with other words of its own makes a post with those. A listing
-    of what a post holds already only adds its words. Videos and links are left out, the text beside them stays.
+    of what a post holds already only adds its words. Videos and links are left out, the text beside them stays. Stories and
+    archived posts are told apart from all this, as if there were nothing else.
 
     Args:
         raw: entries in any order.
@@ -53,21 +54,23 @@ def _words(entry: RawPost, skipped: Counter[str]) -> Iterator[Post]:
 
 
 def _tell(entry: RawPost, entries: Entries, lacking: Callable[[str], str | None], skipped: Counter[str]) -> Iterator[Post]:
+    """An entry with photos or videos: each is told by what the entry and, once, the listings say of it."""
+    passing = is_passing(entry)
     own = _own(entry)
     reasons = {uri: _unusable(uri) or lacking(uri) for uri in own}
     photos = [uri for uri in own if reasons[uri] is None]
     alone = _texts(entry.text, own, photos)
     if is_listing(entry):
-        fresh = [uri for uri in own if not entries.is_posted(uri) and not entries.is_told(uri)]
+        fresh = [uri for uri in own if not entries.is_posted(uri) and not entries.is_told(uri, passing=passing)]
     else:
-        fresh = [uri for uri in own if not entries.is_told(uri, alone[uri])]
-    all_words = own | {uri: _joined([own[uri], *entries.take_words(uri)]) for uri in fresh}
-    texts = _texts(entry.text, all_words, photos)
-    fresh = [uri for uri in fresh if not entries.is_told(uri, texts[uri])]
+        fresh = [uri for uri in own if not entries.is_told(uri, alone[uri], passing=passing)]
+    words = own if passing else own | {uri: _joined([own[uri], *entries.take_words(uri)]) for uri in fresh}
+    texts = _texts(entry.text, words, photos)
+    fresh = [uri for uri in fresh if not entries.is_told(uri, texts[uri], passing=passing)]
     groups: dict[str, list[str]] = {}
     for uri in fresh:
-        entries.tell(uri, alone[uri])
-        entries.tell(uri, texts[uri])
+        entries.tell(uri, alone[uri], passing=passing)
+        entries.tell(uri, texts[uri], passing=passing)
         groups.setdefault(texts[uri], []).append(uri)
     _count(skipped, link=entry.links, share=entry.shares, repeated_media=len(own) - len(fresh))
     skipped.update(reason for uri in fresh if (reason := reasons[uri]))
