@@ -115,8 +115,8 @@ def _refuse_undecided(placement: Object, spec: PlacementSpec) -> None:
     name = metadata.get("name")
     if not isinstance(name, str) or not _NAME.fullmatch(name):
         raise Refused(
-            f"metadata.name of a Placement is {shown(name)}, but must be a label's value, since its decisions bear it: at most 63 "
-            "lower-case letters, digits, hyphens and dots"
+            f"metadata.name of a Placement is {shown(name)}, but must be at most 63 lower-case letters, digits, "
+            "hyphens and dots: it becomes a label of its decisions"
         )
     if metadata.get("deletionTimestamp"):
         raise Refused(f"Placement {name} is being deleted, and OCM decides nothing more for it")
