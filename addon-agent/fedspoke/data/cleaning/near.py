@@ -34,9 +34,9 @@ _SHARING = "SELECT words, look FROM near_band JOIN near_post USING (post) WHERE 
 
 
 class Seen:
-    """What was kept so far, in tables of a database that an interrupted run opens again.
+    """What was kept so far, in tables of a database, as it grows with the export (about 2 kB a record).
 
-    It writes in the connection's open transaction, so that whoever commits a record commits what is remembered of it at once.
+    It writes in the connection's open transaction: whoever commits a record commits what is remembered of it at once.
     """
 
     def __init__(self, connection: sqlite3.Connection) -> None:

@@ -40,7 +40,7 @@ _HASHTAG = re.compile(r"[#＃]\w+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanText:
-    """`changed` names the rules that changed the text, `dropped` the one that found nothing in it worth keeping."""
+    """`changed` names the rules that changed the text, `dropped` the one that found nothing in it worth keeping: it is empty then."""
 
     text: str
     changed: tuple[str, ...] = ()
@@ -71,7 +71,8 @@ def clean_text(text: str, without: Collection[str] = ()) -> CleanText:
                 changed[name] = None
             text = masked
         text = caption(text)
-    return CleanText(text=text, changed=tuple(changed), dropped=_worthless(text, without))
+    dropped = _worthless(text, without)
+    return CleanText(text="" if dropped else text, changed=tuple(changed), dropped=dropped)
 
 
 def _worthless(text: str, without: Collection[str]) -> str | None:
