@@ -1,6 +1,6 @@
 """Claims that are counts. A claimSelector compares texts, not numbers, so "at least" is said in two other ways: a small count
 excludes each smaller one by NotIn, which every OCM understands; a large one needs CEL (OCM ≥ 1.0), in one form that can be
-written here and read back, so that it is also evaluated where there is no CEL.
+written here and read back, so that a reason can speak of posts and not of CEL.
 """
 
 import re
@@ -18,6 +18,10 @@ class AtLeast:
 
     claim: str
     least: int
+
+    def met_by(self, value: str) -> bool:
+        """What the expression says of a claim's value, by CEL's `int`."""
+        return re.fullmatch("[+-]?[0-9]+", value) is not None and self.least <= int(value) < 2**63
 
     def cel(self) -> str:
         """As an expression for a celSelector."""

@@ -84,11 +84,6 @@ class Predicates:
         return [selector.lacks(cluster) for selector in self._selectors]
 
 
-def unmet(selector: ClusterSelector, cluster: Object) -> list[Lack]:
-    """One selector and one cluster; use `Predicates`, which compiles once."""
-    return _selector(Predicate(required_cluster_selector=selector), cel.Environment()).lacks(cluster)
-
-
 def _selector(predicate: Predicate, environment: cel.Environment) -> Selector:
     try:
         return Selector(predicate.required_cluster_selector, environment)
