@@ -40,7 +40,7 @@ _HASHTAG = re.compile(r"[#＃]\w+")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CleanText:
-    """`changed` names the rules that changed the text, `dropped` the one that found nothing in it worth keeping: it is empty then."""
+    """`changed` names the rules that changed the text, `dropped` the one that found nothing worth keeping: it is empty then."""
 
     text: str
     changed: tuple[str, ...] = ()
