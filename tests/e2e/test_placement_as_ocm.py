@@ -64,6 +64,23 @@ def test_every_placement_of_a_world_is_decided_as_ocm_decides_it(hub: Hub, numbe
     assert differing is None, _report(hub, differing)
 
 
+def test_the_worlds_meet_every_reason_that_ocm_has() -> None:
+    worlds = [placements.world(SEED, number, PLACEMENTS) for number in range(WORLDS)]
+    answers = [_ours(placement, world.fleet) for world in worlds for placement in world.placements]
+
+    assert {reason for it in answers if isinstance(it, Answer) for _, reason, _ in it.conditions.values()} == {
+        "NoManagedClusterSetBindings",
+        "NoIntersection",
+        "AllManagedClusterSetsEmpty",
+        "NoManagedClusterMatched",
+        "NotAllDecisionsScheduled",
+        "AllDecisionsScheduled",
+        "Misconfigured",
+        "Succeedconfigured",
+    }
+    assert any(isinstance(it, No) for it in answers)
+
+
 def test_every_expression_selects_what_it_selects_in_ocm(hub: Hub) -> None:
     all_of_them = [*ABOUT_CLUSTERS, *SAID_BY_THE_SERVER, *ABOUT_NOTHING, *OF_NO_BOOL, *WRONG]
     wanted = [_selects(f"p{number}", expression) for number, expression in enumerate(all_of_them)]
@@ -96,19 +113,21 @@ def _cases(hub: Hub, world: World) -> list[Case]:
 
 
 def _case(controller: Controller, fleet: Fleet, placement: Object) -> Case:
-    ours: Answer | No | Crash
     theirs: Answer | No
     try:
         theirs = controller.decide(placement)
     except Rejected as rejected:
         theirs = No(str(rejected))
+    return Case(placement, fleet, _ours(placement, fleet), theirs)
+
+
+def _ours(placement: Object, fleet: Fleet) -> Answer | No | Crash:
     try:
-        ours = ocm_answers.at_rest(placement, fleet)
+        return ocm_answers.at_rest(placement, fleet)
     except Refused as refused:
-        ours = No(str(refused))
+        return No(str(refused))
     except Exception as crash:  # noqa: BLE001  whatever it is, it is shown with its case
-        ours = Crash(repr(crash))
-    return Case(placement, fleet, ours, theirs)
+        return Crash(repr(crash))
 
 
 def _compared(answer: Answer, theirs: Answer) -> tuple[object, ...]:

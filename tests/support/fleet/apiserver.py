@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -68,11 +68,11 @@ def api_server(folder: Path, say: binaries.Say = print) -> Iterator[ApiServer]:
         f"--service-account-key-file={tokens}",
         "--profiling=false",
     ]
-    kubernetes = Kubernetes(url, str(authority.certificate), admin)
     kubeconfig = folder / "admin.conf"
     user = {"client-certificate": str(admin.certificate), "client-key": str(admin.key)}
     kubeconfig.write_text(json.dumps(_kubeconfig(url, str(authority.certificate), user)))
     with (
+        closing(Kubernetes(url, str(authority.certificate), admin)) as kubernetes,
         running(programs[0], *etcd, log=folder / "etcd.log"),
         running(programs[1], *apiserver, log=folder / "kube-apiserver.log") as process,
     ):

@@ -37,6 +37,7 @@ class Kubernetes:
         self._http = httpx.Client(base_url=url, verify=trust, timeout=30)
 
     def close(self) -> None:
+        """End its connections."""
         self._http.close()
 
     def ready(self) -> bool | None:

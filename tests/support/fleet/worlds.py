@@ -78,17 +78,20 @@ class Controller:
         return self.process.until(lambda: self._answer(metadata["name"], metadata["namespace"]), what, _SECONDS)
 
     def _answer(self, name: str, namespace: str) -> Answer | None:
-        placement = self.kubernetes.get(ocm.PLACEMENT, name, namespace)
-        decisions = self.kubernetes.all(ocm.DECISION, namespace, f"{PLACEMENT_LABEL}={name}")
+        # Events first: what the controller still changed after them shows in versions that they do not name.
         events = {
-            (event["reason"], event["related"]["name"], event["related"]["resourceVersion"]): event.get("note", "")
+            (event["regarding"]["resourceVersion"], event["related"]["name"], event["related"]["resourceVersion"]): event
             for event in self.kubernetes.all(_EVENT, namespace)
-            if "related" in event and event["regarding"]["resourceVersion"] == placement["metadata"]["resourceVersion"]
+            if event["reason"] == "ScoreUpdate"
         }
-        last = [("ScoreUpdate", each["metadata"]["name"], each["metadata"]["resourceVersion"]) for each in decisions]
+        decisions = self.kubernetes.all(ocm.DECISION, namespace, f"{PLACEMENT_LABEL}={name}")
+        placement = self.kubernetes.get(ocm.PLACEMENT, name, namespace)
+        version = placement["metadata"]["resourceVersion"]
+        last = [(version, each["metadata"]["name"], each["metadata"]["resourceVersion"]) for each in decisions]
         if "conditions" not in placement.get("status", {}) or not all(event in events for event in last):
             return None
-        return Answer(_conditions(placement), _objects(decisions), _scores(events[last[0]]) if last else {})
+        note = events[last[0]].get("note", "") if last else ""
+        return Answer(_conditions(placement), _objects(decisions), _scores(note))
 
 
 def _conditions(placement: Object) -> dict[str, tuple[str, str, str]]:
