@@ -1,16 +1,23 @@
 """Small exports in the platforms' own layouts: a test names only the posts it is about."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatch
+from functools import cache
 from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 from PIL import Image
 
+from fedspoke.api.names import Platform
 from fedspoke.data.exports.post import RawPost
 from fedspoke.data.exports.repair import repaired
+from fedspoke.local.exports import imagine
+from fedspoke.local.exports.darkroom import Darkroom
+from fedspoke.local.exports.file import File
+from fedspoke.local.exports.forms import FORMS
 
 FACEBOOK_POSTS = "your_facebook_activity/posts/your_posts__check_ins__photos_and_videos_1.json"
 INSTAGRAM_POSTS = "your_instagram_activity/media/posts_1.json"
@@ -56,6 +63,25 @@ def write(folder: Path, files: Mapping[str, Json], photos: Sequence[str] = ()) -
 def photo(path: Path, *, size: tuple[int, int] = (32, 24), colour: tuple[int, ...] = (200, 30, 30), **options: Any) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     Image.new("RGB", size, colour).save(path, **options)
+
+
+def imagined(
+    platform: Platform, posts: int, *, year: int = 2026, seed: int = 1, formats: Sequence[str] = ("jpg",)
+) -> Iterator[File]:
+    """An export of as many posts of somebody who does not exist, for `fedspoke.local.exports.store`."""
+    darkroom = _darkroom()
+    return FORMS[platform](imagine.posts(posts, list(_NAMES), seed=seed, formats=formats), darkroom, year)
+
+
+_NAMES = tuple(f"photograph {number}" for number in range(64))
+
+
+@cache
+def _darkroom() -> Darkroom:
+    """Photographs of coarse blots, no two alike."""
+    noise = np.random.default_rng(7)
+    blots = noise.integers(0, 256, (len(_NAMES), 6, 8, 3), np.uint8)
+    return Darkroom({name: np.kron(blot, np.ones((16, 16, 1), np.uint8)) for name, blot in zip(_NAMES, blots, strict=True)})
 
 
 def parsed(parser: ModuleType, name: str, document: Json) -> list[RawPost | None]:

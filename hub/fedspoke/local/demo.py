@@ -8,7 +8,6 @@ import hashlib
 import importlib.util
 import json
 import shutil
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from string import Template
 
@@ -16,18 +15,15 @@ import yaml
 from pydantic import TypeAdapter
 
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.names import PLATFORMS, Platform
-from fedspoke.local.exports import facebook, instagram, store
+from fedspoke.api.names import PLATFORMS
+from fedspoke.local.exports import store
 from fedspoke.local.exports.darkroom import Darkroom
-from fedspoke.local.exports.file import File
+from fedspoke.local.exports.forms import FORMS
 from fedspoke.local.exports.posted import Posted
 
 _EXAMPLE = Path(__file__).parent / "example"
 _POSTS = TypeAdapter(list[Posted])
-_FORMS: dict[Platform, Callable[[list[Posted], Darkroom], Iterator[File]]] = {
-    "facebook": facebook.files,
-    "instagram": instagram.files,
-}
+_YEAR = 2026
 _ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # all-MiniLM-L6-v2's model.safetensors
 
 
@@ -64,7 +60,7 @@ def _write(directory: Path, photographs: Path, encoder: Path) -> None:
     darkroom = Darkroom({path.name: path for path in photographs.iterdir()})
     for platform in PLATFORMS:
         posts = _POSTS.validate_python(yaml.safe_load((_EXAMPLE / f"{platform}.yaml").read_text()))
-        store.folder(_FORMS[platform](posts, darkroom), directory / "exports" / platform)
+        store.folder(FORMS[platform](posts, darkroom, _YEAR), directory / "exports" / platform)
     _make_model(directory / "model")
     resource = Template((_EXAMPLE / "federatedlearning.yaml").read_text())
     # A JSON string is a YAML string, whatever the path holds.

@@ -4,7 +4,7 @@ import io
 import json
 import re
 import zipfile
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable
 from itertools import islice
 from pathlib import Path
 from types import ModuleType
@@ -21,10 +21,9 @@ from fedspoke.data.exports.post import RawPost
 from fedspoke.local.exports import facebook, imagine, instagram, store
 from fedspoke.local.exports.darkroom import Darkroom
 from fedspoke.local.exports.file import File, as_html
+from fedspoke.local.exports.forms import Form
 from fedspoke.local.exports.posted import Coordinates, Photo, Posted
 from support.exports import parsed
-
-Form = Callable[[Iterable[Posted], Darkroom, int], Iterator[File]]
 
 PHOTOGRAPHS = {str(shade): np.full((24, 32, 3), shade, np.uint8) for shade in range(0, 250, 50)}
 FORMS = [pytest.param(facebook.files, read_facebook, year, id=f"Facebook {year}") for year in (2018, 2021, 2022, 2026)] + [

@@ -38,17 +38,18 @@ class Darkroom:
 
             pillow_heif.register_heif_opener()
         buffer = io.BytesIO()
-        picture.save(buffer, Image.registered_extensions()[f".{suffix}"], quality=90, exif=_exif(gps))
+        picture.save(buffer, Image.registered_extensions()[f".{suffix}"], quality=90, **_noted(gps))
         return buffer.getvalue()
 
 
-def _exif(gps: Coordinates | None) -> bytes:
+def _noted(gps: Coordinates | None) -> dict[str, bytes]:
+    """The option `exif`, if there is anything to note."""
     if gps is None:
-        return b""
+        return {}
     exif = Image.Exif()
     noted = exif.get_ifd(ExifTags.IFD.GPSInfo)
     noted[ExifTags.GPS.GPSLatitudeRef] = "N" if gps.latitude >= 0 else "S"
     noted[ExifTags.GPS.GPSLatitude] = (abs(gps.latitude), 0, 0)
     noted[ExifTags.GPS.GPSLongitudeRef] = "E" if gps.longitude >= 0 else "W"
     noted[ExifTags.GPS.GPSLongitude] = (abs(gps.longitude), 0, 0)
-    return exif.tobytes()
+    return {"exif": exif.tobytes()}

@@ -17,7 +17,7 @@ _DONE = {
 }
 
 
-def files(posts: Iterable[Posted], darkroom: Darkroom, year: int = 2026) -> Iterator[File]:
+def files(posts: Iterable[Posted], darkroom: Darkroom, year: int) -> Iterator[File]:
     """An export as it was delivered in a year, file by file."""
     root, name = _layout(year)
     pictures = f"{root}posts" if year >= 2020 else "photos_and_videos"

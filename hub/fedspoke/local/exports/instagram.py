@@ -11,7 +11,7 @@ from fedspoke.local.exports.posted import Posted
 _POSTS_A_FILE = 5000
 
 
-def files(posts: Iterable[Posted], darkroom: Darkroom, year: int = 2026) -> Iterator[File]:
+def files(posts: Iterable[Posted], darkroom: Darkroom, year: int) -> Iterator[File]:
     """An export as it was delivered in a year, file by file."""
     listed: dict[str, list[tuple[Posted, list[str]]]] = {"post": [], "story": [], "reel": [], "archived": []}
     for number, post in enumerate(posts):
