@@ -1,15 +1,18 @@
+import json
 import logging
 import os
 import pickle
 import shutil
+import tracemalloc
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedspoke.api.errors import Refused
+from fedspoke.api.errors import Failed, Refused
 from fedspoke.data.exports.export import find
 from fedspoke.data.exports.merge import usable
 from fedspoke.data.exports.post import RawPost
@@ -95,8 +98,9 @@ LAYOUTS = [
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_an_export_is_found_however_it_was_put_there_with_its_photos(tmp_path: Path, layout: object) -> None:
-    assert callable(layout)
+def test_an_export_is_found_however_it_was_put_there_with_its_photos(
+    tmp_path: Path, layout: Callable[[Path], list[Path]]
+) -> None:
     paths = layout(ada(tmp_path / "ada"))
     expected = ada(tmp_path / "expected") / PHOTO
 
@@ -113,8 +117,9 @@ def test_an_export_is_found_however_it_was_put_there_with_its_photos(tmp_path: P
 
 
 @pytest.mark.parametrize("layout", LAYOUTS)
-def test_the_fingerprint_tells_whether_the_photos_are_still_the_same(tmp_path: Path, layout: object) -> None:
-    assert callable(layout)
+def test_the_fingerprint_tells_whether_the_photos_are_still_the_same(
+    tmp_path: Path, layout: Callable[[Path], list[Path]]
+) -> None:
     paths = layout(ada(tmp_path / "ada"))
     before = find(paths).files.fingerprint()
     assert find(paths).files.fingerprint() == before
@@ -373,6 +378,45 @@ def test_anybodys_broken_zip_beside_an_export_does_no_harm(tmp_path: Path) -> No
     (tmp_path / "zips/thesis.zip").write_bytes(b"PK\3\4 and so on")
 
     assert texts(tmp_path / "zips") == ["hi"]
+
+
+def test_what_looks_like_hundreds_of_parts_is_not_searched(tmp_path: Path) -> None:
+    path = plain({f"{number}/media/1.jpg": b"" for number in range(101)}, tmp_path / "e.zip")
+
+    with pytest.raises(Refused, match="holds more than 100 folders that may be parts"):
+        find([path])
+
+
+@pytest.mark.parametrize("layout", [as_it_is, zipped])
+def test_an_export_that_is_gone_is_said_to_be_gone(tmp_path: Path, layout: Callable[[Path], list[Path]]) -> None:
+    [path] = layout(ada(tmp_path / "ada"))
+    export = find([path])
+    before = export.files.fingerprint()
+    path.rename(tmp_path / "elsewhere")
+
+    assert export.files.fingerprint() != before
+    assert export.files.lacking(PHOTO) == "missing_media"
+    with pytest.raises(Failed, match="the facebook export can no longer be read"):
+        list(export.entries(Counter()))
+
+
+def test_memory_does_not_grow_with_the_export(tmp_path: Path) -> None:
+    few, many = (_peak_of_reading(tmp_path / f"{count}.zip", count) for count in (400, 4_000))
+
+    assert many < few + 4_000 * 64  # a post of this export has 400 bytes, a name 60
+
+
+def _peak_of_reading(path: Path, count: int) -> int:
+    """Bytes held at most while the posts of a zip are read and their photos looked for."""
+    posts = [build.facebook_post(f"post {number}", f"media/{number}.jpg") for number in range(count)]
+    plain({FACEBOOK: json.dumps(posts).encode(), **{f"media/{number}.jpg": b"" for number in range(count)}}, path)
+    tracemalloc.start()
+    try:
+        export = find([path])
+        assert sum(export.files.lacking(entry.media[0].uri) is None for entry in export.entries(Counter())) == count
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_pipe_is_neither_a_folder_nor_a_zip_and_nobody_waits_for_it(tmp_path: Path) -> None:

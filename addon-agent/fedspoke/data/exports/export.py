@@ -6,17 +6,16 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from fedspoke.api.errors import Refused
+from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
 from fedspoke.data.exports.files import Files, UnusableError
 from fedspoke.data.exports.folder import Folder
 from fedspoke.data.exports.merge import usable
 from fedspoke.data.exports.names import matcher
 from fedspoke.data.exports.parts import Parts, contradict
-from fedspoke.data.exports.places import Place, outermost
 from fedspoke.data.exports.post import Post, RawPost
 from fedspoke.data.exports.repair import repaired
-from fedspoke.data.exports.search import HTML, JSON, NOTHING, PARSERS, Found, looks_like_an_export, search
+from fedspoke.data.exports.search import HTML, JSON, NOTHING, PARSERS, Found, Place, looks_like_an_export, outermost, search
 from fedspoke.data.exports.stream import UnreadableError, entries
 from fedspoke.data.exports.zips import Zip
 
@@ -39,11 +38,14 @@ class Export:
 
         Args:
             skipped: counts `odd`, and files that gave nothing (`unreadable_json`) or not all they had (`truncated_json`).
+
+        Raises:
+            Failed: the export is gone.
         """
         skipped.update(self.odd)
         parser = PARSERS[self.platform]
         listings = [(matcher([listing.files]), listing) for listing in parser.FILES]
-        for name in self.files.names(JSON[self.platform]):
+        for name in self._names():
             listing = next(listing for pattern, listing in listings if pattern.fullmatch(name))
             count = 0
             try:
@@ -55,6 +57,12 @@ class Export:
                 skipped["truncated_json" if count else "unreadable_json"] += 1
                 _log.warning("of a file %s only the first %d entries could be read: %s", listing.files, count, error)
 
+    def _names(self) -> list[str]:
+        try:
+            return self.files.names(JSON[self.platform])
+        except OSError as error:
+            raise Failed(f"the {self.platform} export can no longer be read: {error.strerror or error}") from None
+
 
 def find(paths: Sequence[Path]) -> Export:
     """The one export that lies in a folder or a zip, or in several of them as its parts.
@@ -64,7 +72,7 @@ def find(paths: Sequence[Path]) -> Export:
     Raises:
         Refused: there is none, or more than one, or it cannot be read.
     """
-    where = " and ".join(map(str, paths))
+    where = " with ".join(map(str, paths))
     tops = [outermost(path) for path in paths]
     try:
         exports, beside = _found(where, tops, paths)

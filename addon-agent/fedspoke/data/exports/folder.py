@@ -15,6 +15,7 @@ from fedspoke.data.exports.names import MOST, arranged, inside, matcher, natural
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STEP = _FOLDER | os.O_PATH
+_ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe would wait for a writer otherwise
 
 
@@ -103,8 +104,10 @@ class Folder:
     def _listed(self, folder: str) -> Iterator[str]:
         try:
             descriptor = self._descriptor((*folder.split("/")[:-1], "."), _FOLDER)
-        except OSError:  # most layouts' folders are not there
-            return
+        except OSError as error:
+            if error.errno in _ABSENT and self.root.is_dir():  # most layouts' folders are not there
+                return
+            raise
         try:
             with os.scandir(descriptor) as found:
                 yield from (entry.name for entry in found)

@@ -1,11 +1,18 @@
-"""Finding an export by the names of its files: its JSON, its HTML, or what stands there if nothing was posted."""
+"""Finding an export by the names of its files, in what a person names or one folder further down; in folders and zips."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from types import ModuleType
 
+from fedspoke.api.errors import Refused
 from fedspoke.api.names import PLATFORMS, Platform
 from fedspoke.data.exports import facebook, instagram
-from fedspoke.data.exports.places import Place, further_down
+from fedspoke.data.exports.files import UnusableError
+from fedspoke.data.exports.folder import Folder
+from fedspoke.data.exports.zips import Zip, opened
+
+_log = logging.getLogger(__name__)
 
 PARSERS: dict[Platform, ModuleType] = {"facebook": facebook, "instagram": instagram}
 
@@ -13,7 +20,7 @@ Patterns = Mapping[Platform, Sequence[str]]
 
 JSON: Patterns = {platform: [listing.files for listing in parser.FILES] for platform, parser in PARSERS.items()}
 HTML: Patterns = {platform: [name.removesuffix("json") + "html" for name in names] for platform, names in JSON.items()}
-NOTHING: Patterns = {
+NOTHING: Patterns = {  # what lies there where a person has posted nothing
     platform: [
         f"{folder}no-data.txt"
         for listing in parser.FILES
@@ -21,15 +28,34 @@ NOTHING: Patterns = {
     ]
     for platform, parser in PARSERS.items()
 }
+_ALL = [name for patterns in (JSON, HTML, NOTHING) for names in patterns.values() for name in names]
 
-_POSTS = {name.split("/")[0] for names in JSON.values() for name in names if "/" in name}
+_POSTS = {name.split("/")[0] for name in _ALL if "/" in name}
 _PHOTOS = {"media", "photos", "photos_and_videos", "videos"}
 _OTHERS = {"connections", "messages", "personal_information"}  # what people choose, if not their posts
-
+_MOST_PARTS = 100
 # The old layout had no your_facebook_activity: inside that folder it would be found, but no photo with it.
 _INNER = ("your_", "this_profile's_")
 
+Place = Folder | Zip
 Found = list[tuple[Platform, Place]]
+
+
+def outermost(path: Path) -> Place:
+    """What a person named.
+
+    Raises:
+        Refused: it is neither a folder nor a zip that can be read.
+    """
+    try:
+        if path.is_dir():
+            return Folder(path.resolve())
+        if path.is_file():
+            return opened(path.resolve(), _ALL)
+    except OSError as error:
+        raise Refused(f"{path} {_why(error)}") from None
+    what = "is neither a folder nor a file" if path.exists() else "does not exist"
+    raise Refused(f"{path} {what}; name the folder or the zips of a Facebook or Instagram export")
 
 
 def search(top: Place, patterns: Patterns) -> tuple[Found, list[Place]]:
@@ -41,19 +67,45 @@ def search(top: Place, patterns: Patterns) -> tuple[Found, list[Place]]:
     if found := _holding([top], patterns):
         return found, []
     places = [place for place in _roots(top) if (_POSTS | _PHOTOS).intersection(place.folders())]
+    if len(places) > _MOST_PARTS:
+        raise UnusableError(f"holds more than {_MOST_PARTS} folders that may be parts of an export; name the export alone")
     found = _holding(places, patterns)
     return found, [place for place in places if all(place is not export for _, export in found)]
 
 
 def looks_like_an_export(top: Place) -> bool:
-    """Whether its folders are those of an export, with posts or without."""
+    """Whether its folders are those of an export, with posts or without.
+
+    Raises:
+        Refused, OSError: it cannot be read.
+    """
     return any((_POSTS | _PHOTOS | _OTHERS).intersection(place.folders()) for place in _roots(top))
 
 
 def _roots(top: Place) -> list[Place]:
-    return [place for place in (top, *further_down(top)) if not place.name.startswith(_INNER)]
+    return [place for place in (top, *_further_down(top)) if not place.name.startswith(_INNER)]
 
 
 def _holding(places: Iterable[Place], patterns: Patterns) -> Found:
     roots = [place for place in places if not place.name.startswith(_INNER)]
     return [(platform, place) for place in roots for platform in PLATFORMS if place.names(patterns[platform])]
+
+
+def _further_down(place: Place) -> list[Place]:
+    """The folders of a place; of a folder also the zips, each as it is and with its folders."""
+    found: list[Place] = [place.below(folder) for folder in place.folders()]
+    for path in place.zips() if isinstance(place, Folder) else ():
+        try:
+            part = opened(path, _ALL)
+        except OSError as error:
+            # The names of a person's files stay here; what is raised may be told to the hub.
+            _log.warning("%s %s", path, _why(error))
+            if path.name.startswith(PLATFORMS):  # as the platforms name theirs: a part would be missing
+                raise Refused(f"{path.parent} holds a zip that {_why(error)}") from None
+            continue
+        found += [part, *(part.below(folder) for folder in part.folders())]
+    return found
+
+
+def _why(error: OSError) -> str:
+    return str(error) if isinstance(error, UnusableError) else f"cannot be read: {error.strerror}"

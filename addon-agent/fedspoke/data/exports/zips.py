@@ -3,6 +3,7 @@
 import errno
 import hashlib
 import io
+import re
 from collections.abc import Iterable
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
@@ -11,7 +12,7 @@ from typing import BinaryIO
 
 from fedspoke.data.exports import zip_directory
 from fedspoke.data.exports.files import UnusableError
-from fedspoke.data.exports.names import MOST, arranged, inside, matcher, natural, possible
+from fedspoke.data.exports.names import arranged, inside, matcher, natural, possible
 from fedspoke.data.exports.zip_content import METHODS, Content
 from fedspoke.data.exports.zip_directory import Directory, Member
 from fedspoke.data.exports.zip_index import Index
@@ -38,25 +39,19 @@ class Zip:
     def names(self, patterns: Iterable[str]) -> list[str]:
         """Files that match, in the order of the patterns; under each, `posts_2` before `posts_10`.
 
+        Args:
+            patterns: among those that the zip was opened with.
+
         Raises:
-            UnusableError: they are more, or would unpack to more, than any platform's.
+            UnusableError: they would unpack to more than any platform's.
         """
-        patterns = tuple(patterns)
-        fitting = matcher(patterns)
-        found: dict[str, Member] = {}
-        with self.path.open("rb") as file:
-            for _, member in zip_directory.members(file, self.directory):
-                parts = member.parts
-                name = "/".join(parts or ())
-                if not member.is_folder and name.startswith(self.root) and fitting.fullmatch(name, len(self.root)):
-                    found[name.removeprefix(self.root)] = member
-                if len(found) > MOST:
-                    raise UnusableError(f"holds more than {MOST:,} files of posts, as no platform's export does")
-        packed = min(sum(member.compressed for member in found.values()), self.path.stat().st_size)
-        unpacked = sum(member.size for member in found.values())
+        found = arranged((name.removeprefix(self.root) for name in self.index.posts if name.startswith(self.root)), patterns)
+        sizes = [self.index.posts[self.root + name] for name in found]
+        packed = min(sum(packed for packed, _ in sizes), self.path.stat().st_size)
+        unpacked = sum(unpacked for _, unpacked in sizes)
         if unpacked > min(_SMALL + _RATIO * packed, _LARGEST):
             raise UnusableError(f"would unpack to {unpacked >> 20:,} MB of posts, more than any platform packs into its size")
-        return arranged(found, patterns)
+        return found
 
     def folders(self) -> list[str]:
         """The folders directly under the root."""
@@ -95,7 +90,10 @@ class Zip:
 
     def fingerprint(self) -> str:
         """Of the zip's name, size and time."""
-        found = self.path.stat()
+        try:
+            found = self.path.stat()
+        except OSError:
+            return "gone"
         return hashlib.sha256(f"{self.path.name} {found.st_size} {found.st_mtime_ns} {self.root}".encode()).hexdigest()
 
     def _member(self, file: BinaryIO, parts: tuple[str, ...]) -> Member:
@@ -113,13 +111,19 @@ def _closed(member: Member) -> str | None:
     return None if member.method in METHODS else "unreadable_media"
 
 
-def opened(path: Path) -> Zip:
+def opened(path: Path, patterns: Iterable[str]) -> Zip:
     """A zip, with the places of its files.
+
+    Args:
+        path: the zip.
+        patterns: of the names that will be asked for, in the zip or one folder further down.
 
     Raises:
         UnusableError: it is none, or encrypted, not whole, or made to do harm.
         OSError: it cannot be read.
     """
+    posts = matcher([*patterns])
     with path.open("rb") as file:
         directory = zip_directory.directory(file)
-        return Zip(path=path, directory=directory, index=Index(zip_directory.members(file, directory)))
+        index = Index(zip_directory.members(file, directory), re.compile(rf"(?:[^/]*/)?(?:{posts.pattern})"))
+    return Zip(path=path, directory=directory, index=index)
