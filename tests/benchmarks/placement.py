@@ -20,7 +20,8 @@ from support import build
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 ROUNDS = 5
-CEL = 'managedCluster.status.clusterClaims.exists(c, c.name == "posts" && int(c.value) >= 20)'
+CEL = 'managedCluster.status.clusterClaims.exists(c, c.name == "posts" && int(c.value) > 19)'
+"""Not in the form of fedspoke's own counts, which need no CEL."""
 
 
 def cluster(number: int, posts: int) -> Object:
@@ -64,13 +65,13 @@ def placement(size: int) -> Object:
 
 
 def seconds(decide: Callable[[], Decision]) -> float:
-    """The best of several rounds."""
+    """Seconds of one core, the best of several rounds: a decision waits for nothing, so that on an idle machine they are real."""
     found = []
     for _ in range(ROUNDS):
         gc.collect()
-        start = time.perf_counter()
+        start = time.process_time()
         decide()
-        found.append(time.perf_counter() - start)
+        found.append(time.process_time() - start)
     return min(found)
 
 

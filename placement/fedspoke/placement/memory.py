@@ -13,8 +13,8 @@ from fedspoke.api.base import Object
 from fedspoke.api.placement_spec import Predicate
 from fedspoke.placement import declared
 
-_OF_ITSELF = re.compile(r"\bscores\b(?<!managedCluster\.scores)")
-"""A CEL expression that may look at another cluster's scores than the one it is asked of."""
+_OF_OTHERS = re.compile(r"(?<!(?<![\w.])managedCluster\.)\bscores\b|\bmanagedCluster\s*,")
+"""In a CEL expression: scores that may be those of another cluster than the one that it is asked of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,4 +62,4 @@ def _same(before: Sequence[Object], now: Sequence[Object]) -> bool:
 
 def _looks_around(predicates: Sequence[Predicate]) -> bool:
     expressions = (each for it in predicates for each in it.required_cluster_selector.cel_selector.cel_expressions)
-    return any(_OF_ITSELF.search(expression) for expression in expressions)
+    return any(_OF_OTHERS.search(expression) for expression in expressions)

@@ -6,6 +6,7 @@ value that is closer to the truth than Go's by the last bit would now and then b
 
 import re
 from decimal import ROUND_UP, Decimal, localcontext
+from functools import lru_cache
 
 from fedspoke.api.units import parse_quantity
 
@@ -16,6 +17,7 @@ _MOST_BINARY = Decimal(2**63 - 1)
 _NANO = -9
 
 
+@lru_cache(maxsize=2**16)  # a fleet has few amounts, and is asked for the same ones with each decision
 def approximate(quantity: str | int) -> float:
     """`500m` → 0.5, `16Gi` → 17179869184.0; the text is a quantity."""
     with localcontext(prec=100):  # exact: a quantity has far fewer digits

@@ -72,6 +72,8 @@ def test_other_predicates_ask_every_cluster() -> None:
         ('managedCluster.scores("a").size() > 0', False),
         ('{"metadata": {"name": "lyon"}}.scores("a").size() > 0', True),
         ('[managedCluster].all(c, c.scores("a").size() > 0)', True),
+        ('{"managedCluster": {}}.managedCluster.scores("a").size() > 0', True),
+        ('[{}].all(managedCluster, managedCluster.scores("a").size() > 0)', True),
     ],
 )
 def test_an_expression_that_may_look_at_other_clusters_is_always_asked(expression: str, every: bool) -> None:
