@@ -8,7 +8,7 @@ Models Better"), looks by the bits of a difference hash. Of both, posts that are
 """
 
 import sqlite3
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 
 from rensa import RMinHash  # type: ignore[import-untyped]  # it ships no types
 
@@ -68,8 +68,21 @@ class Seen:
         """Words of earlier posts; with a look, of those that look like it."""
         for band in bands if look is None else bands[-len(_LOOK_BANDS) :]:
             for words, other in self._connection.execute(_SHARING, (band, _MOST_COMPARED)):
-                if look is None or (look ^ int.from_bytes(other)).bit_count() <= ALIKE_LOOKS:
+                if look is None or _alike_looks(look, int.from_bytes(other)):
                     yield words
+
+
+def unlike(looks: Sequence[int]) -> list[int]:
+    """Which photos of one post look like none before them, by their positions: of a burst the first."""
+    first: list[int] = []
+    for number, look in enumerate(looks):
+        if not any(_alike_looks(look, looks[earlier]) for earlier in first):
+            first.append(number)
+    return first
+
+
+def _alike_looks(one: int, other: int) -> bool:
+    return (one ^ other).bit_count() <= ALIKE_LOOKS
 
 
 def _minhash(text: str) -> bytes:

@@ -2,11 +2,8 @@
 
 import re
 
+from fedspoke.data.cleaning.masks import MAIL, USER
 from fedspoke.data.cleaning.urls import apart
-
-MAIL = "[email]"
-USER = "@user"
-"""What stands for them; a word that a model may learn, as it was nobody's."""
 
 # Wider than RFC 5321 where people are: letters of any alphabet. The look behind keeps it linear: one start for each run.
 _MAIL = re.compile(r"(?<![\w.+%-])(?:mailto:)?[\w.+%-]+@(?:\w[\w-]*\.)+(?:xn--[\w-]+|[^\W\d_]{2,})", re.IGNORECASE)

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from phonenumbers import Leniency, PhoneNumberMatch, PhoneNumberMatcher
 
-PHONE = "[phone]"
+from fedspoke.data.cleaning.masks import PHONE
 
 _REGIONS = (
     *("US", "IN", "ID", "BR", "MX", "PH", "VN", "TH", "BD", "PK", "GB", "TR", "EG", "FR", "IT", "DE", "CO", "NG", "ES", "AR"),

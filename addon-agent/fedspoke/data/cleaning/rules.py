@@ -1,14 +1,14 @@
 """What is left out or masked before training, rule by rule: each has a name to count it by and to switch it off."""
 
-import re
 import unicodedata
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 
 from fedspoke.data.cleaning.boilerplate import is_boilerplate
 from fedspoke.data.cleaning.caption import caption
-from fedspoke.data.cleaning.people import MAIL, USER, mask_handles, mask_mail
-from fedspoke.data.cleaning.phones import PHONE, mask_phones
+from fedspoke.data.cleaning.masks import unmasked, untagged
+from fedspoke.data.cleaning.people import mask_handles, mask_mail
+from fedspoke.data.cleaning.phones import mask_phones
 from fedspoke.data.cleaning.urls import remove_urls
 
 RULES: Mapping[str, str] = {
@@ -33,9 +33,6 @@ _MASKS: Mapping[str, Callable[[str], str]] = {
     "phones": mask_phones,
     "handles": mask_handles,
 }
-
-_MASK = re.compile("|".join(map(re.escape, (MAIL, PHONE, USER))))
-_HASHTAG = re.compile(r"[#＃]\w+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,10 +73,11 @@ def clean_text(text: str, without: Collection[str] = ()) -> CleanText:
 
 
 def _worthless(text: str, without: Collection[str]) -> str | None:
-    words = _MASK.sub(" ", text)
+    words = unmasked(text)
+    said = untagged(words)
     if "boilerplate" not in without and is_boilerplate(words.strip()):
         return "boilerplate"
-    if "hashtags" not in without and _HASHTAG.search(words) and not _letters(_HASHTAG.sub(" ", words)):
+    if "hashtags" not in without and said != words and not _letters(said):
         return "hashtags"
     if "too_short" not in without and _letters(words) < 3:
         return "too_short"
