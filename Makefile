@@ -2,8 +2,9 @@
 UV := $(or $(shell command -v uv 2>/dev/null),.tools/bin/uv)
 RUN := .venv/bin
 export OMP_NUM_THREADS ?= 1
+FUZZ_TARGETS := posts archive photograph words
 
-.PHONY: help install demo test check bench crd clean
+.PHONY: help install demo test e2e fuzz check bench crd clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -26,7 +27,16 @@ demo: install ## Run a whole federation on this machine; the result is in demo/o
 	$(RUN)/fedspoke run demo/example/federatedlearning.yaml --clusters demo/example/clusters --out demo/out
 
 test: install ## Run every test that needs no cluster
-	$(RUN)/pytest tests
+	$(RUN)/pytest tests --ignore=tests/e2e
+
+e2e: install ## Run the tests against a real API server and OCM's real controllers, which are built from Go modules at first
+	$(RUN)/pytest tests/e2e
+
+FUZZ_RUNS ?= 10000
+fuzz: install ## Drive what reads strangers' files with FUZZ_RUNS inputs each, found by coverage; findings are in fuzz/
+	@mkdir -p $(foreach target,$(FUZZ_TARGETS),fuzz/$(target))
+	@for target in $(FUZZ_TARGETS); do echo "fuzz $$target"; PYTHONHASHSEED=0 PYTHONPATH=tests $(RUN)/python -m fuzz $$target \
+	  fuzz/$$target tests/fuzz/corpus/$$target -runs=$(FUZZ_RUNS) -seed=1 -max_len=4000 -timeout=20 -rss_limit_mb=2048 -artifact_prefix=fuzz/$$target- -verbosity=0 -print_final_stats=1 || exit 1; done
 
 check: install ## Check format, lint, types and layers
 	$(RUN)/ruff format --check .
