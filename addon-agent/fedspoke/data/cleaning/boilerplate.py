@@ -30,7 +30,6 @@ _KNOWN = frozenset(title for titles in _TITLES.values() for title in titles.spli
 _ACTIVITIES = (
     r"(?:added|shared|posted|uploaded|updated|changed) (?:an?|\d+|his|her|their) (?:new )?"
     r"(?:photos?|pictures?|videos?|posts?|links?|memory|memories|story|album|profile (?:picture|photo|video)|cover photo|status)",
-    r"(?:is|was) live",
     r"hat (?:ein(?:en?)?|\d+|sein|ihr) (?:neues? )?(?:fotos?|videos?|beitrag|link|erinnerung|profilbild|titelbild) "
     r"(?:hinzugefügt|geteilt|gepostet|aktualisiert|geändert)",
     r"(?:agregó|ha añadido|añadió|compartió|ha compartido|actualizó|publicó) (?:una?|\d+|su) (?:nueva )?"

@@ -9,7 +9,7 @@ from fedspoke.data.cleaning.urls import apart
 _MAIL = re.compile(r"(?<![\w.+%-])(?:mailto:)?[\w.+%-]+@(?:\w[\w-]*\.)+(?:xn--[\w-]+|[^\W\d_]{2,})", re.IGNORECASE)
 
 # Facebook writes a mention as @[number:number:Full Name].
-_MENTION = re.compile(r"@\[\d+:\d*:?[^\]\n]*\]")
+_MENTION = re.compile(r"@\[\d{1,20}:\d{0,9}:?[^\]\n]{0,200}\]")
 # Not `anna@host`, `@ 5pm`, `@5pm`, `3 @ 2.50`.
 _HANDLE = re.compile(
     r"(?<![A-Za-z0-9_])@(?!\d\d?(?:[:.]\d\d)?\s?(?:am|pm|h|uhr)\b)(?=[\d_.]*[A-Za-z])[\w.]*\w", re.IGNORECASE | re.ASCII

@@ -25,6 +25,7 @@ _NO_PHONE = re.compile(
     r"(?<![\d.])(?:\d{1,2}[.:]\d\d(?!\.?\d)"  # a time
     r"|\d{1,2}\.\d{1,2}\.(?:\d\d)?\d\d(?!\.?\d)"  # a date
     r"|\d{4}-\d\d-\d\d(?!\d)"
+    r"|\d{5}-\d{4}(?!\d)"  # a ZIP code
     r"|\d{1,3}\.\d{5,}(?!\.?\d))"  # a fraction, as in coordinates
 )
 _CALL = re.compile(
