@@ -134,3 +134,19 @@ def test_what_is_not_asked_for_may_be_as_large_as_it_likes() -> None:
     content = b'{"other": [' + b'"x",' * (2 << 20) + b'0], "photos": [1]}'
 
     assert read(content, "photos.item") == ([1], None)
+
+
+@pytest.mark.parametrize(
+    ("document", "expected"),
+    [
+        ({"title": "once", "media": [{"uri": "1.jpg"}]}, [{"title": "once", "media": [{"uri": "1.jpg"}]}]),
+        ([{"media": []}, {"media": [1]}], [{"media": []}, {"media": [1]}]),
+        ([], []),
+    ],
+)
+def test_who_posted_once_has_an_object_where_others_have_a_list(document: Any, expected: list[Any]) -> None:
+    assert read(json.dumps(document).encode(), "item", "?media") == (expected, None)
+
+
+def test_an_object_without_the_key_of_an_entry_is_none() -> None:
+    assert read(b'{"other": {"media": []}}', "item", "?media") == ([], "it lists nothing where this file should")

@@ -177,6 +177,17 @@ def test_the_same_content_under_many_names_does_not_make_a_zip_larger(tmp_path: 
         opened(crafted(tmp_path / "e.zip", files)).names([POSTS])
 
 
+@pytest.mark.parametrize("place", [0, 1 << 40, (1 << 64) - 1])
+def test_a_file_that_is_not_where_the_zip_says_is_told(tmp_path: Path, place: int) -> None:
+    path = tmp_path / "e.zip"
+    with zipfile.ZipFile(path, "w") as made:
+        made.writestr("0.jpg", "other")
+        made.writestr("1.jpg", "photo")
+        made.infolist()[1].header_offset = place
+    with pytest.raises(OSError, match=r"not where it should be|two names|Invalid argument"):
+        opened(path).open("1.jpg")
+
+
 def test_an_encrypted_zip_is_told(tmp_path: Path) -> None:
     with pytest.raises(UnusableError, match="is encrypted; unpack it with its password"):
         opened(crafted(tmp_path / "e.zip", [Member(name=b"1.jpg"), Member(name=b"2.jpg", flags=1)]))

@@ -15,7 +15,18 @@ from fedspoke.data.exports.names import matcher
 from fedspoke.data.exports.parts import Parts, contradict
 from fedspoke.data.exports.post import Post, RawPost
 from fedspoke.data.exports.repair import repaired
-from fedspoke.data.exports.search import HTML, JSON, NOTHING, PARSERS, Found, Place, looks_like_an_export, outermost, search
+from fedspoke.data.exports.search import (
+    HTML,
+    JSON,
+    NOTHING,
+    PARSERS,
+    Found,
+    Place,
+    looks_like_an_export,
+    outermost,
+    owner,
+    search,
+)
 from fedspoke.data.exports.stream import UnreadableError, entries
 from fedspoke.data.exports.zips import Zip
 
@@ -77,7 +88,8 @@ def find(paths: Sequence[Path]) -> Export:
     try:
         exports, beside = _found(where, tops, paths)
         platform, places = exports[0][0], tuple(place for _, place in exports)
-        if any(other != platform for other, _ in exports) or contradict(places, JSON[platform]):
+        owners = {owner(place) for place in places} - {None}
+        if any(other != platform for other, _ in exports) or len(owners) > 1 or contradict(places, JSON[platform]):
             # The names of a person's folders stay here; what is raised may be told to the hub.
             _log.warning("exports: %s", ", ".join(f"{other} in {place}" for other, place in exports))
             raise Refused(f"{where} holds {len(exports)} exports; give each a folder of its own, and name one of them")

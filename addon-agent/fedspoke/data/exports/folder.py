@@ -16,6 +16,10 @@ from fedspoke.data.exports.names import MOST, arranged, inside, matcher, natural
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STEP = _FOLDER | os.O_PATH
 _ABSENT = {errno.ENOENT, errno.ENOTDIR, errno.ELOOP}
+_REASONS = {  # a link is ELOOP as a file and ENOTDIR as a folder
+    **dict.fromkeys((errno.EPERM, errno.ELOOP, errno.ENOTDIR), "unsafe_path"),
+    **dict.fromkeys((errno.EACCES, errno.EIO, errno.EMFILE, errno.ENFILE), "unreadable_media"),
+}
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a pipe would wait for a writer otherwise
 
 
@@ -91,9 +95,7 @@ class Folder:
         try:
             self.open(uri).close()
         except OSError as error:
-            # ENOTDIR is also what a link among the folders of a path gives.
-            reasons = {errno.EPERM: "unsafe_path", errno.ELOOP: "unsafe_path", errno.ENOTDIR: "unsafe_path"}
-            return reasons.get(error.errno or 0, "unreadable_media" if error.errno == errno.EACCES else "missing_media")
+            return _REASONS.get(error.errno or 0, "missing_media")
         return None
 
     def fingerprint(self) -> str:

@@ -1,6 +1,7 @@
 """Finding an export by the names of its files, in what a person names or one folder further down; in folders and zips."""
 
 import logging
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from types import ModuleType
@@ -36,6 +37,8 @@ _OTHERS = {"connections", "messages", "personal_information"}  # what people cho
 _MOST_PARTS = 100
 # The old layout had no your_facebook_activity: inside that folder it would be found, but no photo with it.
 _INNER = ("your_", "this_profile's_")
+
+_AS_DOWNLOADED = re.compile(rf"((?:{'|'.join(PLATFORMS)})-.+-\d{{4}}-\d\d-\d\d)-")  # and letters by chance, in no order
 
 Place = Folder | Zip
 Found = list[tuple[Platform, Place]]
@@ -80,6 +83,12 @@ def looks_like_an_export(top: Place) -> bool:
         Refused, OSError: it cannot be read.
     """
     return any((_POSTS | _PHOTOS | _OTHERS).intersection(place.folders()) for place in _roots(top))
+
+
+def owner(place: Place) -> str | None:
+    """Whose export it is and of which day, as far as its name tells: all parts of one have this in common."""
+    named = (place.name, place.path.stem) if isinstance(place, Zip) else (place.name,)
+    return next((found[1] for name in named if (found := _AS_DOWNLOADED.match(name))), None)
 
 
 def _roots(top: Place) -> list[Place]:

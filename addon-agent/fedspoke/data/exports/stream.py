@@ -27,7 +27,8 @@ def entries(file: BinaryIO, prefixes: Collection[str]) -> Iterator[tuple[str, An
 
     Args:
         file: JSON as UTF-8 (with a byte order mark or without; bytes that are none become U+FFFD) or UTF-16.
-        prefixes: ijson's: `item` for a document that is a list, `photos.item` for the list that its key `photos` holds.
+        prefixes: ijson's: `item` for a document that is a list, `photos.item` for the list that its key `photos` holds, and
+            `?media` for a document that is the only entry itself, an object with a key `media`.
 
     Raises:
         UnreadableError: from here on it is no JSON, or deeper or larger than any platform's; or nothing is listed there.
@@ -53,6 +54,7 @@ class _Document:
 
     def __init__(self, prefixes: Collection[str]) -> None:
         self._prefixes = frozenset(prefixes)
+        self._alone = [prefix[1:] for prefix in prefixes if prefix.startswith("?")]
         self._lists = {prefix.removesuffix("item").removesuffix(".") for prefix in prefixes}
         self._path: list[str] = []  # `item` stands for a place in a list
         self.nest: list[Any] = []  # the entry at hand, in it the list or object at hand, and so on
@@ -72,7 +74,7 @@ class _Document:
                 self._path.pop()
                 entry = self.nest.pop() if self.nest else None
                 if entry is not None and not self.nest:
-                    yield ".".join(self._path), entry
+                    yield from self._complete(entry)
             elif self.nest:
                 self._put(value)
             elif (place := ".".join(self._path)) in self._prefixes:
@@ -81,11 +83,23 @@ class _Document:
     def _open(self, container: Any, key: str) -> None:
         if self.nest:
             self._put(container)
-        if self.nest or ".".join(self._path) in self._prefixes:
+        if self.nest or self._is_entry(container):
             self.nest.append(container)
         if len(self._path) == _DEEPEST:
             raise UnreadableError("it is deeper than any platform's")
         self._path.append(key)
+
+    def _complete(self, entry: Any) -> Iterator[tuple[str, Any]]:
+        if self._path:
+            yield ".".join(self._path), entry
+        elif key := next((key for key in self._alone if key in entry), None):
+            self.listed = True
+            yield f"?{key}", entry
+
+    def _is_entry(self, container: Any) -> bool:
+        if not self._path:
+            return isinstance(container, dict) and bool(self._alone)
+        return ".".join(self._path) in self._prefixes
 
     def _put(self, value: Any) -> None:
         if isinstance(self.nest[-1], list):

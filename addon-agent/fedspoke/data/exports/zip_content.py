@@ -12,6 +12,7 @@ if TYPE_CHECKING:
 
 _HEADER = struct.Struct("<4s5H3L2H")
 _CHUNK = 1 << 16
+_FARTHEST = 1 << 62  # no file reaches there, and no seek beyond
 _STORED, _DEFLATED = 0, 8
 METHODS = {_STORED, _DEFLATED}
 
@@ -29,7 +30,7 @@ class Content(io.RawIOBase):
         self._left, self._crc, self._expected = member.size, 0, member.crc
         self._compressed = member.compressed
         self._inflate = zlib.decompressobj(-zlib.MAX_WBITS) if member.method == _DEFLATED else None
-        file.seek(member.header)
+        file.seek(min(member.header, _FARTHEST))
         header = file.read(_HEADER.size)
         if len(header) < _HEADER.size or not header.startswith(b"PK\3\4"):
             raise OSError("a file of the zip is not where it should be")

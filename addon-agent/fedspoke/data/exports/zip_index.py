@@ -1,6 +1,7 @@
 """Where to find a zip's files by their names, at sixteen bytes a file: an export of any size can be looked up in."""
 
 import hashlib
+import os
 import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
@@ -30,6 +31,7 @@ class Index:
         """
         self.odd: Counter[str] = Counter()
         self.posts: dict[str, tuple[int, int]] = {}
+        self._secret = os.urandom(16)  # so that nobody can choose names which all meet in one bucket
         self._records = [bytearray() for _ in range(_BUCKETS)]
         self._folders: dict[tuple[str, ...], set[str]] = {}
         self._folders_left = _MOST_FOLDERS
@@ -78,5 +80,5 @@ class Index:
                 self._folders.setdefault(above, set()).add(folder)
 
     def _key(self, name: str) -> tuple[bytes, bytearray]:
-        key = hashlib.blake2b(name.encode(errors="surrogateescape"), digest_size=_HALF).digest()
+        key = hashlib.blake2b(name.encode(errors="surrogateescape"), digest_size=_HALF, key=self._secret).digest()
         return key, self._records[int.from_bytes(key[:2]) % _BUCKETS]
