@@ -25,8 +25,8 @@ _NO_PHONE = re.compile(
     r"(?<![\d.])(?:\d{1,2}[.:]\d\d(?!\.?\d)"  # a time
     r"|\d{1,2}\.\d{1,2}\.(?:\d\d)?\d\d(?!\.?\d)"  # a date
     r"|\d{4}-\d\d-\d\d(?!\d)"
-    r"|\d{5}-\d{4}(?!\d)"  # a ZIP code
-    r"|\d{1,3}\.\d{5,}(?!\.?\d))"  # a fraction, as in coordinates
+    r"|\A\d{5}-\d{4}\Z"  # a ZIP code
+    r"|\d{1,3}\.\d{5,}(?!\.?\d))"  # a fraction, as of coordinates
 )
 _CALL = re.compile(
     r"(?:\b(?:tel|telp|t[eé]l|tele[fp]h?on\w*|t[eé]l[eé]fono|phone|fone|fono|call|text|sms|mob|mobile?|cell?|celular|m[oó]vil|"
