@@ -34,9 +34,15 @@ def _rows(decision: Decision, *, grouped: bool) -> Iterator[Sequence[str]]:
 
 def _parts(decision: Decision, cluster: str) -> str:
     """`Balance 100×1, gpusFree 40×2`."""
-    return ", ".join(_part(by, cluster) for by in decision.prioritizers if cluster in by.scores)
+    return ", ".join(_part(by, cluster, decision.prioritizers) for by in decision.prioritizers if cluster in by.scores)
 
 
-def _part(by: Prioritized, cluster: str) -> str:
+def _part(by: Prioritized, cluster: str, among: Sequence[Prioritized]) -> str:
     remark = f" ({by.remarks[cluster]})" if cluster in by.remarks else ""
-    return f"{by.name.rpartition('/')[2]} {by.scores[cluster]}×{by.weight}{remark}"
+    alike = [it for it in among if _short(it) == _short(by)]
+    return f"{_short(by) if len(alike) == 1 else by.name} {by.scores[cluster]}×{by.weight}{remark}"
+
+
+def _short(by: Prioritized) -> str:
+    """Of an add-on's score only what the add-on calls it."""
+    return by.name.rpartition("/")[2]

@@ -2,7 +2,7 @@
 
 
 class Misconfigured(Exception):
-    """OCM leaves the decision as it is and reports the condition PlacementMisconfigured; the text is the condition's message.
+    """OCM takes every cluster back and reports the condition PlacementMisconfigured; the text is the condition's message.
 
     The message is "<plugin>:<what is wrong>", as OCM writes it; `plugin` is empty for what no plugin owns.
     """

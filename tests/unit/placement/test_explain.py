@@ -50,6 +50,17 @@ def test_groups_are_told_where_there_are_several() -> None:
     ]
 
 
+def test_scores_of_one_name_are_told_apart_by_their_add_on() -> None:
+    policy = {"mode": "Exact", "configurations": [build.prioritizer("a/free"), build.prioritizer("b/free")]}
+    scores = build.scores("x", "a", free=1), build.scores("x", "b", free=2)
+
+    _, ((_, _, _, parts, _),) = rows(
+        evaluate(build.placement(prioritizerPolicy=policy), build.fleet(build.cluster("x"), scores=scores), NOW)
+    )
+
+    assert parts == "AddOn/a/free 1×1, AddOn/b/free 2×1"
+
+
 def test_the_conditions_are_ocms() -> None:
     _, found = conditions(decision(numberOfClusters=5))
 
