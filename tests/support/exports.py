@@ -96,6 +96,8 @@ def parsed(parser: ModuleType, name: str, document: Json) -> list[RawPost | None
 
 
 def _listed(document: Json, prefix: str) -> list[Json]:
+    if prefix.startswith("?"):
+        return [document] if isinstance(document, dict) and prefix[1:] in document else []
     key = prefix.removesuffix("item").removesuffix(".")
     found = document.get(key) if key and isinstance(document, dict) else document if not key else None
     return found if isinstance(found, list) else []

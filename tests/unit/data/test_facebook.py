@@ -56,10 +56,13 @@ def test_posts_are_found_in_every_layout_with_nothing_but_their_words_and_photos
     assert build.parsed(facebook, root + name, [POST]) == [POSTED]
 
 
+def test_who_posted_once_has_no_list_around_it() -> None:
+    assert build.parsed(facebook, "your_facebook_activity/posts/your_posts_1.json", POST)[0] == POSTED
+
+
 @pytest.mark.parametrize(
     ("name", "document", "expected"),
     [
-        pytest.param("posts/your_posts.json", {"status_updates": [POST]}, POSTED, id="posts under a key"),
         pytest.param(
             "posts/archive.json",
             {"archive_v2": [POST]},

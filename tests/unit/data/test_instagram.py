@@ -39,6 +39,12 @@ def test_posts_are_found_in_every_layout_with_nothing_but_their_words_and_media(
     ]
 
 
+def test_who_posted_once_has_no_list_around_it() -> None:
+    document = {"media": [medium("1.jpg", "only this")]}
+
+    assert build.parsed(instagram, "content/posts_1.json", document) == [posted("", Medium("1.jpg", "only this"))]
+
+
 @pytest.mark.parametrize(
     ("name", "key", "kind"),
     [

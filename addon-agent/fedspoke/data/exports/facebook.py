@@ -25,9 +25,11 @@ _VIDEOS: dict[str, Kind] = {"videos_v2.item": "video", "videos.item": "video"}
 _REELS: dict[str, Kind] = {"lasso_videos_v2.item": "reel"}
 _NOTES: dict[str, Kind] = {"notes_v2.item": "note", "notes.item": "note"}
 
+_POSTS: dict[str, Kind] = {"item": "post", "?attachments": "post", "?data": "post", "?label_values": "post"}
+
 _LISTS: dict[str, dict[str, Kind]] = {
-    "posts/your_posts*.json": {"item": "post", "status_updates.item": "post"},
-    "posts/profile_posts*.json": {"item": "post"},
+    "posts/your_posts*.json": _POSTS,
+    "posts/profile_posts*.json": _POSTS,
     "posts/archive.json": {"archive_v2.item": "archived"},
     "stories/archived_stories*.json": {"archived_stories_v2.item": "story", "archived_stories.item": "story"},
     "short_videos/your_reels*.json": _REELS,

@@ -13,7 +13,7 @@ from fedspoke.data.exports.post import Kind, Listing, Medium, RawPost
 _ROOTS = ("your_instagram_activity/media/", "your_instagram_activity/content/", "content/")  # since 2025, 2023, 2021
 
 _LISTS: dict[str, dict[str, Kind]] = {
-    "posts*.json": {"item": "post", "ig_posts.item": "post"},
+    "posts*.json": {"item": "post", "?media": "post", "?label_values": "post"},
     "reels*.json": {"item": "reel", "ig_reels_media.item": "reel"},
     "igtv_videos*.json": {"item": "igtv", "ig_igtv_media.item": "igtv"},
     "stories*.json": {"item": "story", "ig_stories.item": "story"},

@@ -16,6 +16,7 @@ class Listing:
 
     `files` is a pattern of names relative to the export's root. `entries` tells by ijson's prefix (`item`: the document is a
     list; `photos.item`: it is an object whose `photos` is one) what kind is listed there. A file may hold any of them, or none.
+    `?media` is a document that is an entry itself, an object with a key `media`: who posted once has no list.
     """
 
     files: str
