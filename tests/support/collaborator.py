@@ -1,5 +1,6 @@
 """One collaborator's settings and data: a tiny model, the encoder that a package carries, and short exports."""
 
+import random
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -12,6 +13,8 @@ from support import adapters
 from support.exports import FACEBOOK_POSTS, INSTAGRAM_POSTS, facebook_post, instagram_post, write
 from support.text_encoder import minilm
 from support.tiny import tiny_llava
+
+_NOUNS = "harbour violin snow bakery tram garden storm library candle bridge orchard kettle mountain letter pigeon ladder river"
 
 
 def settings(folder: Path, datasets: Mapping[Platform, Path], *, min_posts: int = 3, mcp_port: int = 1) -> CollaboratorSettings:
@@ -34,7 +37,7 @@ def facebook(folder: Path, posts: int) -> Path:
     """An export in which every other post has a photo; one post a day."""
     photos = [f"your_facebook_activity/posts/media/{number}.jpg" for number in range(1, posts, 2)]
     listed = [
-        facebook_post(f"A walk by the sea, day {n}", *(photos[n // 2 :][:1] if n % 2 else ()), at=86_400 * (n + 1))
+        facebook_post(f"A walk, day {n}: {_words(n)}", *(photos[n // 2 :][:1] if n % 2 else ()), at=86_400 * (n + 1))
         for n in range(posts)
     ]
     return write(folder, {FACEBOOK_POSTS: listed}, photos)
@@ -44,8 +47,15 @@ def instagram(folder: Path, posts: int) -> Path:
     """An export in which every post has a photo."""
     photos = [f"media/posts/{number}.jpg" for number in range(posts)]
     return write(
-        folder, {INSTAGRAM_POSTS: [instagram_post(f"My cat, picture {n}", photo) for n, photo in enumerate(photos)]}, photos
+        folder,
+        {INSTAGRAM_POSTS: [instagram_post(f"My cat, picture {n}: {_words(n)}", photo) for n, photo in enumerate(photos)]},
+        photos,
     )
+
+
+def _words(seed: int) -> str:
+    """Others for each post, or all but the first would be left out as repeating it."""
+    return " ".join(random.Random(seed).sample(_NOUNS.split(), 8))
 
 
 def starting_point(settings: CollaboratorSettings, layout: Iterable[Tensor]) -> Path:

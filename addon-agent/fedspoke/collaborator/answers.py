@@ -1,9 +1,14 @@
 """What mcp-server's tools answer. Light, so that a client that imports no torch can check what it gets."""
 
+from typing import Annotated
+
 from pydantic import Field
 
 from fedspoke.api.names import Platform
-from fedspoke.api.records import Profile, Record, Tensor
+from fedspoke.api.records import Count, Profile, Record, Tensor
+
+Counts = Annotated[dict[Annotated[str, Field(max_length=63)], Count], Field(max_length=63)]
+"""By reason or rule, whose names are ours: nothing of a post."""
 
 
 class ModelReady(Record):
@@ -16,14 +21,15 @@ class DataFetched(Record):
     """fetch_data: one platform's export was read."""
 
     posts: int
-    skipped: dict[str, int] = Field(description="What of the export is not among the posts, by reason.")
+    skipped: Counts = Field(description="What of the export is not among the posts, by reason.")
 
 
 class DataCleaned(Record):
     """clean_data: there are records to train on."""
 
     records: dict[Platform, int]
-    dropped: dict[Platform, dict[str, int]] = Field(description="What of the export is not among the records, by reason.")
+    dropped: dict[Platform, Counts] = Field(description="What of the export is not among the records, by reason or rule.")
+    changed: dict[Platform, Counts] = Field({}, description="How many records' texts were changed, by rule.")
 
 
 class LlavaTrained(Record):

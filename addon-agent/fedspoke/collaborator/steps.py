@@ -19,6 +19,11 @@ from fedspoke.collaborator.encoder import TextEncoder
 from fedspoke.collaborator.profiles import refusal, span
 from fedspoke.collaborator.training import Trainer
 from fedspoke.data import records
+from fedspoke.data.clean import Cleaned, clean
+from fedspoke.data.extract import Extracted, extract
+from fedspoke.data.output import Output
+from fedspoke.data.prepare import find_for
+from fedspoke.data.progress import Progress, paced
 from fedspoke.data.records import CleanRecord
 
 _log = logging.getLogger(__name__)
@@ -32,7 +37,7 @@ class Steps:
         self._output = Path(settings.output).resolve()
         self._trainer: Trainer | None = None
         self._encoder: TextEncoder | None = None
-        self._fetched: set[Platform] = set()
+        self._fetched: dict[Platform, Extracted] = {}
         self._posts: dict[Platform, tuple[CleanRecord, ...]] = {}
         self._profiles: dict[Platform, Profile] = {}
 
@@ -51,31 +56,38 @@ class Steps:
         if platform not in datasets:
             declared = ", ".join(datasets) or "nothing"
             raise Refused(f"{self._settings.cluster} declares no {platform} data; it declares {declared}")
-        extracted = records.extract(Path(datasets[platform]), platform, self._folder(platform))
-        self._fetched.add(platform)
+        folder = self._folder(platform)
+        export = find_for([Path(datasets[platform])], folder, platform)
+        with Output.open(folder) as output:
+            self._fetched[platform] = extracted = extract(export, output, _logged(platform))
         self._posts.clear()
-        return DataFetched(posts=len(extracted.posts), skipped=extracted.skipped)
+        return DataFetched(posts=extracted.posts, skipped=extracted.skipped)
 
     def clean_data(self) -> DataCleaned:
         """Make training records of all platforms' posts. A platform may end up with none, as long as another has some."""
         missing = [platform for platform in self._settings.datasets if platform not in self._fetched]
         if missing or not self._fetched:
             raise Refused(f"clean_data lacks {' and '.join(missing) or 'any'} posts; call fetch_data first")
-        dropped: dict[Platform, dict[str, int]] = {}
+        told: dict[Platform, Cleaned] = {}
         empty: list[str] = []
         for platform in self._settings.datasets:
+            folder = self._folder(platform)
             try:
-                cleaned = records.clean(self._folder(platform))
+                with Output.open(folder) as output:
+                    told[platform] = clean(self._fetched[platform], output, _logged(platform))
             except Failed as error:
                 empty.append(str(error))
                 continue
-            dropped[platform] = cleaned.skipped
-            self._posts[platform] = tuple(_among_all(record, platform) for record in cleaned.records)
+            self._posts[platform] = tuple(_among_all(record, platform) for record in records.load(folder))
         if not self._posts:
             raise Failed("; ".join(empty))
         for sentence in empty:
             _log.warning(sentence)
-        return DataCleaned(records={p: len(self._posts.get(p, ())) for p in self._settings.datasets}, dropped=dropped)
+        return DataCleaned(
+            records={platform: told[platform].records if platform in told else 0 for platform in self._settings.datasets},
+            dropped={platform: cleaned.dropped for platform, cleaned in told.items()},
+            changed={platform: cleaned.changed for platform, cleaned in told.items()},
+        )
 
     def train_llava(self, round: int, adapter: str, output: str, progress: Callable[[int, int, float], None]) -> LlavaTrained:  # noqa: A002
         """Train one round from the adapter in one file to the adapter in another; `lora_weights/` is this cluster's latest."""
@@ -143,6 +155,10 @@ class Steps:
         if not file.is_relative_to(self._output):
             raise Refused(f"{path} lies outside the collaborator's output; name a file below {self._settings.output}")
         return file
+
+
+def _logged(platform: Platform) -> Progress:
+    return paced(lambda line: _log.info("%s export: %s", platform, line), seconds=30)
 
 
 def _among_all(record: CleanRecord, platform: Platform) -> CleanRecord:

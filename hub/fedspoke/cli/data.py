@@ -1,61 +1,121 @@
 """`fedspoke data`: what an export holds, and the records that training would see."""
 
 import json
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING
 
 import click
 
-from fedspoke.data import records
-from fedspoke.data.exports.export import read
+from fedspoke.api.errors import Failed, Refused
+
+if TYPE_CHECKING:
+    from fedspoke.data.progress import Progress
+
+_EXPORT = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
+_OUTPUT = click.option("-o", "output", type=click.Choice(["text", "json"]), default="text", help="json for programs.")
 
 
 @click.group()
 def data() -> None:
-    """Inspect or prepare the folder of a Facebook or Instagram export."""
+    """Inspect or prepare a Facebook or Instagram export: a folder, a zip, or several zip parts."""
 
 
 @data.command()
-@click.argument("path", type=click.Path(path_type=Path))
-@click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="json for programs.")
-def inspect(path: Path, output: str) -> None:
-    """Count what the export in PATH holds. Nothing is written, and no photo is opened."""
-    export = read(path)
-    times = [post.timestamp for post in export.posts if post.timestamp is not None]
-    summary: dict[str, Any] = {
-        "platform": export.platform,
-        "posts": len(export.posts),
-        "images": sum(len(post.images) for post in export.posts),
-        "videos": export.skipped.get("video", 0),
-        "skipped": export.skipped,
-        "from": _day(min(times, default=None)),
-        "to": _day(max(times, default=None)),
-    }
+@_EXPORT
+@_OUTPUT
+def inspect(paths: tuple[Path, ...], output: str) -> None:
+    """Count what the export at PATH holds. Nothing is written, and no photo is opened."""
+    from fedspoke.data.inspect import inspect
+
+    with _progress() as progress:
+        found = inspect(paths, progress)
+    first, last = _day(found.first), _day(found.last)
     if output == "json":
-        click.echo(json.dumps(summary, indent=2))
+        summary = {key: value for key, value in asdict(found).items() if key not in ("first", "last")}
+        click.echo(json.dumps({**summary, "from": first, "to": last}, indent=2))
         return
-    when = f", {summary['from']} to {summary['to']}" if times else ""
-    click.echo(f"{export.platform}: {summary['posts']} posts, {summary['images']} of them with a photo{when}")
-    _skipped(export.skipped)
+    when = f", {first} to {last}" if first else ""
+    click.echo(f"{found.platform}: {found.posts} posts with {found.images} photos{when}")
+    _tell_unreadable(found.skipped)
+    _tell("kind", found.kinds)
+    _tell("skipped", found.skipped)
 
 
 @data.command()
-@click.argument("path", type=click.Path(path_type=Path))
+@_EXPORT
 @click.argument("out", type=click.Path(path_type=Path))
-def prepare(path: Path, out: Path) -> None:
-    """Make the records of the export in PATH: OUT/cleaned_data.json and OUT/images/."""
-    records.extract(path, None, out)
-    cleaned = records.clean(out)
-    images = sum(record.image is not None for record in cleaned.records)
-    click.echo(f"{out / records.CLEANED}: {len(cleaned.records)} records, {images} of them with a photo")
-    _skipped(cleaned.skipped)
+@click.option("--without", "rules", metavar="RULE", multiple=True, help="Leave a rule out; `fedspoke data rules` names them.")
+@_OUTPUT
+def prepare(paths: tuple[Path, ...], out: Path, rules: tuple[str, ...], output: str) -> None:
+    """Make the records of the export at PATH: OUT/cleaned_data.json and OUT/images/.
+
+    A run that was interrupted goes on when it is started again.
+    """
+    from fedspoke.data.cleaning.rules import RULES
+    from fedspoke.data.prepare import prepare
+    from fedspoke.data.records import CLEANED
+
+    for rule in rules:
+        if rule not in RULES:
+            raise Refused(f"--without {rule} names no rule; the rules are {', '.join(RULES)}")
+    try:
+        with _progress() as progress:
+            made = prepare(paths, out, progress, frozenset(rules))
+    except KeyboardInterrupt:
+        raise Failed("interrupted; the same command goes on where this one stopped") from None
+    if output == "json":
+        click.echo(json.dumps(asdict(made), indent=2))
+        return
+    click.echo(f"{out / CLEANED}: {made.records} records, {made.with_photo} of them with a photo")
+    _tell_unreadable(made.dropped)
+    _tell("kind", made.kinds)
+    _tell("language", made.languages)
+    _tell("dropped", made.dropped)
+    _tell("changed by", made.changed)
+
+
+@data.command()
+@_OUTPUT
+def rules(output: str) -> None:
+    """List the rules by which posts are cleaned, each with its reason."""
+    from fedspoke.data.cleaning.rules import RULES
+
+    if output == "json":
+        click.echo(json.dumps(dict(RULES), indent=2))
+        return
+    width = max(map(len, RULES))
+    for name, reason in RULES.items():
+        click.echo(f"{name:{width}}  {reason}")
+
+
+@contextmanager
+def _progress() -> Iterator["Progress"]:
+    """On stderr: a line that changes on a terminal, else a new one every few seconds."""
+    from fedspoke.data.progress import paced
+
+    if not sys.stderr.isatty():
+        yield paced(lambda line: click.echo(line, err=True), seconds=5)
+        return
+    try:
+        yield paced(lambda line: click.echo(f"\r\x1b[K{line}", nl=False, err=True), seconds=0.2)
+    finally:
+        click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def _day(timestamp: int | None) -> str | None:
     return None if timestamp is None else datetime.fromtimestamp(timestamp, UTC).date().isoformat()
 
 
-def _skipped(counts: dict[str, int]) -> None:
-    for reason, count in counts.items():
-        click.echo(f"  skipped {reason}: {count}")
+def _tell_unreadable(counts: dict[str, int]) -> None:
+    if files := counts.get("unreadable_json"):
+        click.echo(f"  INCOMPLETE: {files} of the files that list posts could not be read; what they hold is missing here")
+
+
+def _tell(what: str, counts: dict[str, int]) -> None:
+    for name, count in counts.items():
+        click.echo(f"  {what} {name}: {count}")

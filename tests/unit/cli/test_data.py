@@ -30,6 +30,7 @@ def test_inspect_counts_what_an_export_holds(fedspoke: Fedspoke, export: Path) -
         "posts": 3,
         "images": 1,
         "videos": 1,
+        "kinds": {"post": 3},
         "skipped": {"missing_media": 1, "no_text": 1, "video": 1},
         "from": "2023-01-01",
         "to": "2024-01-01",
@@ -40,7 +41,8 @@ def test_inspect_tells_a_person_the_same(fedspoke: Fedspoke, export: Path) -> No
     _, out, _ = fedspoke("data", "inspect", export)
 
     assert out.splitlines() == [
-        "facebook: 3 posts, 1 of them with a photo, 2023-01-01 to 2024-01-01",
+        "facebook: 3 posts with 1 photos, 2023-01-01 to 2024-01-01",
+        "  kind post: 3",
         "  skipped missing_media: 1",
         "  skipped no_text: 1",
         "  skipped video: 1",
@@ -63,7 +65,7 @@ def test_prepare_makes_the_records_that_inspect_counted_and_as_often_as_asked(
     records = json.loads((tmp_path / "out/cleaned_data.json").read_text())
     assert (status, again) == (0, 0)
     assert out.startswith(f"{tmp_path}/out/cleaned_data.json: 3 records, 1 of them with a photo\n")
-    assert [list(record) for record in records] == [["id", "image", "text", "timestamp"]] * 3
+    assert [list(record)[:4] for record in records] == [["id", "image", "text", "timestamp"]] * 3
     assert [record["image"] for record in records if record["image"]] == [
         path.relative_to(tmp_path / "out").as_posix() for path in (tmp_path / "out/images").iterdir()
     ]
@@ -74,8 +76,8 @@ def test_prepare_makes_the_records_that_inspect_counted_and_as_often_as_asked(
     ("files", "named", "sentence"),
     [
         ([], "absent", "does not exist"),
-        (["export.zip"], "export.zip", "is a zip; unpack it first"),
-        (["notes.txt"], "notes.txt", "is a file"),
+        (["export.zip"], "export.zip", "is no zip; name the zip as it was downloaded"),
+        (["notes.txt"], "notes.txt", "is no zip; name the zip as it was downloaded"),
         (["notes.txt"], "", "is no Facebook or Instagram export"),
         (["your_facebook_activity/posts/your_posts_1.html"], "", "choose the format JSON"),
     ],

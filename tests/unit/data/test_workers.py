@@ -1,0 +1,72 @@
+import os
+from collections.abc import Iterator
+from itertools import count, islice
+from pathlib import Path
+
+import pytest
+
+from fedspoke.api.errors import Failed
+from fedspoke.data import workers
+from support import workers as give
+
+
+def test_answers_come_in_the_order_of_the_items() -> None:
+    assert list(workers.each(give.slow_if_even, range(20), -1, processes=3)) == [(number, number) for number in range(20)]
+
+
+def test_an_item_that_kills_its_process_is_lost_and_no_other() -> None:
+    answers = list(workers.each(give.die_of_three, [1, 3, 2, 3, 4], None, processes=2))
+
+    assert answers == [(1, 1), (3, None), (2, 2), (3, None), (4, 4)]
+
+
+def test_items_are_not_read_far_ahead() -> None:
+    taken = count()
+
+    def items() -> Iterator[int]:
+        for number in range(10_000):
+            next(taken)
+            yield number
+
+    list(islice(workers.each(give.square, items(), -1, processes=2), 5))
+
+    assert next(taken) < 100
+
+
+def test_no_process_is_left_when_nobody_wants_more_answers() -> None:
+    answers = workers.each(give.answer_from_the_process, count(), -1, processes=1)
+    _, process = next(answers)
+    answers.close()  # type: ignore[attr-defined]  # it is a generator
+
+    with pytest.raises(ProcessLookupError):
+        os.kill(process, 0)
+
+
+def test_an_item_cannot_take_all_the_memory() -> None:
+    assert list(workers.each(give.fill_the_memory, [1], "", processes=1)) == [(1, "no more")]
+
+
+def test_an_item_cannot_make_a_file(tmp_path: Path) -> None:
+    [(path, answer)] = workers.each(give.write_a_file, [str(tmp_path / "file")], "", processes=1)
+
+    assert answer == "refused"
+    assert not Path(path).exists() or not Path(path).read_bytes()
+
+
+def test_an_item_without_an_end_is_lost() -> None:
+    assert list(workers.each(give.turn_if_three, [1, 3, 2], None, processes=1, seconds=0.2)) == [(1, 1), (3, None), (2, 2)]
+
+
+def test_an_item_that_raises_is_lost_and_its_process_goes_on() -> None:
+    answers = workers.each(give.inverse, [0, 2, 4], None, processes=1)
+
+    assert list(answers) == [(0, None), (2, 0.5), (4, 0.25)]
+
+
+def test_processes_that_cannot_be_started_are_one_sentence() -> None:
+    with pytest.raises(Failed, match="no process can be started"):
+        list(workers.each(give.Unknown(), [1], None, processes=1))
+
+
+def test_no_items_need_no_process() -> None:
+    assert list(workers.each(give.square, [], -1)) == []
