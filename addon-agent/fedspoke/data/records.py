@@ -5,7 +5,7 @@ spoke.
 """
 
 import hashlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -61,22 +61,23 @@ def stages(output: Path, platform: Platform) -> Path:
     return output / "records" / platform
 
 
-def load(folder: Path) -> Iterator[CleanRecord]:
-    """The records of a folder, one after the other.
+def load(folder: Path) -> tuple[CleanRecord, ...]:
+    """The records of a folder.
 
     Raises:
         Refused: there are none, or they are not what `clean` writes.
     """
-    path, number = folder / CLEANED, 0
+    path = folder / CLEANED
+    read: list[CleanRecord] = []
     try:
         for entry in stage.reading(path):
-            yield CleanRecord.model_validate(entry)
-            number += 1
+            read.append(CleanRecord.model_validate(entry))
     except FileNotFoundError:
         raise Refused(f"{path} is missing; {_OTHERWISE}") from None
     except ijson.JSONError:
-        raise Refused(f"{path} is not what fedspoke writes (it is no JSON after record {number}); {_OTHERWISE}") from None
+        raise Refused(f"{path} is not what fedspoke writes (it is no JSON after record {len(read)}); {_OTHERWISE}") from None
     except ValidationError as error:
         first = error.errors()[0]
-        place = ".".join(str(part) for part in (number, *first["loc"]))
+        place = ".".join(str(part) for part in (len(read), *first["loc"]))
         raise Refused(f"{path} is not what fedspoke writes ({place}: {first['msg']}); {_OTHERWISE}") from None
+    return tuple(read)

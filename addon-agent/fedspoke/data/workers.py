@@ -22,7 +22,7 @@ from typing import Any, TypeVar
 from fedspoke.api.errors import Failed
 
 CPU_SECONDS = 60
-"""For one item, whose like takes a tenth of one. Of CPU, not of the clock: a busy machine must not lose what an idle one keeps."""
+"""For one item, whose like takes a tenth of one. Of CPU, not of the clock: a busy machine must lose nothing that others keep."""
 
 _SILENCE = 600  # seconds of the clock without any answer: the export's disk does not answer either
 _START = 60  # seconds, of which a busy machine takes a few

@@ -27,8 +27,8 @@ def prepare(export: Path, folder: Path, *without: str) -> Cleaned:
     return prepare_paths([export], folder, lambda *_: None, without)
 
 
-def made(folder: Path) -> list[records.CleanRecord]:
-    return list(records.load(folder))
+def made(folder: Path) -> tuple[records.CleanRecord, ...]:
+    return records.load(folder)
 
 
 def content(folder: Path) -> dict[str, bytes]:
