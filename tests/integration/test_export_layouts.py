@@ -16,7 +16,7 @@ from support.exports import imagined
 
 YEARS: list[tuple[Platform, int]] = [
     *(("facebook", year) for year in (2018, 2021, 2022, 2026)),
-    *(("instagram", year) for year in (2019, 2022, 2024, 2026)),
+    *(("instagram", year) for year in (2019, 2022, 2024, 2025, 2026)),
 ]
 
 
@@ -53,3 +53,13 @@ def test_an_export_as_html_is_refused_with_what_to_choose_instead(tmp_path: Path
 
     with pytest.raises(Refused, match="choose the format JSON"):
         find([tmp_path])
+
+
+def test_posts_that_instagram_lists_a_second_time_are_told_once(tmp_path: Path) -> None:
+    for year in (2025, 2026):
+        store.folder(imagined("instagram", 200, year=year), tmp_path / str(year))
+
+    _, once, _ = told(tmp_path / "2025")
+    _, posts, _ = told(tmp_path / "2026")
+
+    assert posts == once

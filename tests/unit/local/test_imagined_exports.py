@@ -27,7 +27,7 @@ from support.exports import parsed
 
 PHOTOGRAPHS = {str(shade): np.full((24, 32, 3), shade, np.uint8) for shade in range(0, 250, 50)}
 FORMS = [pytest.param(facebook.files, read_facebook, year, id=f"Facebook {year}") for year in (2018, 2021, 2022, 2026)] + [
-    pytest.param(instagram.files, read_instagram, year, id=f"Instagram {year}") for year in (2019, 2022, 2024, 2026)
+    pytest.param(instagram.files, read_instagram, year, id=f"Instagram {year}") for year in (2019, 2022, 2024, 2025, 2026)
 ]
 
 

@@ -33,6 +33,7 @@ def labelled(entry: dict[str, Any], kind: Kind, words: str) -> RawPost | None:
     media = [*objects(entry, "media"), *objects(entry, "media_list_data")]
     media += [medium for _, field in fields for medium in objects(field, "media")]
     times = [timestamp(field, key) for label, field in fields if label in _TIMES for key in ("timestamp_value", "timestamp")]
+    times += [timestamp(medium, "creation_timestamp") for medium in media]
     return RawPost(
         kind=kind,
         text=next(filter(None, (text(field, "value") for label, field in fields if label in _WORDS)), ""),

@@ -1,4 +1,7 @@
-"""Instagram's form: a list of media for each post, in a file for each kind; until 2020 one file with media alone."""
+"""Instagram's form: a list of media for each post, in a file for each kind; until 2020 one file with media alone.
+
+Since 2026 the posts are there a second time, as fields by their label.
+"""
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
@@ -25,7 +28,7 @@ def files(posts: Iterable[Posted], darkroom: Darkroom, year: int) -> Iterator[Fi
             yield File(uris[-1], VIDEO)
         if uris:  # nobody posts words alone here
             listed[post.kind].append((post, uris))
-    yield from _documents(listed, _root(year)) if year > 2020 else _one_document(listed)
+    yield from _documents(listed, year) if year > 2020 else _one_document(listed)
 
 
 _FOLDERS = {"post": "posts", "story": "stories", "reel": "reels", "archived": "archived_posts"}
@@ -37,7 +40,10 @@ def _root(year: int) -> str:
     return "your_instagram_activity/content/" if year >= 2023 else "content/"
 
 
-def _documents(listed: dict[str, list[tuple[Posted, list[str]]]], root: str) -> Iterator[File]:
+def _documents(listed: dict[str, list[tuple[Posted, list[str]]]], year: int) -> Iterator[File]:
+    root = _root(year)
+    if year >= 2026:
+        yield document(f"{root}posts.json", [_labelled(post, uris) for post, uris in listed["post"]])
     posts = [_entry(post, uris) for post, uris in listed["post"]]
     for start in range(0, len(posts), _POSTS_A_FILE):
         yield document(f"{root}posts_{start // _POSTS_A_FILE + 1}.json", posts[start : start + _POSTS_A_FILE])
@@ -52,9 +58,28 @@ def _documents(listed: dict[str, list[tuple[Posted, list[str]]]], root: str) -> 
 def _entry(post: Posted, uris: list[str]) -> dict[str, Any]:
     if len(uris) == 1:
         return {"media": [_medium(post, uris[0], post.text)]}
-    words = [photo.text for photo in post.photos] + [""]
-    media = [_medium(post, uri, text) for uri, text in zip(uris, words, strict=False)]
+    media = [_medium(post, uri, "") for uri in uris]
     return {"media": media, "title": post.text, "creation_timestamp": post.timestamp}
+
+
+def _labelled(post: Posted, uris: list[str]) -> dict[str, Any]:
+    owner = [{"title": "", "dict": [{"label": "Name", "value": "Léo Martin"}, {"label": "Username", "value": "leo.en.selle"}]}]
+    return {
+        "timestamp": post.timestamp,
+        "media": [],
+        "label_values": [
+            {
+                "label": "URL",
+                "value": f"https://example.org/p/{post.timestamp}",
+                "href": f"https://example.org/p/{post.timestamp}",
+            },
+            {"label": "Caption", "value": post.text},
+            {"label": "Location", "value": post.place or ""},
+            {"label": "Media", "media": [_medium(post, uri, "") for uri in uris]},
+            {"title": "Owner", "dict": owner},
+        ],
+        "fbid": str(post.timestamp),
+    }
 
 
 def _medium(post: Posted, uri: str, text: str) -> dict[str, Any]:
