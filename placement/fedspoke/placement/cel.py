@@ -27,6 +27,8 @@ _TEXT = re.compile(
     r'[rR]?"""(?:\\.|.)*?"""|[rR]?\'\'\'(?:\\.|.)*?\'\'\'|[rR]?"(?:\\.|[^"\n])*"|[rR]?\'(?:\\.|[^\'\n])*\'|//[^\n]*', re.DOTALL
 )
 _PATTERN = re.compile(rf"\.find(?:All)?\(\s*({_TEXT.pattern})", re.DOTALL)
+_UNKNOWN = re.compile(r"`|(?<!\.)\bkubernetes(?=\s*\.)")
+"""A later CEL's way of naming fields and the package of Kubernetes' types: known to this library, not to OCM's."""
 _EXTENDED = ("string", "indexOf", "lastIndexOf")
 """Functions that are there already and get more overloads, which only an extension of the library can give them."""
 _NOT_HERE = {
@@ -87,8 +89,10 @@ class Environment:
             return _Count(source, least)
         if source not in self._compiled:
             code = _TEXT.sub(lambda it: " " * len(it[0]), source)
-            if (at := code.find("`")) >= 0:  # a later CEL's way of naming fields, which OCM's does not read
-                raise Uncompilable(f"compilation failed: ERROR: <input>:1:{at + 1}: unsupported syntax: '`'")
+            if found := _UNKNOWN.search(code):
+                raise Uncompilable(
+                    f"compilation failed: ERROR: <input>:1:{found.start() + 1}: undeclared reference to {found[0]!r}"
+                )
             program = self._program(source)
             for pattern in _PATTERN.findall(source):
                 self._check_pattern(pattern, source)

@@ -64,4 +64,5 @@ def _complaints(requirement: Requirement) -> Iterator[str]:
 
 
 def _quoted(value: str | list[str]) -> str:
-    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    return text if isinstance(value, str) else text.translate({ord(it): f"\\u{ord(it):04x}" for it in "<>&"})  # as Go's JSON

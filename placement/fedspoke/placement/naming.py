@@ -1,46 +1,26 @@
-"""What Kubernetes calls a valid name or label, and its own words for what is wrong with one.
+"""What Kubernetes takes as the key and the value of a label, and its own words for what is wrong with one.
 
-Source: k8s.io/apimachinery, util/validation. The words are part of conditions that OCM reports and of what the CEL library
-`format` returns, so they are kept to the letter. Lengths are in bytes.
+Source: k8s.io/apimachinery, util/validation. The words are part of a condition that OCM reports, so they are kept to the letter.
+Lengths are in bytes.
 """
 
 import re
 
 _LABEL = "[a-z0-9]([-a-z0-9]*[a-z0-9])?"
 _SUBDOMAIN = rf"{_LABEL}(\.{_LABEL})*"
-_LABEL_1035 = "[a-z]([-a-z0-9]*[a-z0-9])?"
 _QUALIFIED = "([A-Za-z0-9][-A-Za-z0-9_.]*)?[A-Za-z0-9]"
 _LABEL_VALUE = f"({_QUALIFIED})?"
 _ENDS = "must start and end with an alphanumeric character"
 
 
-def dns1123_label(name: str) -> list[str]:
-    """Of namespaces and most names."""
-    if re.fullmatch(_LABEL, name):
-        return _too_long(name, 63)
-    if re.fullmatch(_SUBDOMAIN, name):
-        return [*_too_long(name, 63), "must not contain dots"]
-    rule = f"a lowercase RFC 1123 label must consist of lower case alphanumeric characters or '-', and {_ENDS}"
-    return [*_too_long(name, 63), _wrong(rule, _LABEL, "my-name", "123-abc")]
-
-
-def dns1123_subdomain(name: str) -> list[str]:
-    """Of CRDs, nodes and the prefixes of label keys."""
+def _dns1123_subdomain(name: str) -> list[str]:
+    """Of the prefixes of label keys."""
     rule = f"a lowercase RFC 1123 subdomain must consist of lower case alphanumeric characters, '-' or '.', and {_ENDS}"
     return [*_too_long(name, 253), *_unless(_SUBDOMAIN, name, rule, "example.com")]
 
 
-def dns1035_label(name: str) -> list[str]:
-    """Of Services."""
-    rule = (
-        "a DNS-1035 label must consist of lower case alphanumeric characters or '-', start with an alphabetic character, "
-        "and end with an alphanumeric character"
-    )
-    return [*_too_long(name, 63), *_unless(_LABEL_1035, name, rule, "my-name", "abc-123")]
-
-
 def qualified_name(name: str) -> list[str]:
-    """Of the keys of labels, annotations and taints: a name, perhaps after a domain and a slash."""
+    """Of the keys of labels: a name, perhaps after a domain and a slash."""
     rule = f"must consist of alphanumeric characters, '-', '_' or '.', and {_ENDS}"
     examples = ("MyName", "my.name", "123-abc")
     *prefixes, last = name.split("/")
@@ -48,7 +28,7 @@ def qualified_name(name: str) -> list[str]:
         form = _wrong(rule, _QUALIFIED, *examples)
         return [f"a qualified name {form} with an optional DNS subdomain prefix and '/' (e.g. 'example.com/MyName')"]
     empty = ["must be non-empty"]
-    in_prefix = [complaint for prefix in prefixes for complaint in (dns1123_subdomain(prefix) if prefix else empty)]
+    in_prefix = [complaint for prefix in prefixes for complaint in (_dns1123_subdomain(prefix) if prefix else empty)]
     in_name = [*(_too_long(last, 63) if last else empty), *_unless(_QUALIFIED, last, rule, *examples)]
     return [*(f"prefix part {complaint}" for complaint in in_prefix), *(f"name part {complaint}" for complaint in in_name)]
 

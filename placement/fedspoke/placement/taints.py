@@ -13,6 +13,8 @@ from fedspoke.placement.misconfigured import Misconfigured
 
 _NEVER = datetime.max.replace(tzinfo=UTC)
 """When a toleration without tolerationSeconds ends."""
+_LONG_AGO = datetime.min.replace(tzinfo=UTC)
+"""When a taint without a time was added."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,11 +64,17 @@ def standing(cluster: Object, tolerations: Sequence[TaintToleration], *, chosen:
 def _ends(taint: Object, tolerations: Sequence[TaintToleration]) -> Iterator[datetime]:
     for toleration in tolerations:
         if _tolerates(toleration, taint):
-            yield (
-                _NEVER
-                if toleration.toleration_seconds is None
-                else _added(taint) + timedelta(seconds=toleration.toleration_seconds)
-            )
+            seconds = toleration.toleration_seconds
+            yield _NEVER if seconds is None else _later(_added(taint), seconds)
+
+
+def _later(moment: datetime, seconds: int) -> datetime:
+    """That many seconds later, as Go adds them: in nanoseconds of 64 bits, so that 300 years are long ago and not yet to come."""
+    nanoseconds = (seconds * 10**9 + 2**63) % 2**64 - 2**63
+    try:
+        return moment + timedelta(microseconds=nanoseconds // 1000)
+    except OverflowError:
+        return _NEVER if nanoseconds > 0 else _LONG_AGO
 
 
 def _tolerates(toleration: TaintToleration, taint: Object) -> bool:
@@ -84,6 +92,6 @@ def _tolerates(toleration: TaintToleration, taint: Object) -> bool:
 
 
 def _added(taint: Object) -> datetime:
-    """When the clock of tolerationSeconds began; for a taint without a time so long ago that every toleration has run out."""
+    """When the clock of tolerationSeconds began."""
     added = taint.get("timeAdded")
-    return datetime.fromisoformat(added) if added else datetime.min.replace(tzinfo=UTC)
+    return datetime.fromisoformat(added) if added else _LONG_AGO

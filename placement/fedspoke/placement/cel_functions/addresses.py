@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Any
 
-from fedspoke.placement.cel_functions.opaque import BOOL, INT, STRING, Kubernetes, Overload
+from fedspoke.placement.cel_functions.opaque import BOOL, INT, STRING, Kubernetes, Overload, text_of
 
 Address = IPv4Address | IPv6Address
 Network = IPv4Network | IPv6Network
@@ -101,7 +101,7 @@ OVERLOADS = [
     Overload("isLinkLocalMulticast", (IP.type,), BOOL, lambda it: _link_local_multicast(IP.unwrap(it))),
     Overload("isLinkLocalUnicast", (IP.type,), BOOL, lambda it: IP.unwrap(it).is_link_local),
     Overload("isGlobalUnicast", (IP.type,), BOOL, lambda it: _global_unicast(IP.unwrap(it))),
-    Overload("string", (IP.type,), STRING, lambda it: it.text, member=False),
+    Overload("string", (IP.type,), STRING, text_of, member=False),
     Overload("cidr", (STRING,), CIDR.type, lambda text: CIDR.wrap(prefix(text)), member=False),
     Overload("isCIDR", (STRING,), BOOL, lambda text: _is(prefix, text), member=False),
     Overload("containsIP", (CIDR.type, STRING), BOOL, lambda it, text: _contains(it, address(text))),

@@ -11,7 +11,7 @@ from functools import total_ordering
 from typing import Any
 
 from fedspoke.api.units import parse_quantity
-from fedspoke.placement.cel_functions.opaque import BOOL, DOUBLE, INT, STRING, Kubernetes, Overload
+from fedspoke.placement.cel_functions.opaque import BOOL, DOUBLE, INT, STRING, Kubernetes, Overload, text_of
 from fedspoke.placement.quantity import approximate
 
 _LARGEST = Decimal(2**63 - 1)
@@ -130,7 +130,7 @@ OVERLOADS = [
     Overload("quantity", (STRING,), QUANTITY.type, lambda text: _quantity(amount(text)), member=False),
     Overload("isQuantity", (STRING,), BOOL, lambda text: _is(amount, text), member=False),
     Overload("sign", (QUANTITY.type,), INT, lambda it: _compare(it, _quantity(Decimal())), member=False),
-    Overload("asApproximateFloat", (QUANTITY.type,), DOUBLE, lambda it: approximate(it.text)),
+    Overload("asApproximateFloat", (QUANTITY.type,), DOUBLE, lambda it: approximate(text_of(it))),
     Overload("asInteger", (QUANTITY.type,), INT, _integer),
     Overload("isInteger", (QUANTITY.type,), BOOL, _integral),
     *_arithmetic("add", 1),

@@ -25,10 +25,11 @@ INT, UINT, DOUBLE, BOOL, STRING, BYTES = (
 DURATION, TIMESTAMP, DYN = cel.Type.DURATION, cel.Type.TIMESTAMP, cel.Type.DYN
 list_of, map_of = cel.Type.List, cel.Type.Map
 
+_TEXT = "null"  # a field that CEL cannot select, since Kubernetes' types have none
 _NAMES = ("Quantity", "Semver", "IP", "CIDR", "URL", "Nothing")
 _FILE = descriptor_pb2.FileDescriptorProto(name="kubernetes.proto", package="kubernetes", syntax="proto3")
 for _name in _NAMES:
-    _FILE.message_type.add(name=_name).field.add(name="text", number=1, type="TYPE_STRING", label="LABEL_OPTIONAL")
+    _FILE.message_type.add(name=_name).field.add(name=_TEXT, number=1, type="TYPE_STRING", label="LABEL_OPTIONAL")
 POOL = descriptor_pool.DescriptorPool()
 POOL.Add(_FILE)
 
@@ -48,11 +49,16 @@ class Kubernetes:
     def wrap(self, value: object) -> Any:
         """A Python value, whose text is canonical, as CEL carries it."""
         descriptor = POOL.FindMessageTypeByName(f"kubernetes.{self.name}")
-        return message_factory.GetMessageClass(descriptor)(text=str(value))
+        return message_factory.GetMessageClass(descriptor)(**{_TEXT: str(value)})
 
     def unwrap(self, message: Any) -> Any:
         """What `wrap` was given."""
-        return self.read(message.text)
+        return self.read(text_of(message))
+
+
+def text_of(message: Any) -> str:
+    """The canonical text that a message of any of these types holds."""
+    return str(getattr(message, _TEXT))
 
 
 _NOTHING = cel.Type("kubernetes.Nothing")

@@ -1,0 +1,132 @@
+"""What OCM's own CEL environment (OCM 1.2.0: cel-go, Kubernetes' and OCM's libraries) said of some hundred expressions over three
+clusters is recorded in golden/cel_verdicts.json: one word for all three, or one for each.
+"""
+
+import json
+from pathlib import Path
+
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from fedspoke.api.errors import Refused
+from fedspoke.api.federated_learning import Object
+from fedspoke.placement.cel import Environment, Outcome, Uncompilable
+from fedspoke.placement.counts import AtLeast
+from support import build
+
+OCM = json.loads((Path(__file__).parent / "golden" / "cel_verdicts.json").read_text())
+OTHERWISE_HERE = {
+    "quantity('1000m').isInteger()": "true: a quantity is its value here, not how it was written",
+    "quantity('1.0').isInteger()": "true: as before",
+    "quantity('1.5Gi').isInteger()": "true: as before",
+    "dyn(quantity('1')) == 1": "false: a quantity and a number can be compared here, and are never equal",
+    "[dyn(1), dyn('a')].max() == 1": "fails: what cannot be compared has no greatest",
+    "semver('18446744073709551615.0.0').major() > 0": "fails: OCM's number turns negative",
+    "{'a':1, 'a':2}.a == 1": "fails: a key twice is an error here",
+    "int(' 1') == 1": "true: blanks around a number are passed over here",
+    "'abc'.indexOf('a', 9) == -1": "fails: an offset beyond the text is an error here",
+    "'%q'.format(['a'])": "fails: a bad format is found here only when it is used",
+    "'%d'.format(['a'])": "fails: as before",
+    "'%s'.format([])": "fails: as before",
+}
+NOT_HERE = [
+    "string(cidr('10.1.2.3/8')) == '10.1.2.3/8'",
+    "[duration('1h'),duration('30m')].sum() == duration('90m')",
+    "[timestamp('2020-01-01T00:00:00Z'), timestamp('2021-01-01T00:00:00Z')].max() == timestamp('2021-01-01T00:00:00Z')",
+    "optional.unwrap([optional.of(1), optional.none()]) == [1]",
+    "[optional.of(1), optional.none()].unwrapOpt() == [1]",
+    "format.dns1123Label().validate('a').hasValue()",
+    "format.named('dns1123Label').hasValue()",
+    "!format.dns1123Label().validate('a').hasValue()",
+    "'a'.validate('b')",
+    "'abc'.find('\\\\pL+') == 'abc'",
+    "'a1'.find('[[:digit:]]') == '1'",
+]
+
+
+SHARED = Environment()
+
+
+def verdicts(expression: str) -> str:
+    try:
+        compiled = Environment(OCM["scores"]).compile(expression)
+    except Uncompilable:
+        return "uncompilable"
+    outcomes = [compiled.of(cluster) for cluster in OCM["clusters"]]
+    words = ["fails" if it.failed else str(it.holds).lower() for it in outcomes]
+    return words[0] if len(set(words)) == 1 else " ".join(words)
+
+
+def test_an_expression_says_of_a_cluster_what_it_says_in_ocm() -> None:
+    alike = OCM["verdicts"].keys() - OTHERWISE_HERE.keys() - set(NOT_HERE)
+
+    assert {each: verdicts(each) for each in alike} == {each: OCM["verdicts"][each] for each in alike}
+
+
+def test_where_it_says_something_else_the_reason_is_written_down() -> None:
+    assert {each: verdicts(each) for each in OTHERWISE_HERE} == {
+        each: reason.partition(":")[0] for each, reason in OTHERWISE_HERE.items()
+    }
+
+
+@pytest.mark.parametrize("expression", NOT_HERE)
+def test_what_is_not_here_is_refused_by_name_and_never_false(expression: str) -> None:
+    with pytest.raises(Refused, match="is not evaluated here, only on a hub: take") as refused:
+        verdicts(expression)
+
+    assert repr(expression) in str(refused.value)
+
+
+def of(expression: str, *scores: Object, **cluster: Object) -> Outcome:
+    return Environment(scores).compile(expression).of(build.cluster(**cluster))
+
+
+def test_what_cannot_be_evaluated_says_why() -> None:
+    assert of("managedCluster.metadata.labels.zone == 'a'", labels={"a": "b"}) == Outcome(False, "no such key: zone")
+    assert of("int(managedCluster.metadata.name) > 1") == Outcome(False, "cannot convert string to int")
+
+
+def test_what_does_not_compile_says_where() -> None:
+    with pytest.raises(Uncompilable) as found:
+        Environment().compile("managedCluster.metadata.name == cluster1")
+
+    assert str(found.value) == (
+        "compilation failed: ERROR: <input>:1:33: undeclared reference to 'cluster1' (in container '')\n"
+        " | managedCluster.metadata.name == cluster1\n"
+        " | ................................^"
+    )
+
+
+def test_scores_are_those_of_the_cluster_itself_and_count_when_they_have_expired() -> None:
+    free = "managedCluster.scores('federated-learning').exists(it, it.name == 'gpusFree' && it.value > 0)"
+
+    assert of(free, build.scores("cluster1", gpusFree=1)).holds
+    assert of(free, build.scores("cluster1", gpusFree=1, until="2020-01-01T00:00:00Z")).holds
+    assert not of(free, build.scores("cluster1", gpusFree=-1)).holds
+    assert of(free, build.scores("cluster2", gpusFree=1)).failed == (
+        'failed to get score: addonplacementscore.cluster.open-cluster-management.io "federated-learning" not found'
+    )
+
+
+def test_one_environment_keeps_clusters_and_expressions_apart() -> None:
+    environment = Environment()
+    by_name, by_label = (environment.compile(f"managedCluster.metadata.{it}") for it in ("name == 'a'", "labels.x == '1'"))
+    a, b = build.cluster("a", labels={"x": "2"}), build.cluster("b", labels={"x": "1"})
+
+    assert [by_name.of(a).holds, by_label.of(a).holds] == [True, False]
+    assert [by_name.of(b).holds, by_label.of(b).holds] == [False, True]
+    later = environment.compile("managedCluster.spec.hubAcceptsClient")
+    assert later.of(b).holds
+
+
+@given(st.from_regex(r"[+-]?[0-9]{1,20}|[a-z]?", fullmatch=True), st.integers(0, 2**63 - 1))
+@example("9223372036854775808", 0)
+@example("007", 7)
+def test_our_own_count_says_what_cel_says(value: str, least: int) -> None:
+    posts = AtLeast("posts", least)
+    cluster = build.cluster(claims={"other": "5", "posts": value})
+
+    # With a blank more the same expression is no longer recognised.
+    assert SHARED.compile(posts.cel()).of(cluster) == Outcome(posts.met_by(value))
+    assert SHARED.compile(posts.cel() + " ").of(cluster).holds == posts.met_by(value)
