@@ -96,7 +96,7 @@ def find(paths: Sequence[Path]) -> Export:
     except UnusableError as error:
         raise Refused(f"{where} {error}") from None
     except OSError as error:
-        raise Refused(f"{where} cannot be read: {error.strerror}") from None
+        raise Refused(f"{where} cannot be read: {error.strerror or error}") from None
     files = Parts(places, tuple(beside)) if beside or places[1:] else places[0]
     zips = {place.path: place.index.odd for place in (*places, *beside) if isinstance(place, Zip)}
     return Export(platform=platform, files=files, odd=sum(zips.values(), Counter[str]()))

@@ -23,10 +23,6 @@ class Files(Protocol):
         """
         ...
 
-    def folders(self) -> list[str]:
-        """The folders directly under the root, without those that are hidden."""
-        ...
-
     def lacking(self, uri: str) -> str | None:
         """Why the file that a uri names cannot be had (a reason to count), or None when it can. Nothing outside is looked at."""
         ...

@@ -25,10 +25,6 @@ class Parts:
         patterns = tuple(patterns)
         return arranged({name for part in self.posts for name in part.names(patterns)}, patterns)
 
-    def folders(self) -> list[str]:
-        """The folders directly under the roots."""
-        return sorted({folder for part in self._all for folder in part.folders()})
-
     def lacking(self, uri: str) -> str | None:
         """Why the file that a uri names cannot be had, or None when one part has it."""
         reasons = [part.lacking(uri) for part in self._all]

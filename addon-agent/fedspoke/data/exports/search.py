@@ -117,4 +117,4 @@ def _further_down(place: Place) -> list[Place]:
 
 
 def _why(error: OSError) -> str:
-    return str(error) if isinstance(error, UnusableError) else f"cannot be read: {error.strerror}"
+    return str(error) if isinstance(error, UnusableError) else f"cannot be read: {error.strerror or error}"

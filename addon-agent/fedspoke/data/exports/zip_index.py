@@ -12,7 +12,7 @@ from fedspoke.data.exports.zip_directory import Member
 
 _BUCKETS = 4096
 _HALF = 8  # bytes: a record is the beginning of a name's hash and the place
-_MOST_FILES = 2_000_000  # 32 MB of index
+_MOST_FILES = 1_000_000  # 16 MB of index
 _MOST_FOLDERS = 10_000
 
 
