@@ -4,6 +4,7 @@ clusters is recorded in golden/cel_verdicts.json: one word for all three, or one
 
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import example, given
@@ -78,7 +79,7 @@ def test_what_is_not_here_is_refused_by_name_and_never_false(expression: str) ->
     assert repr(expression) in str(refused.value)
 
 
-def of(expression: str, *scores: Object, **cluster: Object) -> Outcome:
+def of(expression: str, *scores: Object, **cluster: Any) -> Outcome:
     return Environment(scores).compile(expression).of(build.cluster(**cluster))
 
 

@@ -25,7 +25,7 @@ def seen(found: View) -> list[str]:
 
 
 def look(fleet: Fleet, *asked: str) -> View:
-    return view(build.placement(**({"clusterSets": list(asked)} if asked else {})), fleet)
+    return view(build.placement(clusterSets=list(asked)), fleet)
 
 
 def test_a_cluster_is_seen_through_its_set_and_the_sets_binding() -> None:
