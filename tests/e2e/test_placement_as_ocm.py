@@ -14,7 +14,7 @@ from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.placement.fleet import PLACEMENT_LABEL, Fleet
 from support import build, ocm_answers, placements
-from support.expressions import ABOUT_CLUSTERS, ABOUT_NOTHING, OF_NO_BOOL, SAID_BY_THE_SERVER, WRONG
+from support.expressions import ABOUT_CLUSTERS, ABOUT_NOTHING, OF_NO_BOOL, ONLY_ON_A_HUB, SAID_BY_THE_SERVER, WRONG
 from support.fleet import ocm
 from support.fleet.kubernetes import Rejected
 from support.fleet.worlds import Answer, Controller, Hub
@@ -92,6 +92,15 @@ def test_every_expression_selects_what_it_selects_in_ocm(hub: Hub) -> None:
     assert {it: (case.ours, case.theirs) for it, case in zip(all_of_them, cases, strict=True) if case.differs} == {}
 
 
+@pytest.mark.parametrize("expression", ONLY_ON_A_HUB)
+def test_an_expression_that_only_ocm_evaluates_is_refused_by_name(hub: Hub, expression: str) -> None:
+    (case,) = _cases(hub, placements.everything(SEED, _selects("p", expression)))
+
+    assert isinstance(case.theirs, Answer)
+    assert isinstance(case.ours, No)
+    assert "only on a hub" in case.ours.why
+
+
 def test_more_clusters_than_one_decision_holds_are_written_as_ocm_writes_them(hub: Hub) -> None:
     by_tier = {"groupName": "gold", "groupClusterSelector": {"labelSelector": {"matchLabels": {"tier": "gold"}}}}
     strategies = [{}, {"decisionGroups": [by_tier]}, {"decisionGroups": [by_tier], "clustersPerDecisionGroup": "45%"}]
@@ -131,8 +140,8 @@ def _ours(placement: Object, fleet: Fleet) -> Answer | No | Crash:
 
 
 def _compared(answer: Answer, theirs: Answer) -> tuple[object, ...]:
-    """Without messages, which are for people, and without scores where OCM does not say them; 0 is as good as none."""
-    conditions = {type_: it[:2] for type_, it in answer.conditions.items()}
+    """But for what a compiler says of an expression, and for scores where OCM does not say them; 0 is as good as none."""
+    conditions = {type_: (*it[:2], it[2].partition("ERROR")[0]) for type_, it in answer.conditions.items()}
     scores = {cluster: score for cluster, score in answer.scores.items() if score and theirs.scores}
     return conditions, answer.objects, scores
 

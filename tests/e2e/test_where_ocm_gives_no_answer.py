@@ -44,6 +44,17 @@ def test_a_number_of_clusters_beyond_32_bits_blinds_the_controller_to_every_plac
         ocm_answers.once(placement, FOUR.fleet)
 
 
+def test_a_name_that_is_no_label_is_never_decided_and_is_refused(hub: Hub) -> None:
+    placement = build.placement(name="p" * 64)
+    with hub.holding(FOUR) as controller:
+        controller.kubernetes.create(ocm.PLACEMENT, placement)
+        controller.process.says("must be no more than 63 bytes", _SECONDS)
+        assert "status" not in controller.kubernetes.get(ocm.PLACEMENT, "p" * 64, placements.NAMESPACE)
+
+    with pytest.raises(Refused, match="63"):
+        ocm_answers.once(placement, FOUR.fleet)
+
+
 def test_a_set_whose_selector_is_wrong_leaves_a_placement_without_any_answer(hub: Hub) -> None:
     placement = build.placement(name="p")
     odd = build.cluster_set("odd", matchExpressions=[build.has("tier", "Near")])

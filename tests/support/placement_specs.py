@@ -5,7 +5,7 @@ from random import Random
 from typing import Any
 
 from fedspoke.api.base import Object
-from support import expressions
+from support import build, expressions
 
 LABELS = {"region": ["eu", "us", "ap"], "gpu": ["true", "false", ""], "tier": ["gold", "silver"], "example.com/zone": ["1", "2"]}
 SETS = ["team", "spare", "by-label", "global"]
@@ -23,12 +23,9 @@ def placement(draw: Random, name: str, namespace: str) -> Object:
             spec[field] = value(draw)
     if draw.random() < 0.08:
         draw.choice(_MISTAKES)(spec, draw)
-    return {
-        "apiVersion": "cluster.open-cluster-management.io/v1beta1",
-        "kind": "Placement",
-        "metadata": {"name": name, "namespace": namespace},
-        "spec": spec,
-    }
+    found = build.placement(name=name, **spec)
+    found["metadata"]["namespace"] = namespace
+    return found
 
 
 def _predicates(draw: Random) -> list[Object]:
@@ -51,7 +48,7 @@ def _label_selector(draw: Random) -> Object:
     selector: Object = {}
     if draw.random() < 0.5:
         key = draw.choice(list(LABELS))
-        selector["matchLabels"] = {key: draw.choice(LABELS[key])}
+        selector["matchLabels"] = {key: draw.choice(LABELS[key])} if draw.random() < 0.97 else {"a key": "x"}
     if draw.random() < 0.7:
         selector["matchExpressions"] = [_requirement(draw, list(LABELS)) for _ in range(draw.choice([1, 1, 2]))]
     return selector
@@ -71,6 +68,8 @@ def _requirement(draw: Random, keys: list[str]) -> Object:
         )
     operator = draw.choice(["In", "In", "NotIn", "Exists", "DoesNotExist"])
     values = [*LABELS.get(key, ["GCP", "AWS", "40", "7"]), "other"]
+    if draw.random() < 0.02:
+        values = ["Bare Metal", "many"]  # the first may be a claim's value, and may not be asked for
     return {"key": key, "operator": operator} | ({"values": draw.sample(values, 2)} if operator in ("In", "NotIn") else {})
 
 
@@ -152,7 +151,7 @@ def _spread_policy(draw: Random) -> Object:
 
 _Draw = Callable[[Random], Any]
 _FIELDS: list[tuple[str, float, _Draw]] = [
-    ("clusterSets", 0.4, lambda draw: draw.sample([*SETS, "absent"], draw.choice([0, 1, 1, 2]))),
+    ("clusterSets", 0.4, lambda draw: draw.choices([*SETS, "absent"], k=draw.choice([0, 1, 1, 2, 3]))),
     ("numberOfClusters", 0.5, lambda draw: draw.choice([0, 1, 1, 2, 3, 5, 20])),
     ("predicates", 0.6, _predicates),
     ("tolerations", 0.5, _tolerations),
@@ -189,9 +188,16 @@ _MISTAKES: list[Callable[[Object, Random], object]] = [
     lambda spec, draw: spec.update(
         spreadPolicy={"spreadConstraints": [{"topologyKey": "r", "topologyKeyType": "Label", "maxSkew": 0}]}
     ),
-    lambda spec, draw: spec.update(clusterSets="team"),
-    lambda spec, draw: spec.update({draw.choice(["predicates", "tolerations", "numberOfClusters", "decisionStrategy"]): None}),
+    lambda spec, draw: spec.update(clusterSets=draw.choice(["team", [1], [None]])),
+    lambda spec, draw: spec.update(tolerations=[{"key": "gpu", "effect": ""}]),
+    lambda spec, draw: spec.update(predicates=[_requires(draw.choice([{"key": "a"}, {"operator": "Exists"}, "a", None]))]),
+    lambda spec, draw: spec.update(predicates=[{"requiredClusterSelector": {"celSelector": {"celExpressions": [1]}}}]),
+    lambda spec, draw: spec.update({draw.choice([field for field, _, _ in _FIELDS]): None}),
 ]
+
+
+def _requires(requirement: Any) -> Object:
+    return {"requiredClusterSelector": {"labelSelector": {"matchExpressions": [requirement]}}}
 
 
 def _weighted(weight: Any) -> Object:

@@ -22,11 +22,11 @@ _CLAIMS = {
     "facts.example.com": ['{"gpus": 4, "zone": "a"}', '{"gpus": 0}', "[1, 2]", "{"],
 }
 _QUANTITIES: dict[str, list[str | int]] = {
-    "cpu": ["4", "4000m", "3.5", "16", "0", "1e1", 8, "250m", "7800m", "63900m"],
-    "memory": ["16Gi", "16384Mi", "8G", "7.5Gi", "1e9", "500M", "0", "33554432Ki", "131072k", "12345678901"],
+    "cpu": ["4", "4000m", "3.5", "16", "0", "1e1", 8, "250m", "7800m", "63900m", ".5", "5.", "+2", "-1", "12e-1", "1E0", "3u"],
+    "memory": ["16Gi", "16384Mi", "8G", "7.5Gi", "1e9", "500M", "0", "33554432Ki", "131072k", "12345678901", "1Ei", "2E", "0.1n"],
 }
 _VALID_UNTIL = [None, "2020-01-01T00:00:00Z", "2120-01-01T00:00:00Z", "2120-01-01T02:00:00.5+02:00"]
-_TIMES_ADDED = [None, "2020-01-01T00:00:00Z", "2025-06-01T12:00:00Z", "2120-01-01T00:00:00Z"]
+_TIMES_ADDED = [None, "2020-01-01T00:00:00Z", "2025-06-01T12:00:00.5+02:00", "2120-01-01T00:00:00Z"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +83,8 @@ def _cluster(draw: Random, name: str) -> Object:
     taints = [_taint(draw) for _ in range(draw.choice([0, 0, 0, 1, 1, 2]))]
     spec: Object = {"hubAcceptsClient": draw.random() < 0.9} | ({"taints": taints} if taints else {})
     cluster = build.cluster(name, labels, claims, **spec)
+    if draw.random() < 0.1:
+        cluster["status"]["clusterClaims"] += [{"name": "platform", "value": "AWS"}]  # of two that are alike the last holds
     allocatable = {resource: draw.choice(values) for resource, values in _QUANTITIES.items() if draw.random() < 0.8}
     cluster["status"] |= {
         "version": draw.choice([{}, {"kubernetes": "v1.31.2"}, {"kubernetes": "v1.29.0"}]),
@@ -128,4 +130,6 @@ def _earlier(draw: Random, placement: Object, names: list[str]) -> Object:
     chosen = [name for name in [*names, "gone"] if draw.random() < 0.4]
     decision = build.decided(metadata["name"], *chosen, namespace=metadata["namespace"])
     decision["metadata"]["name"] = f"{metadata['name']}-decision-{draw.choice([1, 1, 2, 7])}"
+    if draw.random() < 0.1:  # of another one, whose name is the same
+        decision["metadata"]["namespace"] = NAMESPACE if metadata["namespace"] == ELSEWHERE else ELSEWHERE
     return decision

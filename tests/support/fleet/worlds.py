@@ -88,10 +88,17 @@ class Controller:
         placement = self.kubernetes.get(ocm.PLACEMENT, name, namespace)
         version = placement["metadata"]["resourceVersion"]
         last = [(version, each["metadata"]["name"], each["metadata"]["resourceVersion"]) for each in decisions]
-        if "conditions" not in placement.get("status", {}) or not all(event in events for event in last):
+        if not _complete(placement, decisions) or not all(event in events for event in last):
             return None
         note = events[last[0]].get("note", "") if last else ""
         return Answer(_conditions(placement), _objects(decisions), _scores(note))
+
+
+def _complete(placement: Object, decisions: list[Object]) -> bool:
+    """Whether a Placement's status is there and names just these PlacementDecisions."""
+    groups = placement.get("status", {}).get("decisionGroups")
+    named = {name for group in groups or [] for name in group["decisions"]}
+    return groups is not None and named == {each["metadata"]["name"] for each in decisions}
 
 
 def _conditions(placement: Object) -> dict[str, tuple[str, str, str]]:
