@@ -9,11 +9,9 @@ from pathlib import Path
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
 from fedspoke.data.exports.files import Files, UnusableError
-from fedspoke.data.exports.folder import Folder
-from fedspoke.data.exports.merge import usable
 from fedspoke.data.exports.names import matcher
 from fedspoke.data.exports.parts import Parts, contradict
-from fedspoke.data.exports.post import Post, RawPost
+from fedspoke.data.exports.post import RawPost
 from fedspoke.data.exports.repair import repaired
 from fedspoke.data.exports.search import (
     HTML,
@@ -119,24 +117,3 @@ def _found(where: str, tops: Sequence[Place], paths: Sequence[Path]) -> tuple[Fo
         if not exports and not beside:
             raise Refused(f"{path} is no part of an export; leave it out")
     return [export for exports, _ in found for export in exports], [place for _, places in found for place in places]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Read:
-    """What one unpacked export holds, all at once."""
-
-    platform: Platform
-    root: Path
-    raw: tuple[RawPost, ...]
-    posts: tuple[Post, ...]
-    skipped: dict[str, int]
-
-
-def read(path: Path) -> Read:
-    """All of an export that is unpacked in one folder."""
-    export, skipped = find([path]), Counter[str]()
-    if not isinstance(export.files, Folder):
-        raise Refused(f"{path} is a zip or lies in parts; unpack it into one folder first and name this")
-    raw = tuple(export.entries(skipped))
-    posts = tuple(usable(raw, export.files.lacking, skipped))
-    return Read(platform=export.platform, root=export.files.root, raw=raw, posts=posts, skipped=dict(sorted(skipped.items())))

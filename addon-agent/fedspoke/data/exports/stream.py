@@ -28,7 +28,7 @@ def entries(file: BinaryIO, prefixes: Collection[str]) -> Iterator[tuple[str, An
     Args:
         file: JSON as UTF-8 (with a byte order mark or without; bytes that are none become U+FFFD) or UTF-16.
         prefixes: ijson's: `item` for a document that is a list, `photos.item` for the list that its key `photos` holds, and
-            `?media` for a document that is the only entry itself, an object with a key `media` (whose lists are not entries then).
+            `?media` for a document that is the only entry itself, an object with a key `media`, whose lists are none then.
 
     Raises:
         UnreadableError: from here on it is no JSON, or deeper or larger than any platform's; or nothing is listed there.
