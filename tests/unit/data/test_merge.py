@@ -1,12 +1,18 @@
+import sqlite3
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator
+from types import ModuleType
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedspoke.api.errors import Failed
+from fedspoke.data.exports import facebook, instagram
 from fedspoke.data.exports.merge import usable
 from fedspoke.data.exports.post import Kind, Medium, Post, RawPost
+from fedspoke.data.exports.repair import repaired
+from support.loose_json import anything
 
 Told = tuple[str, tuple[str, ...]]
 
@@ -190,3 +196,34 @@ def test_no_word_is_lost_and_no_photo_is_told_twice_by_the_same_text(raw: list[R
     assert len(pairs) == len(set(pairs))
     assert {uri for uri, *_ in pairs} <= {"1.jpg", "2.jpg"}
     assert len(posts) + skipped.total() >= len(raw)
+
+
+@pytest.mark.parametrize("parser", [facebook, instagram], ids=["facebook", "instagram"])
+@given(document=st.lists(anything), kind=st.sampled_from(["post", "story", "album", "note"]))
+def test_any_json_is_told_without_an_error_and_every_entry_is_kept_or_counted(
+    parser: ModuleType, document: list[object], kind: Kind
+) -> None:
+    raw = [parser.parse(repaired(entry), kind) or RawPost() for entry in document]
+
+    posts, skipped = told(raw)
+
+    assert all(found.text for found in posts)
+    assert len(posts) + skipped.total() >= len(raw)
+
+
+def test_no_room_for_what_must_be_remembered_is_one_sentence() -> None:
+    def entries_of_a_full_disk() -> Iterator[RawPost]:
+        yield post("first")
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with pytest.raises(Failed, match=r"database or disk is full\); make room in the folder for temporary files"):
+        told(entries_of_a_full_disk())
+
+
+def test_a_photo_that_is_listed_with_ever_other_words_is_told_in_bounded_time() -> None:
+    hostile = [post("", ("1.jpg", f"caption {number}"), kind="album") for number in range(3000)]
+
+    [found] = told([*hostile, post("mine", "1.jpg")])[0]
+
+    assert found.text.startswith("mine\n\ncaption 0\n\n")
+    assert len(found.text) < 500
