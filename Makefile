@@ -34,9 +34,13 @@ e2e: install ## Run the tests against a real API server and OCM's real controlle
 
 FUZZ_RUNS ?= 10000
 fuzz: install ## Drive what reads strangers' files with FUZZ_RUNS inputs each, found by coverage; findings are in fuzz/
-	@mkdir -p $(foreach target,$(FUZZ_TARGETS),fuzz/$(target))
-	@for target in $(FUZZ_TARGETS); do echo "fuzz $$target"; PYTHONHASHSEED=0 PYTHONPATH=tests $(RUN)/python -m fuzz $$target \
-	  fuzz/$$target tests/fuzz/corpus/$$target -runs=$(FUZZ_RUNS) -seed=1 -max_len=4000 -timeout=20 -rss_limit_mb=2048 -artifact_prefix=fuzz/$$target- -verbosity=0 -print_final_stats=1 || exit 1; done
+	@for target in $(FUZZ_TARGETS); do \
+	  mkdir -p fuzz/$$target; \
+	  PYTHONHASHSEED=0 PYTHONPATH=tests $(RUN)/python -m fuzz $$target fuzz/$$target tests/fuzz/corpus/$$target -runs=$(FUZZ_RUNS) -seed=1 \
+	    -max_len=4000 -timeout=20 -rss_limit_mb=2048 -artifact_prefix=fuzz/$$target- > fuzz/$$target.log 2>&1 \
+	    || { tail -40 fuzz/$$target.log; exit 1; }; \
+	  echo "$$target: $$(tail -1 fuzz/$$target.log)"; \
+	done
 
 check: install ## Check format, lint, types and layers
 	$(RUN)/ruff format --check .
