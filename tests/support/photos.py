@@ -6,6 +6,9 @@ import zlib
 from typing import Any
 
 from PIL import Image, ImageDraw
+from pillow_heif import register_heif_opener
+
+register_heif_opener()  # to write HEIC; what reads it says so itself
 
 
 def scene(size: tuple[int, int] = (640, 480), shift: int = 0) -> Image.Image:

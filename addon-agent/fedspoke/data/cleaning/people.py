@@ -2,7 +2,7 @@
 
 import re
 
-from fedspoke.data.cleaning.masks import MAIL, USER
+from fedspoke.data.cleaning.masks import MAIL, USER, masked
 from fedspoke.data.cleaning.urls import apart
 
 # Wider than RFC 5321 where people are: letters of any alphabet. The look behind keeps it linear: one start for each run.
@@ -18,13 +18,7 @@ _HANDLE = re.compile(
 
 def mask_mail(text: str) -> str:
     """The text with `[email]` in the place of each address."""
-    if "@" not in text:
-        return text
-    pieces, end = [], 0
-    for found in _MAIL.finditer(apart(text)):
-        pieces += [text[end : found.start()], MAIL]
-        end = found.end()
-    return "".join([*pieces, text[end:]])
+    return masked(text, (found.span() for found in _MAIL.finditer(apart(text))), MAIL) if "@" in text else text
 
 
 def mask_handles(text: str) -> str:

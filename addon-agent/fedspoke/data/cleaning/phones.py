@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 from phonenumbers import Leniency, PhoneNumberMatch, PhoneNumberMatcher
 
-from fedspoke.data.cleaning.masks import PHONE
+from fedspoke.data.cleaning.masks import PHONE, masked
 
 _REGIONS = (
     *("US", "IN", "ID", "BR", "MX", "PH", "VN", "TH", "BD", "PK", "GB", "TR", "EG", "FR", "IT", "DE", "CO", "NG", "ES", "AR"),
@@ -42,13 +42,8 @@ _REFERENCE = re.compile(
 
 def mask_phones(text: str) -> str:
     """The text with `[phone]` in the place of each number."""
-    found = sorted({span for candidate in _CANDIDATE.finditer(text) for span in _numbers(text, candidate)})
-    pieces, end = [], 0
-    for start, stop in found:
-        if start >= end:
-            pieces += [text[end:start], PHONE]
-        end = max(end, stop)
-    return "".join([*pieces, text[end:]])
+    spans = {span for candidate in _CANDIDATE.finditer(text) for span in _numbers(text, candidate)}
+    return masked(text, spans, PHONE)
 
 
 def _numbers(text: str, candidate: re.Match[str]) -> Iterator[tuple[int, int]]:

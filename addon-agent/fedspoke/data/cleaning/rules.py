@@ -63,10 +63,8 @@ def clean_text(text: str, without: Collection[str] = ()) -> CleanText:
     while text != before:
         before = text
         for name, mask in _MASKS.items():
-            masked = text if name in without else mask(text)
-            if masked != text:
-                changed[name] = None
-            text = masked
+            if name not in without and (fewer := mask(text)) != text:
+                changed[name], text = None, fewer
         text = caption(text)
     dropped = _worthless(text, without)
     return CleanText(text="" if dropped else text, changed=tuple(changed), dropped=dropped)

@@ -8,6 +8,8 @@ from collections.abc import Iterator
 
 from linkify_it import LinkifyIt  # type: ignore[import-untyped]  # it ships no types
 
+from fedspoke.data.cleaning.masks import masked
+
 _linkify = LinkifyIt(schemas={"mailto:": None}, options={"fuzzy_email": False})
 _SCHEME = re.compile("(?:https?|ftp):", re.IGNORECASE)
 _HINT = re.compile(r"//|\w\.\w")
@@ -23,12 +25,7 @@ def remove_urls(text: str) -> str:
     """The text with a space in the place of each address."""
     if not _HINT.search(text):  # what most texts lack, and what linkify takes longer to miss
         return text
-    pieces, end = [], 0
-    for start, stop in sorted(_spans(apart(text))):
-        if start >= end:
-            pieces += [text[end:start], " "]
-        end = max(end, stop)
-    return "".join([*pieces, text[end:]])
+    return masked(text, _spans(apart(text)), " ")
 
 
 def apart(text: str) -> str:

@@ -312,6 +312,21 @@ def test_no_number_of_any_country_gets_through(region: str, form: int, disguise:
     assert "[phone]" in left
 
 
+@pytest.mark.parametrize(
+    "region",
+    [
+        *("US", "IN", "ID", "BR", "MX", "PH", "VN", "TH", "BD", "PK", "GB", "TR", "EG", "FR", "IT", "DE", "CO", "NG", "ES", "AR"),
+        *("PL", "NL", "JP", "KR", "AU", "ZA", "SE", "UA", "CA", "CH", "AT", "BE"),
+    ],
+)
+def test_a_mobile_is_masked_as_its_own_country_writes_it(region: str) -> None:
+    example = phonenumbers.example_number_for_type(region, phonenumbers.PhoneNumberType.MOBILE)
+    assert example
+    number = phonenumbers.format_number(example, phonenumbers.PhoneNumberFormat.NATIONAL)
+
+    assert clean(f"here is {number}, bye") == "here is [phone], bye"
+
+
 @given(
     name=st.from_regex(r"[a-zäé0-9]([a-zäé0-9._+-]{0,20}[a-zäé0-9])?", fullmatch=True),
     host=st.from_regex(r"([a-z0-9]([a-z0-9-]{0,10}[a-z0-9])?\.){1,3}[a-z]{2,6}", fullmatch=True),
