@@ -142,7 +142,13 @@ def test_two_peoples_posts_of_one_name_are_two_exports(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(
     ("name", "count"),
-    [("facebook-bob-2024-05-14-c3d4", 2), ("facebook-ada-2019-01-01-c3d4", 2), ("facebook-ada-2024-05-14-c3d4", 1)],
+    [
+        ("ada_20240514_part_2", 2),
+        ("facebook-bob-2024-05-14-c3d4", 2),
+        ("facebook-ada-2019-01-01-c3d4", 2),
+        ("facebook-ada-2024-05-14-c3d4", 1),
+        ("rest", 1),
+    ],
 )
 def test_what_the_platform_named_after_others_or_another_day_is_another_export(tmp_path: Path, name: str, count: int) -> None:
     album = {"your_facebook_activity/posts/album/0.json": {"photos": [{"uri": PHOTO, "description": "sea"}]}}
@@ -174,15 +180,18 @@ def test_a_file_that_is_no_whole_zip_is_refused(tmp_path: Path, content: bytes, 
         find([tmp_path / "ada.zip"])
 
 
-def test_a_platforms_zip_that_is_not_whole_is_a_part_that_is_missing(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("name", ["facebook-ada-2", "ada_20190514_part_2"])
+def test_a_platforms_zip_that_is_not_whole_is_a_part_that_is_missing(
+    tmp_path: Path, name: str, caplog: pytest.LogCaptureFixture
+) -> None:
     packed(ada(tmp_path / "ada"), tmp_path / "zips/facebook-ada-1.zip")
-    (tmp_path / "zips/facebook-ada-2.zip").write_bytes(b"PK\3\4 and so on")
+    (tmp_path / f"zips/{name}.zip").write_bytes(b"PK\3\4 and so on")
 
     with caplog.at_level(logging.WARNING), pytest.raises(Refused, match="zips holds a zip that is not whole") as refused:
         find([tmp_path / "zips"])
 
-    assert "facebook-ada-2" in caplog.text
-    assert "facebook-ada-2" not in str(refused.value)
+    assert name in caplog.text
+    assert name not in str(refused.value)
 
 
 def test_anybodys_broken_zip_beside_an_export_does_no_harm(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
@@ -130,10 +131,14 @@ class Folder:
 
 
 def _stamps(root: Path) -> Iterator[str]:
-    for folder, _, names in os.walk(root):
-        for name in names:
-            try:
-                found = (Path(folder) / name).lstat()
-            except OSError:  # gone meanwhile
-                continue
-            yield f"{os.path.relpath(folder, root)}/{name} {found.st_size} {found.st_mtime_ns}"
+    """A line for each file. Only folders wait in memory, since one of them may hold any number of files."""
+    waiting = [root]
+    while waiting:
+        folder = waiting.pop()
+        with suppress(OSError), os.scandir(folder) as found:  # gone meanwhile, or not to be read
+            for entry in found:
+                if entry.is_dir(follow_symlinks=False):
+                    waiting.append(Path(entry.path))
+                else:
+                    stamp = entry.stat(follow_symlinks=False)
+                    yield f"{os.path.relpath(entry.path, root)} {stamp.st_size} {stamp.st_mtime_ns}"

@@ -38,7 +38,8 @@ _MOST_PARTS = 100
 # The old layout had no your_facebook_activity: inside that folder it would be found, but no photo with it.
 _INNER = ("your_", "this_profile's_")
 
-_AS_DOWNLOADED = re.compile(rf"((?:{'|'.join(PLATFORMS)})-.+-\d{{4}}-\d\d-\d\d)-")  # and letters by chance, in no order
+# Since 2021, and Instagram's before: an owner and a day, then letters by chance or the number of a part.
+_AS_DOWNLOADED = re.compile(rf"((?:{'|'.join(PLATFORMS)})-.+-\d{{4}}-\d\d-\d\d|.+_\d{{8}})(?:[-_ ].*)?")
 
 Place = Folder | Zip
 Found = list[tuple[Platform, Place]]
@@ -88,7 +89,7 @@ def looks_like_an_export(top: Place) -> bool:
 def owner(place: Place) -> str | None:
     """Whose export it is and of which day, as far as its name tells: all parts of one have this in common."""
     named = (place.name, place.path.stem) if isinstance(place, Zip) else (place.name,)
-    return next((found[1] for name in named if (found := _AS_DOWNLOADED.match(name))), None)
+    return next((found[1] for name in named if (found := _AS_DOWNLOADED.fullmatch(name))), None)
 
 
 def _roots(top: Place) -> list[Place]:
@@ -109,7 +110,7 @@ def _further_down(place: Place) -> list[Place]:
         except OSError as error:
             # The names of a person's files stay here; what is raised may be told to the hub.
             _log.warning("%s %s", path, _why(error))
-            if path.name.startswith(PLATFORMS):  # as the platforms name theirs: a part would be missing
+            if path.name.startswith(PLATFORMS) or _AS_DOWNLOADED.fullmatch(path.stem):  # a part would be missing
                 raise Refused(f"{path.parent} holds a zip that {_why(error)}") from None
             continue
         found += [part, *(part.below(folder) for folder in part.folders())]
