@@ -7,7 +7,7 @@ from functools import partial
 
 import pytest
 
-from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.errors import Refused
 from support import build, ocm_answers, placements
 from support.fleet import ocm
 from support.fleet.kubernetes import Kubernetes
@@ -48,7 +48,7 @@ def test_a_name_that_is_no_label_is_never_decided_and_is_refused(hub: Hub) -> No
     placement = build.placement(name="p" * 64)
     with hub.holding(FOUR) as controller:
         controller.kubernetes.create(ocm.PLACEMENT, placement)
-        controller.process.says("must be no more than 63 bytes", _SECONDS)
+        controller.process.says("must be no more than 63 characters", _SECONDS)
         assert "status" not in controller.kubernetes.get(ocm.PLACEMENT, "p" * 64, placements.NAMESPACE)
 
     with pytest.raises(Refused, match="63"):
@@ -64,7 +64,7 @@ def test_a_set_whose_selector_is_wrong_leaves_a_placement_without_any_answer(hub
         controller.process.says("is not a valid label selector operator", _SECONDS)
         assert "status" not in controller.kubernetes.get(ocm.PLACEMENT, "p", placements.NAMESPACE)
 
-    with pytest.raises(Failed, match="Near"):
+    with pytest.raises(Refused, match="Near"):
         ocm_answers.once(placement, world.fleet)
 
 

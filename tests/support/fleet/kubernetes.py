@@ -72,9 +72,10 @@ class Kubernetes:
         """One object."""
         return self._ask("GET", f"{_path(kind, namespace)}/{name}")
 
-    def all(self, kind: Kind, namespace: str | None = None, labels: str = "") -> list[Object]:
-        """Every object of a kind, of one namespace or of all."""
-        found: list[Object] = self._ask("GET", _path(kind, namespace), params={"labelSelector": labels})["items"]
+    def all(self, kind: Kind, namespace: str | None = None, labels: str = "", fields: str = "") -> list[Object]:
+        """Every object of a kind, of one namespace or of all, that has these labels and fields."""
+        asked = {"labelSelector": labels, "fieldSelector": fields}
+        found: list[Object] = self._ask("GET", _path(kind, namespace), params=asked)["items"]
         return found
 
     def delete(self, kind: Kind, name: str, namespace: str | None = None) -> None:

@@ -81,8 +81,7 @@ class Controller:
         # Events first: what the controller still changed after them shows in versions that they do not name.
         events = {
             (event["regarding"]["resourceVersion"], event["related"]["name"], event["related"]["resourceVersion"]): event
-            for event in self.kubernetes.all(_EVENT, namespace)
-            if event["reason"] == "ScoreUpdate"
+            for event in self.kubernetes.all(_EVENT, namespace, fields=f"regarding.name={name},reason=ScoreUpdate")
         }
         decisions = self.kubernetes.all(ocm.DECISION, namespace, f"{PLACEMENT_LABEL}={name}")
         placement = self.kubernetes.get(ocm.PLACEMENT, name, namespace)
