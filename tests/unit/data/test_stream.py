@@ -100,6 +100,19 @@ def test_what_comes_before_something_that_is_no_json_is_kept(rest: bytes) -> Non
     assert read(b'[{"post": "kept"}' + rest) == ([{"post": "kept"}], "it is no JSON")
 
 
+@given(st.lists(st.text(st.characters())))
+def test_half_characters_never_stop_more_than_their_file(texts: list[str]) -> None:
+    found, problem = read(json.dumps(texts).encode())
+
+    assert problem in {None, "it is no JSON"}
+    assert len(found) == len(texts) or problem
+
+
+@pytest.mark.parametrize(("text", "found"), [(r"cut \ud83d", ["kept", "cut ?", "more"]), (r"\ude00 cut", ["kept"])])
+def test_the_first_half_of_a_character_is_a_question_mark_and_the_second_alone_ends_the_file(text: str, found: list[str]) -> None:
+    assert read(f'["kept", "{text}", "more"]'.encode())[0] == found
+
+
 def test_bytes_that_are_no_text_cost_their_characters_only() -> None:
     assert read('["Grüße"]'.encode("latin-1")) == (["Gr\ufffd\ufffde"], None)
 

@@ -117,7 +117,7 @@ def _parsed(file: BinaryIO) -> Iterator[tuple[int, list[tuple[str, Any]]]]:
         broken = None
         try:
             parser.send(chunk)
-        except ijson.JSONError as error:
+        except (ijson.JSONError, UnicodeDecodeError) as error:  # the latter: the second half of a character, without the first
             broken = error
         yield len(chunk), events
         if broken:
