@@ -168,6 +168,11 @@ def attached(*items: build.Json) -> build.Json:
         pytest.param(
             attached({"media": {"uri": "a.jpg"}}, {"media": {"uri": "b.jpg"}}), posted("", Medium("a.jpg"), Medium("b.jpg"))
         ),
+        pytest.param(
+            attached({"life_event": {"title": "SECRET", "description": "A new ship.", "place": {"name": "SECRET"}}}),
+            posted("A new ship."),
+            id="a life event",
+        ),
         pytest.param({"title": "Ada shared a memory."}, posted(), id="a share without a word"),
         pytest.param({}, posted(), id="nothing"),
     ],

@@ -72,9 +72,11 @@ def _post(entry: dict[str, Any], kind: Kind) -> RawPost:
     media = [item["media"] for item in attached if isinstance(item.get("media"), dict)]
     contexts = [item["external_context"] for item in attached if isinstance(item.get("external_context"), dict)]
     links = sum(1 for context in contexts if text(context, "url"))
+    words = [text(item, "post") for item in objects(entry, "data")]
+    words += [text(item.get("life_event"), "description") for item in attached]
     return RawPost(
         kind=kind,
-        text="\n\n".join(filter(None, [*(text(item, "post") for item in objects(entry, "data")), *map(_note, notes)])),
+        text="\n\n".join(filter(None, [*words, *map(_note, notes)])),
         timestamp=timestamp(entry, "timestamp"),
         media=_media([*media, *(medium for note in notes for medium in objects(note, "media"))]),
         links=links,

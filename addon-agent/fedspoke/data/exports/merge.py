@@ -54,32 +54,39 @@ def _words(entry: RawPost, skipped: Counter[str]) -> Iterator[Post]:
 
 
 def _tell(entry: RawPost, entries: Entries, lacking: Callable[[str], str | None], skipped: Counter[str]) -> Iterator[Post]:
-    """An entry with photos or videos: each is told by what the entry and, once, the listings say of it."""
-    passing = is_passing(entry)
+    """An entry with photos or videos."""
     own = _own(entry)
     reasons = {uri: _unusable(uri) or lacking(uri) for uri in own}
-    photos = [uri for uri in own if reasons[uri] is None]
-    alone = _texts(entry.text, own, photos)
-    if is_listing(entry):
-        fresh = [uri for uri in own if not entries.is_posted(uri) and not entries.is_told(uri, passing=passing)]
-    else:
-        fresh = [uri for uri in own if not entries.is_told(uri, alone[uri], passing=passing)]
-    words = own if passing else own | {uri: _joined([own[uri], *entries.take_words(uri)]) for uri in fresh}
-    texts = _texts(entry.text, words, photos)
-    fresh = [uri for uri in fresh if not entries.is_told(uri, texts[uri], passing=passing)]
+    texts = _untold(entry, own, [uri for uri in own if reasons[uri] is None], entries)
+    _count(skipped, link=entry.links, share=entry.shares, repeated_media=len(own) - len(texts))
+    skipped.update(reason for uri in texts if (reason := reasons[uri]))
     groups: dict[str, list[str]] = {}
-    for uri in fresh:
-        entries.tell(uri, alone[uri], passing=passing)
-        entries.tell(uri, texts[uri], passing=passing)
-        groups.setdefault(texts[uri], []).append(uri)
-    _count(skipped, link=entry.links, share=entry.shares, repeated_media=len(own) - len(fresh))
-    skipped.update(reason for uri in fresh if (reason := reasons[uri]))
+    for uri, text in texts.items():
+        groups.setdefault(text, []).append(uri)
     for text, uris in groups.items():
         images = tuple(uri for uri in uris if reasons[uri] is None)
         if text:
             yield Post(kind=entry.kind, text=text, images=images, timestamp=entry.timestamp)
         elif images:
             _count(skipped, no_text=1)
+
+
+def _untold(entry: RawPost, own: Mapping[str, str], photos: list[str], entries: Entries) -> dict[str, str]:
+    """What there is to say of each medium of which not all was said before. From now on, it was."""
+    passing = is_passing(entry)
+    alone = _texts(entry.text, own, photos)
+    if is_listing(entry):
+        fresh = [uri for uri in own if not entries.is_posted(uri) and not entries.is_told(uri, passing=passing)]
+    else:
+        fresh = [uri for uri in own if not entries.is_told(uri, alone[uri], passing=passing)]
+    words = {uri: own[uri] if passing else _joined([own[uri], *entries.take_words(uri)]) for uri in fresh}
+    texts = _texts(entry.text, {**own, **words}, photos)
+    # With the words of a listing, an entry may say what another said without one.
+    fresh = [uri for uri in fresh if not entries.is_told(uri, texts[uri], passing=passing)]
+    for uri in fresh:
+        entries.tell(uri, alone[uri], passing=passing)
+        entries.tell(uri, texts[uri], passing=passing)
+    return {uri: texts[uri] for uri in fresh}
 
 
 def _own(entry: RawPost) -> dict[str, str]:
