@@ -15,8 +15,8 @@ from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 
 
-class _Loader(yaml.SafeLoader):
-    """SafeLoader with Kubernetes' idea of numbers, dates and keys."""
+class _Loader(yaml.CSafeLoader):
+    """libyaml's SafeLoader with Kubernetes' idea of numbers, dates and keys."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         keys = [key.value for key, _ in node.value if key.tag != "tag:yaml.org,2002:merge"]

@@ -54,7 +54,7 @@ def test_what_is_merged_in_may_be_overridden() -> None:
     [
         (HEAD + "data: {a: 1, a: 2}", "x.yaml is not YAML in line 3: a is given twice"),
         (HEAD + "data: !!python/object:os.system {}", "x.yaml is not YAML in line 3: could not determine a constructor"),
-        ("a: b: c", "x.yaml is not YAML in line 1: mapping values are not allowed here"),
+        ("a: b: c", "x.yaml is not YAML in line 1: mapping values are not allowed"),
         ("\x00", "x.yaml is not YAML"),
         ("- 1", "x.yaml holds a document that is no Kubernetes object: it needs apiVersion and kind"),
         ("apiVersion: v1\nkind: 7", "x.yaml holds a document that is no Kubernetes object"),
