@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
-import ijson  # type: ignore[import-untyped]  # it ships no types
+import ijson
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from fedspoke.api.errors import Refused
@@ -70,8 +70,7 @@ def load(folder: Path) -> tuple[CleanRecord, ...]:
     path = folder / CLEANED
     read: list[CleanRecord] = []
     try:
-        for entry in stage.reading(path):
-            read.append(CleanRecord.model_validate(entry))
+        read.extend(CleanRecord.model_validate(entry) for entry in stage.reading(path))
     except FileNotFoundError:
         raise Refused(f"{path} is missing; {_OTHERWISE}") from None
     except ijson.JSONError:

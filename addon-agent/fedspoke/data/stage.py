@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import ijson  # type: ignore[import-untyped]  # it ships no types
+import ijson
 
 from fedspoke.api.errors import Failed
 

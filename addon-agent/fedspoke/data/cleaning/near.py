@@ -10,7 +10,7 @@ Models Better"), looks by the bits of a difference hash. Of both, posts that are
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 
-from rensa import RMinHash  # type: ignore[import-untyped]  # it ships no types
+from rensa import RMinHash
 
 ALIKE_WORDS = 0.8
 """Share of their pieces that two texts have in common."""
