@@ -93,7 +93,7 @@ class Environment:
                 raise Uncompilable(
                     f"compilation failed: ERROR: <input>:1:{found.start() + 1}: undeclared reference to {found[0]!r}"
                 )
-            program = self._program(source)
+            program = self._program(source, code)
             for pattern in _PATTERN.findall(source):
                 self._check_pattern(pattern, source)
             self._fields, self._cluster = self._fields | fields_of(code), {}
@@ -107,13 +107,20 @@ class Environment:
             self._cluster, self._variables = cluster, self._library.Activation({"managedCluster": read})
         return self._variables
 
-    def _program(self, source: str) -> "cel.Expression":
+    def _program(self, source: str, code: str = "") -> "cel.Expression":
+        from fedspoke.placement.cel_functions.mixed_numbers import loosened
+
         try:
             return self._library.compile(source)
         except RuntimeError as error:
             problem = _plain(error)
             _refuse_if_not_here(problem, source)
-            raise Uncompilable(f"compilation failed: {problem}") from None
+            rewritten = loosened(source, code, problem)
+        if rewritten == source:
+            raise _not_here("comparing numbers of different types, neither of them written out", source)
+        if rewritten is None:
+            raise Uncompilable(f"compilation failed: {problem}")
+        return self._program(rewritten)
 
     def _check_pattern(self, literal: str, source: str) -> None:
         """OCM compiles a constant pattern with the expression; its RE2 is also that of CEL's own `matches`."""
@@ -125,7 +132,7 @@ class Environment:
         try:
             pattern(self._program(literal).eval().value())
         except ValueError as error:
-            raise Refused(f"{error}, which is not evaluated here, only on a hub: take {source!r} out of celExpressions") from None
+            raise _not_here(str(error), source) from None
 
     @cached_property
     def _library(self) -> "cel.Env":
@@ -201,4 +208,8 @@ def _plain(error: object) -> str:
 def _refuse_if_not_here(problem: str, source: str) -> None:
     for name, sign in _NOT_HERE.items():
         if sign.search(problem):
-            raise Refused(f"{name} in CEL is not evaluated here, only on a hub: take {source!r} out of celExpressions")
+            raise _not_here(name, source)
+
+
+def _not_here(what: str, source: str) -> Refused:
+    return Refused(f"{what} in CEL is not evaluated here, only on a hub: take {source!r} out of celExpressions")

@@ -27,6 +27,8 @@ OTHERWISE_HERE = {
     "{'a':1, 'a':2}.a == 1": "fails: a key twice is an error here",
     "int(' 1') == 1": "true: blanks around a number are passed over here",
     "'abc'.indexOf('a', 9) == -1": "fails: an offset beyond the text is an error here",
+    "''.split('') == []": "false: an empty text has one empty part here",
+    "0.0/0.0 < 1.0": "false: what is no number is less than none, without an error",
     "'%q'.format(['a'])": "fails: a bad format is found here only when it is used",
     "'%d'.format(['a'])": "fails: as before",
     "'%s'.format([])": "fails: as before",
@@ -41,6 +43,8 @@ NOT_HERE = [
     "format.named('dns1123Label').hasValue()",
     "!format.dns1123Label().validate('a').hasValue()",
     "'a'.validate('b')",
+    "[1].all(c, (int(c)) < (2.5))",
+    "[1].all(c, int(c) < double(c))",
     "'abc'.find('\\\\pL+') == 'abc'",
     "'a1'.find('[[:digit:]]') == '1'",
 ]

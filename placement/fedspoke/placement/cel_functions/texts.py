@@ -38,7 +38,7 @@ def pattern(text: str) -> re.Pattern[str]:
         ValueError: it is none, or Python's library would not read it as RE2 does.
     """
     if _BEYOND.search(text):
-        raise ValueError(f"the regular expression {text} has more than groups, classes and repetitions")
+        raise ValueError(f"the regular expression {text}, which is more than groups, classes and repetitions,")
     try:
         # RE2's $ is the end of the text, Python's also the newline before it; RE2's \d, \s and \w are ASCII.
         return re.compile(re.sub(r"(\\.|\[\^?\]?(?:\\.|[^\]])*\])|\$", lambda it: it[1] or r"\Z", text), re.ASCII)
