@@ -23,7 +23,7 @@ from fedspoke.local.exports.posted import Posted
 
 _EXAMPLE = Path(__file__).parent / "example"
 _POSTS = TypeAdapter(list[Posted])
-_YEAR = 2025
+_YEAR = 2025  # in which the platforms delivered the exports
 _ENCODER_SHA256 = "53aa51172d142c89d9012cce15ae4d6cc0ca6895895114379cacb4fab128d9db"  # all-MiniLM-L6-v2's model.safetensors
 
 

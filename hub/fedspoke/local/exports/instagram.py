@@ -12,6 +12,7 @@ from fedspoke.local.exports.file import File, document
 from fedspoke.local.exports.posted import Posted
 
 _POSTS_A_FILE = 5000
+_FOLDERS = {"post": "posts", "story": "stories", "reel": "reels", "archived": "archived_posts"}
 
 
 def files(posts: Iterable[Posted], darkroom: Darkroom, year: int) -> Iterator[File]:
@@ -29,9 +30,6 @@ def files(posts: Iterable[Posted], darkroom: Darkroom, year: int) -> Iterator[Fi
         if uris:  # nobody posts words alone here
             listed[post.kind].append((post, uris))
     yield from _documents(listed, year) if year > 2020 else _one_document(listed)
-
-
-_FOLDERS = {"post": "posts", "story": "stories", "reel": "reels", "archived": "archived_posts"}
 
 
 def _root(year: int) -> str:
