@@ -3,9 +3,12 @@
 import os
 import signal
 import time
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
+from fedspoke.data.exports.files import Files
 from fedspoke.data.worker import MEMORY
 
 
@@ -62,3 +65,25 @@ class Unknown:
 
     def __reduce__(self) -> Any:
         return print, (), {"no": "state"}
+
+
+@dataclass(frozen=True)
+class Deadly:
+    """The files of an export, one of which kills whoever opens it."""
+
+    files: Files
+    deadly: str
+
+    def open(self, name: str) -> BinaryIO:
+        if name == self.deadly:
+            os.kill(os.getpid(), signal.SIGSEGV)
+        return self.files.open(name)
+
+    def lacking(self, uri: str) -> str | None:
+        return self.files.lacking(uri)
+
+    def names(self, patterns: Iterable[str]) -> list[str]:
+        return self.files.names(patterns)
+
+    def fingerprint(self) -> str:
+        return self.files.fingerprint()

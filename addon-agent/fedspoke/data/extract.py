@@ -1,4 +1,4 @@
-"""From an export to its useful fields: `raw_<platform>_data.json` is what was posted, `dummy_data.json` what is worth learning."""
+"""From an export to its useful fields: `raw_<platform>_data.json` holds what was posted, `dummy_data.json` what can be used."""
 
 from collections import Counter
 from collections.abc import Iterator

@@ -10,6 +10,7 @@ import signal
 import socket
 import sys
 import traceback
+from contextlib import suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import NoReturn
@@ -22,7 +23,7 @@ _IDLE = 60  # seconds, after which the server gives its memory back
 
 def serve(control: socket.socket) -> None:
     """Fork a worker for each connection that comes, until the caller has gone, or has wanted none for a while."""
-    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # nobody asks how a worker ended
+    signal.signal(signal.SIGCHLD, _reap)
     control.settimeout(_IDLE)
     while True:
         try:
@@ -39,11 +40,19 @@ def serve(control: socket.socket) -> None:
         os.close(handles[0])
 
 
+def _reap(*_: object) -> None:
+    """Nobody asks how a worker ended."""
+    with suppress(ChildProcessError):
+        while os.waitpid(-1, os.WNOHANG)[0]:
+            pass
+
+
 def _has_workers() -> bool:
     try:
-        return os.waitpid(-1, os.WNOHANG) == (0, 0)
+        os.waitpid(-1, os.WNOHANG)
     except ChildProcessError:
         return False
+    return True
 
 
 def _work(connection: Connection) -> NoReturn:

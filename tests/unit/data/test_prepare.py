@@ -13,10 +13,14 @@ from PIL import Image
 
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.data import records
-from fedspoke.data.clean import Cleaned
+from fedspoke.data.clean import Cleaned, clean
+from fedspoke.data.exports.export import Export
+from fedspoke.data.extract import extract
 from fedspoke.data.output import Output
+from fedspoke.data.prepare import find_for
 from fedspoke.data.prepare import prepare as prepare_paths
 from support import exports as build
+from support.workers import Deadly
 
 
 def facebook(folder: Path, *posts: build.Json, photos: Sequence[str] = ()) -> Path:
@@ -24,7 +28,11 @@ def facebook(folder: Path, *posts: build.Json, photos: Sequence[str] = ()) -> Pa
 
 
 def prepare(export: Path, folder: Path, *without: str) -> Cleaned:
-    return prepare_paths([export], folder, lambda *_: None, without)
+    return prepare_paths([export], folder, nobody, without)
+
+
+def nobody(*_: object) -> None:
+    """Hears of no progress."""
 
 
 def made(folder: Path) -> tuple[records.CleanRecord, ...]:
@@ -280,3 +288,16 @@ def test_a_rule_that_is_switched_off_changes_nothing(tmp_path: Path) -> None:
 
     assert (on.changed, off.changed) == ({"urls": 1}, {})
     assert ("example.org" in with_rule[0].text, "example.org" in without[0].text) == (False, True)
+
+
+def test_a_photo_that_kills_its_decoder_is_counted_and_the_others_stay(tmp_path: Path) -> None:
+    names = ["1.jpg", "deadly.jpg", "2.jpg"]
+    texts = ["a harbour at night", "my violin lesson", "bread from the bakery"]
+    posts = [build.facebook_post(text, name) for text, name in zip(texts, names, strict=True)]
+    found = find_for([facebook(tmp_path / "export", *posts, photos=names)], tmp_path / "out")
+    deadly = Export(platform=found.platform, files=Deadly(found.files, "deadly.jpg"))
+
+    with Output.open(tmp_path / "out") as output:
+        cleaned = clean(extract(deadly, output, nobody), output, nobody)
+
+    assert (cleaned.records, cleaned.with_photo, cleaned.dropped) == (3, 2, {"broken_image": 1})
