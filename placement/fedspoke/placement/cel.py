@@ -10,13 +10,11 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any
 
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
-from fedspoke.placement import counts, declared
 from fedspoke.placement.as_read import as_read, fields_of
-from fedspoke.placement.counts import AtLeast
 
 if TYPE_CHECKING:
     from cel_expr_python import cel
@@ -35,6 +33,7 @@ _NOT_HERE = {
     "the library format": re.compile("undeclared reference to '(?:format|validate)'"),
     "unwrapping a list of optionals": re.compile("undeclared reference to '(?:unwrap|unwrapOpt)'"),
     "string() of a CIDR": re.compile(r"'string' applied to '\(kubernetes\.CIDR\)'"),
+    "what takes more than 10,000 steps of macros": re.compile("Iteration budget exceeded"),
     "sum, max or min of durations or timestamps": re.compile(r"Non-CEL value type for 'Python function"),
 }
 
@@ -51,23 +50,6 @@ class Outcome:
     failed: str | None = None
 
 
-class Expression(Protocol):
-    """One compiled expression."""
-
-    @property
-    def source(self) -> str:
-        """As it was written."""
-        ...
-
-    def of(self, cluster: Object) -> Outcome:
-        """What it says of a ManagedCluster: anything but true is no, as OCM has it.
-
-        Raises:
-            Refused: as `Environment.compile`, where only the evaluation shows it.
-        """
-        ...
-
-
 class Environment:
     """What expressions may use, and the AddOnPlacementScores that `scores` looks at."""
 
@@ -78,15 +60,13 @@ class Environment:
         self._cluster: Object = {}
         self._variables: Any = None
 
-    def compile(self, source: str) -> Expression:
+    def compile(self, source: str) -> "Expression":
         """One expression, once for all clusters.
 
         Raises:
             Uncompilable: as OCM's environment would say.
             Refused: it uses what OCM has and this does not; the sentence names it.
         """
-        if least := counts.read(source):
-            return _Count(source, least)
         if source not in self._compiled:
             code = _TEXT.sub(lambda it: " " * len(it[0]), source)
             if found := _UNKNOWN.search(code):
@@ -97,7 +77,7 @@ class Environment:
             for pattern in _PATTERN.findall(source):
                 self._check_pattern(pattern, source)
             self._fields, self._cluster = self._fields | fields_of(code), {}
-            self._compiled[source] = _Program(source, program, self)
+            self._compiled[source] = Expression(source, program, self)
         return self._compiled[source]
 
     def variables(self, cluster: Object) -> Any:
@@ -136,11 +116,8 @@ class Environment:
 
     @cached_property
     def _library(self) -> "cel.Env":
-        try:
-            from cel_expr_python import cel  # only here: most Placements have no CEL
-            from cel_expr_python.ext import ext_optional, ext_strings
-        except ModuleNotFoundError as missing:
-            raise Refused(f"celSelector cannot be evaluated: {missing}; install cel-expr-python") from None
+        from cel_expr_python import cel  # only here: many Placements have no CEL
+        from cel_expr_python.ext import ext_optional, ext_strings
 
         from fedspoke.placement.cel_functions import addresses, comparable, lists, texts, urls
         from fedspoke.placement.cel_functions.opaque import DYN, POOL, STRING, Overload, declared, list_of, map_of
@@ -169,34 +146,31 @@ class Environment:
 
 
 @dataclass(frozen=True, slots=True)
-class _Program:
+class Expression:
+    """One compiled expression."""
+
     source: str
     _program: "cel.Expression" = field(repr=False)
     _environment: Environment = field(repr=False)
 
     def of(self, cluster: Object) -> Outcome:
+        """What it says of a ManagedCluster: anything but true is no, as OCM has it.
+
+        Raises:
+            Refused: as `Environment.compile`, where only the evaluation shows it.
+        """
         try:
             result = self._program.eval(self._environment.variables(cluster))
             kind = result.type().name()
-            if kind == "ERROR":
-                return Outcome(False, _plain(result.value()))
-            return Outcome(kind == "BOOL" and result.value() is True)
+            if kind != "ERROR":
+                return Outcome(kind == "BOOL" and result.value() is True)
+            problem = str(result.value())
         except RuntimeError as error:
-            _refuse_if_not_here(str(error), self.source)
-            return Outcome(False, _plain(error))
+            problem = str(error)
         except TypeError:  # an optional, which the library cannot give to Python
             return Outcome(False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Count:
-    """Our own expression, of every Placement with minPosts: ten times as fast as by CEL."""
-
-    source: str
-    _least: AtLeast
-
-    def of(self, cluster: Object) -> Outcome:
-        return Outcome(self._least.met_by(declared.claims(cluster).get(self._least.claim, "")))
+        _refuse_if_not_here(problem, self.source)
+        return Outcome(False, _plain(problem))
 
 
 def _plain(error: object) -> str:

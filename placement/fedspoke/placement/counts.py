@@ -19,10 +19,6 @@ class AtLeast:
     claim: str
     least: int
 
-    def met_by(self, value: str) -> bool:
-        """What the expression says of a claim's value, by CEL's `int`."""
-        return re.fullmatch("[+-]?[0-9]+", value) is not None and self.least <= int(value) < 2**63
-
     def cel(self) -> str:
         """As an expression for a celSelector."""
         return _CEL.format(claim=self.claim, least=self.least)

@@ -1,5 +1,7 @@
 """What a ManagedCluster declares: labels that a hub admin gave it, claims that the cluster itself makes."""
 
+import re
+
 from fedspoke.api.federated_learning import Data, FederatedLearning, Object
 from fedspoke.api.names import Platform, data_claim, platform_label, posts_claim
 
@@ -25,9 +27,9 @@ def claims(cluster: Object) -> dict[str, str]:
 
 
 def count(cluster: Object, claim: str) -> int | None:
-    """A claim that is a count; None if there is none, or it is no count."""
+    """A claim that is a number as CEL's `int` reads one; None if there is none, or it is no number."""
     text = claims(cluster).get(claim, "")
-    return int(text) if text.isascii() and text.isdecimal() else None
+    return int(text) if re.fullmatch("[+-]?[0-9]+", text) else None
 
 
 def platforms_of(cluster: Object, fl: FederatedLearning) -> tuple[Platform, ...]:
