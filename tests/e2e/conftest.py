@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 
@@ -11,7 +12,7 @@ from support.fleet.worlds import Hub
 
 
 @pytest.fixture(scope="session")
-def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Hub]:
+def hub(request: pytest.FixtureRequest) -> Iterator[Hub]:
     """A real API server that knows OCM's kinds. What it builds at first, it says on the terminal."""
     capture = request.config.pluginmanager.getplugin("capturemanager")
 
@@ -19,7 +20,6 @@ def hub(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory
         with capture.global_and_fixture_disabled():
             print(f"\n{what}", flush=True)
 
-    folder: Path = tmp_path_factory.mktemp("hub")
-    with api_server(folder, say) as server:
+    with TemporaryDirectory(prefix="fedspoke-hub-") as folder, api_server(Path(folder), say) as server:
         ocm.define_kinds(server, say)
-        yield Hub(server, folder)
+        yield Hub(server, Path(folder))

@@ -16,7 +16,7 @@ from fedspoke.placement.fleet import PLACEMENT_LABEL, Fleet
 from support import build, ocm_answers, placements
 from support.expressions import ABOUT_CLUSTERS, ABOUT_NOTHING, OF_NO_BOOL, ONLY_ON_A_HUB, SAID_BY_THE_SERVER, WRONG
 from support.fleet import ocm
-from support.fleet.kubernetes import Rejected
+from support.fleet.kubernetes import Invalid
 from support.fleet.worlds import Answer, Controller, Hub
 from support.placements import World
 from support.shrinking import smallest
@@ -65,7 +65,7 @@ def test_every_placement_of_a_world_is_decided_as_ocm_decides_it(hub: Hub, numbe
 
 
 def test_the_worlds_meet_every_reason_that_ocm_has() -> None:
-    worlds = [placements.world(SEED, number, PLACEMENTS) for number in range(WORLDS)]
+    worlds = [placements.world(SEED, number, PLACEMENTS) for number in range(max(WORLDS, 25))]
     answers = [_ours(placement, world.fleet) for world in worlds for placement in world.placements]
 
     assert {reason for it in answers if isinstance(it, Answer) for _, reason, _ in it.conditions.values()} == {
@@ -125,8 +125,8 @@ def _case(controller: Controller, fleet: Fleet, placement: Object) -> Case:
     theirs: Answer | No
     try:
         theirs = controller.decide(placement)
-    except Rejected as rejected:
-        theirs = No(str(rejected))
+    except Invalid as invalid:
+        theirs = No(str(invalid))
     return Case(placement, fleet, _ours(placement, fleet), theirs)
 
 

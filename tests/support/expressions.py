@@ -1,6 +1,7 @@
 """CEL expressions over a ManagedCluster: every function of OCM's environment, what fails at work, and what OCM does not have."""
 
 SAID_BY_THE_SERVER = [  # which a file need not say
+    "has(managedCluster.metadata.creationTimestamp)",
     "has(managedCluster.metadata.uid) && managedCluster.metadata.generation >= 1",
     "has(managedCluster.metadata.managedFields)",
     "managedCluster.metadata.creationTimestamp == null",
@@ -16,7 +17,6 @@ ABOUT_CLUSTERS = [
     'has(managedCluster.metadata.labels) && "region" in managedCluster.metadata.labels',
     "has(managedCluster.metadata.labels.region)",
     "has(managedCluster.metadata.annotations)",
-    "has(managedCluster.metadata.creationTimestamp)",
     'managedCluster.metadata.labels[?"tier"].orValue("none") == "gold"',
     "managedCluster.metadata.?labels.?region.hasValue()",
     'managedCluster.metadata.labels.exists(key, key == "gpu")',

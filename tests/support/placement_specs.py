@@ -151,7 +151,7 @@ def _spread_policy(draw: Random) -> Object:
 
 _Draw = Callable[[Random], Any]
 _FIELDS: list[tuple[str, float, _Draw]] = [
-    ("clusterSets", 0.4, lambda draw: draw.choices([*SETS, "absent"], k=draw.choice([0, 1, 1, 2, 3]))),
+    ("clusterSets", 0.3, lambda draw: draw.choices([*SETS, "absent"], k=draw.choice([0, 1, 1, 2, 3]))),
     ("numberOfClusters", 0.5, lambda draw: draw.choice([0, 1, 1, 2, 3, 5, 20])),
     ("predicates", 0.6, _predicates),
     ("tolerations", 0.5, _tolerations),

@@ -46,10 +46,11 @@ class World:
 def world(seed: int, number: int, placements: int) -> World:
     """The world of that number."""
     draw = Random(f"{seed}/{number}")
-    names = sorted(draw.sample(_CLUSTER_NAMES, draw.choice([0, 2, 5, 7, 9, 11, 12])))
+    names = sorted(draw.sample(_CLUSTER_NAMES, draw.choice([0, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 12])))
     clusters, scores = _clusters(draw, names)
     sets = [_cluster_set(draw, name) for name in SETS if draw.random() < 0.9]
-    bindings = [build.binding(name, place) for place in (NAMESPACE, ELSEWHERE) for name in SETS if draw.random() < 0.8]
+    bound = {place: draw.choice([0.0, 0.6] + [0.95] * 10) for place in (NAMESPACE, ELSEWHERE)}
+    bindings = [build.binding(name, place) for place in bound for name in SETS if draw.random() < bound[place]]
     wanted = tuple(
         placement_specs.placement(draw, f"p{n}", draw.choice([NAMESPACE] * 4 + [ELSEWHERE])) for n in range(placements)
     )

@@ -39,9 +39,9 @@ _VERSION = " ".join(
 )
 
 PROGRAMS = {
-    "etcd": Program("etcd", "go.etcd.io/etcd/server/v3", 2),
-    "kube-apiserver": Program("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", 5, _VERSION),
-    "placement": Program("ocm", "open-cluster-management.io/ocm/cmd/placement", 4),
+    "etcd": Program("etcd", "go.etcd.io/etcd/server/v3", 1),
+    "kube-apiserver": Program("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", 4, _VERSION),
+    "placement": Program("ocm", "open-cluster-management.io/ocm/cmd/placement", 3),
 }
 
 
@@ -56,17 +56,8 @@ def program(name: str, say: Say = print) -> Path:
     if not kept.exists():
         say(f"building {name} from {wanted.package}: once, about {wanted.minutes} minutes on two cores; kept in {_CACHE}")
         with _arriving(kept) as arriving:
-            _go(
-                wanted.module,
-                "build",
-                "-mod=readonly",
-                "-trimpath",
-                "-ldflags",
-                wanted.ldflags,
-                "-o",
-                str(arriving),
-                wanted.package,
-            )
+            flags = ["-mod=readonly", "-trimpath", f"-ldflags={wanted.ldflags}", f"-o={arriving}"]
+            _go(wanted.module, "build", *flags, wanted.package)
     return kept
 
 

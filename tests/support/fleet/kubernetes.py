@@ -11,11 +11,11 @@ from support.fleet.certificates import Pair
 
 
 class Rejected(Exception):
-    """The API server does not take a request; the text is its own message."""
+    """The API server does not do what it is asked; the text is its own message."""
 
-    def __init__(self, code: int, message: str) -> None:
-        super().__init__(message)
-        self.code = code
+
+class Invalid(Rejected):
+    """An object is not as its kind is defined."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,10 +90,12 @@ class Kubernetes:
         answer = self._http.request(method, path, **request)
         document: Object = answer.json()
         if answer.is_error:
-            raise Rejected(answer.status_code, document.get("message", answer.text))
+            rejected = Invalid if answer.status_code in (_BAD_REQUEST, _UNPROCESSABLE) else Rejected
+            raise rejected(document.get("message", answer.text))
         return document
 
 
+_BAD_REQUEST, _UNPROCESSABLE = 400, 422  # fields that are unknown, and values that are wrong
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}  # of which JSON is a part
 _MERGE = {"Content-Type": "application/merge-patch+json"}
 

@@ -69,7 +69,7 @@ class Controller:
         """What comes of a Placement.
 
         Raises:
-            Rejected: the API server does not take it.
+            Invalid: the API server does not take it.
             Failed: the controller does not come to rest, or ends.
         """
         self.kubernetes.create(ocm.PLACEMENT, placement)
