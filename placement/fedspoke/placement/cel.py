@@ -58,7 +58,7 @@ class Environment:
         self._compiled: dict[str, Expression] = {}
         self._fields: frozenset[str] = frozenset()
         self._cluster: Object = {}
-        self._variables: Any = None
+        self._about: tuple[Any, dict[str, Outcome]] = None, {}
 
     def compile(self, source: str) -> "Expression":
         """One expression, once for all clusters.
@@ -80,12 +80,12 @@ class Environment:
             self._compiled[source] = Expression(source, program, self)
         return self._compiled[source]
 
-    def variables(self, cluster: Object) -> Any:
-        """The library's form of one cluster, kept for the next expression."""
+    def about(self, cluster: Object) -> tuple[Any, dict[str, Outcome]]:
+        """One cluster in the library's form and what is known of it, kept for the next expression."""
         if cluster is not self._cluster:
-            read = as_read(cluster, self._fields)
-            self._cluster, self._variables = cluster, self._library.Activation({"managedCluster": read})
-        return self._variables
+            variables = self._library.Activation({"managedCluster": as_read(cluster, self._fields)})
+            self._cluster, self._about = cluster, (variables, {})
+        return self._about
 
     def _program(self, source: str, code: str = "") -> "cel.Expression":
         from fedspoke.placement.cel_functions.mixed_numbers import loosened
@@ -159,8 +159,14 @@ class Expression:
         Raises:
             Refused: as `Environment.compile`, where only the evaluation shows it.
         """
+        variables, known = self._environment.about(cluster)
+        if self.source not in known:
+            known[self.source] = self._evaluate(variables)
+        return known[self.source]
+
+    def _evaluate(self, variables: Any) -> Outcome:
         try:
-            result = self._program.eval(self._environment.variables(cluster))
+            result = self._program.eval(variables)
             kind = result.type().name()
             if kind != "ERROR":
                 return Outcome(kind == "BOOL" and result.value() is True)
