@@ -6,15 +6,14 @@ until the new records are whole.
 
 import hashlib
 import json
-import os
 import re
 from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import version
-from pathlib import Path
 
 from fedspoke.api.errors import Failed, Refused
+from fedspoke.data.cleaning.near import unlike
 from fedspoke.data.decode import clean_texts, decode_photos
 from fedspoke.data.extract import EXTRACTED, Extracted
 from fedspoke.data.kept import Kept
@@ -93,8 +92,10 @@ def _write_records(
             if post.dropped:
                 dropped[post.dropped] += 1
                 continue
-            pictures = [picture for uri in post.images if (picture := work.photo(uri))]
-            dropped["broken_image"] += len(post.images) - len(pictures)
+            decoded = [picture for uri in post.images if (picture := work.photo(uri))]
+            dropped["broken_image"] += len(post.images) - len(decoded)
+            pictures = decoded if "near_photos" in without else [decoded[n] for n in unlike([one.look for one in decoded])]
+            dropped["near_photos"] += len(decoded) - len(pictures)
             names = list(dict.fromkeys(picture.name for picture in pictures))
             new = record(post.text, [f"{IMAGES}/{name}" for name in names], post.timestamp, post.language)
             if not kept.add_record(new.id):
@@ -107,9 +108,8 @@ def _write_records(
                 kinds[post.kind] += 1
                 languages.update([post.language] if post.language else [])
                 with_photo += bool(names)
-                for name in names:
-                    images += kept.add_image(name)
-                    _make_durable(output.images / name)
+                images += sum(kept.add_image(name) for name in names)
+        output.make_durable()
     return Cleaned(
         records=kinds.total(),
         with_photo=with_photo,
@@ -119,9 +119,3 @@ def _write_records(
         kinds=dict(sorted(kinds.items())),
         languages=dict(sorted(languages.items())),
     )
-
-
-def _make_durable(path: Path) -> None:
-    """Else a power cut could leave the record that names a photo, and not the photo."""
-    with path.open("rb") as file:
-        os.fsync(file.fileno())

@@ -3,6 +3,7 @@
 What is not finished lies in `.prepare/` alone, so everything else in OUT is whole; that folder is gone when all is done.
 """
 
+import ctypes
 import fcntl
 import os
 import shutil
@@ -83,6 +84,17 @@ class Output:
             with partial.open("xb") as file:
                 file.write(content)
             partial.replace(self.images / name)
+
+    def make_durable(self) -> None:
+        """Photos are on the disk before a list that names them: else a power cut could leave the list alone."""
+        with stage.cannot_write(self.images):
+            folder = os.open(self.images, os.O_RDONLY)
+            try:
+                # All at once takes seconds where one after the other (fsync) takes minutes; os.sync would wait for other disks.
+                if ctypes.CDLL(None, use_errno=True).syncfs(folder):
+                    raise OSError(ctypes.get_errno(), os.strerror(ctypes.get_errno()))
+            finally:
+                os.close(folder)
 
     def finish(self) -> None:
         """Nothing is left to go on with."""

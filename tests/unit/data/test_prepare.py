@@ -212,12 +212,14 @@ def test_records_are_never_written_into_the_export(tmp_path: Path) -> None:
 
 
 def test_a_post_with_several_photos_keeps_all_of_them_in_order(tmp_path: Path) -> None:
-    export = facebook(tmp_path / "export", build.facebook_post("both", "1.jpg", "2.jpg"), photos=["1.jpg", "2.jpg"])
+    export = facebook(tmp_path / "export", build.facebook_post("both", "1.jpg", "2.jpg"), photos=["1.jpg"])
+    Image.radial_gradient("L").save(export / "2.jpg")
 
     cleaned = prepare(export, tmp_path / "out")
 
     [record] = made(tmp_path / "out")
     assert (record.image, len(set(record.images))) == (record.images[0], 2)
+    assert [Image.open(tmp_path / "out" / image).size for image in record.images] == [(32, 24), (256, 256)]
     assert {path.name for path in (tmp_path / "out/images").iterdir()} == {Path(image).name for image in record.images}
     assert (cleaned.records, cleaned.with_photo, cleaned.images) == (1, 1, 2)
 
@@ -301,3 +303,16 @@ def test_a_photo_that_kills_its_decoder_is_counted_and_the_others_stay(tmp_path:
         cleaned = clean(extract(deadly, output, nobody), output, nobody)
 
     assert (cleaned.records, cleaned.with_photo, cleaned.dropped) == (3, 2, {"broken_image": 1})
+
+
+def test_of_a_burst_only_the_first_photo_stays(tmp_path: Path) -> None:
+    export = facebook(tmp_path / "export", build.facebook_post("seagulls", "1.jpg", "2.jpg", "3.jpg"))
+    for name, quality in {"1.jpg": 95, "2.jpg": 60}.items():
+        Image.radial_gradient("L").save(export / name, quality=quality)
+    Image.linear_gradient("L").save(export / "3.jpg")
+
+    on, kept = prepare(export, tmp_path / "out"), made(tmp_path / "out")
+    off, all_three = prepare(export, tmp_path / "out", "near_photos"), made(tmp_path / "out")
+
+    assert (len(kept[0].images), on.dropped) == (2, {"near_photos": 1})
+    assert (len(all_three[0].images), off.dropped) == (3, {})
