@@ -1,23 +1,14 @@
 """Why a cluster was not chosen, in a person's words: not which of eight predicates failed, but what the cluster lacks."""
 
 from collections.abc import Iterable, Sequence
-from datetime import UTC, datetime
 
 from fedspoke.api.names import GPU_LABEL, GPUS_CLAIM, PLATFORMS, data_claim, platform_label
 from fedspoke.api.placement_spec import Requirement
 from fedspoke.placement.counts import AtLeast
 from fedspoke.placement.predicates import Lack, Unmet, Untrue
-from fedspoke.placement.taints import Taint
 
 _DATA = {key: platform for platform in PLATFORMS for key in (data_claim(platform), platform_label(platform))}
 _GPU = (GPUS_CLAIM, GPU_LABEL)
-
-
-def tainted(taint: Taint) -> str:
-    """Why a cluster that passes the predicates is kept out by a taint."""
-    value = f"={taint.value}" if taint.value else ""
-    until = f", tolerated only until {_time(taint.tolerated_until)}" if taint.tolerated_until else ""
-    return f"has the taint {taint.key}{value} ({taint.effect}){until}"
 
 
 def why_not(missing: Sequence[Sequence[Lack]]) -> str:
@@ -32,10 +23,6 @@ def why_not(missing: Sequence[Sequence[Lack]]) -> str:
     said = {topic: _said(topic, lacks) for topic, lacks in lacking.items()}
     common = [text for topic, text in said.items() if topic in always]
     return " and ".join(common) if common else " or ".join(said.values())
-
-
-def _time(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
 
 
 def _topic(lack: Lack) -> str:

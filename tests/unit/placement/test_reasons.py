@@ -1,9 +1,6 @@
-from datetime import UTC, datetime
-
 from fedspoke.placement import reasons
 from fedspoke.placement.counts import AtLeast
 from fedspoke.placement.predicates import Lack, Unmet, Untrue
-from fedspoke.placement.taints import Taint
 
 
 def why(*lacks: Lack) -> str:
@@ -36,15 +33,3 @@ def test_what_all_predicates_want_is_said_once() -> None:
     both = [[Untrue("a"), Untrue("c")], [Untrue("b"), Untrue("c")]]
 
     assert reasons.why_not(both) == "`c` is false"
-
-
-def test_a_taint_is_named_with_its_value_and_effect() -> None:
-    assert reasons.tainted(Taint("gpu", "broken", "NoSelect")) == "has the taint gpu=broken (NoSelect)"
-
-
-def test_a_taint_that_was_tolerated_says_until_when() -> None:
-    until = datetime(2026, 11, 21, 12, tzinfo=UTC)
-
-    assert reasons.tainted(Taint("gpu", "", "NoSelectIfNew", until)) == (
-        "has the taint gpu (NoSelectIfNew), tolerated only until 2026-11-21T12:00:00Z"
-    )
