@@ -74,8 +74,9 @@ class Environment:
                     f"compilation failed: ERROR: <input>:1:{found.start() + 1}: undeclared reference to {found[0]!r}"
                 )
             program = self._program(source, code)
-            for pattern in _PATTERN.findall(source):
-                self._check_pattern(pattern, source)
+            for found in _PATTERN.finditer(source):
+                if code[found.start()] == ".":  # not within a literal
+                    self._check_pattern(found[1], source)
             self._fields, self._cluster = self._fields | fields_of(code), {}
             self._compiled[source] = Expression(source, program, self)
         return self._compiled[source]

@@ -111,6 +111,11 @@ def test_what_does_not_compile_says_where() -> None:
     )
 
 
+def test_what_a_literal_says_is_no_code() -> None:
+    assert not of("managedCluster.metadata.name == \".find('(') `kubernetes.Quantity\"").failed
+    assert of("managedCluster.metadata.name == 'cluster1' // `\n&& 'managedCluster.status' != ''").holds
+
+
 def test_scores_are_those_of_the_cluster_itself_and_count_when_they_have_expired() -> None:
     free = "managedCluster.scores('federated-learning').exists(it, it.name == 'gpusFree' && it.value > 0)"
 
