@@ -112,8 +112,10 @@ def _day(timestamp: int | None) -> str | None:
 
 
 def _tell_unreadable(counts: dict[str, int]) -> None:
-    if files := counts.get("unreadable_json"):
-        click.echo(f"  INCOMPLETE: {files} of the files that list posts could not be read; what they hold is missing here")
+    if files := sum(counts.get(reason, 0) for reason in ("unreadable_json", "truncated_json")):
+        click.echo(
+            f"  INCOMPLETE: {files} of the files that list posts could not be read to its end; the rest of it is missing here"
+        )
 
 
 def _tell(what: str, counts: dict[str, int]) -> None:

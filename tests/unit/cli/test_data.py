@@ -1,9 +1,11 @@
 import json
+import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
+from fedspoke.data.cleaning.rules import RULES
 from support import exports as build
 
 Fedspoke = Callable[..., tuple[object, str, str]]
@@ -112,3 +114,78 @@ def test_a_file_in_the_way_of_the_output_is_refused(fedspoke: Fedspoke, export: 
     assert status == 2
     assert "out cannot be made a folder" in err
     assert (tmp_path / "out").read_text() == "mine"
+
+
+def test_prepare_tells_a_person_what_each_rule_did(fedspoke: Fedspoke, tmp_path: Path) -> None:
+    posts = [
+        build.facebook_post("we have been waiting for the tram since this morning https://example.org/tram"),
+        build.facebook_post("#tram #late"),
+    ]
+    export = build.write(tmp_path / "in", {build.FACEBOOK_POSTS: posts})
+
+    _, out, _ = fedspoke("data", "prepare", export, tmp_path / "out")
+
+    assert out.splitlines() == [
+        f"{tmp_path}/out/cleaned_data.json: 1 records, 0 of them with a photo",
+        "  kind post: 1",
+        "  language en: 1",
+        "  dropped hashtags: 1",
+        "  changed by urls: 1",
+    ]
+
+
+def test_prepare_tells_a_program_the_same(fedspoke: Fedspoke, export: Path, tmp_path: Path) -> None:
+    _, out, _ = fedspoke("data", "prepare", export, tmp_path / "out", "-o", "json")
+
+    made = json.loads(out)
+    assert (made["records"], made["with_photo"], made["images"], made["kinds"]) == (3, 1, 1, {"post": 3})
+    assert made["dropped"] == {"missing_media": 1, "no_text": 1, "video": 1}
+
+
+def test_a_rule_can_be_left_out(fedspoke: Fedspoke, tmp_path: Path) -> None:
+    export = build.write(tmp_path / "in", {build.FACEBOOK_POSTS: [build.facebook_post("#tram #late")]})
+
+    status, _, _ = fedspoke("data", "prepare", export, tmp_path / "out", "--without", "hashtags", "--without", "urls")
+
+    assert status == 0
+
+
+def test_a_rule_that_there_is_not_is_refused_with_those_that_there_are(fedspoke: Fedspoke, export: Path, tmp_path: Path) -> None:
+    status, _, err = fedspoke("data", "prepare", export, tmp_path / "out", "--without", "hastags")
+
+    assert (status, err) == (2, f"fedspoke: --without hastags names no rule; the rules are {', '.join(RULES)}\n")
+    assert not (tmp_path / "out").exists()
+
+
+def test_rules_are_listed_with_their_reasons(fedspoke: Fedspoke) -> None:
+    _, shown, _ = fedspoke("data", "rules")
+    _, told, _ = fedspoke("data", "rules", "-o", "json")
+
+    assert json.loads(told) == dict(RULES)
+    assert [line.split("  ")[0].strip() for line in shown.splitlines()] == list(RULES)
+
+
+def test_several_parts_are_one_export(fedspoke: Fedspoke, tmp_path: Path) -> None:
+    photo = "your_facebook_activity/posts/media/1.jpg"
+    build.write(tmp_path / "in", {build.FACEBOOK_POSTS: [build.facebook_post("the tram", photo)]}, photos=[photo])
+    parts = [tmp_path / "facebook-1.zip", tmp_path / "facebook-2.zip"]
+    for part, name in zip(parts, [build.FACEBOOK_POSTS, photo], strict=True):
+        with zipfile.ZipFile(part, "w") as packed:
+            packed.write(tmp_path / "in" / name, name)
+
+    _, counted, _ = fedspoke("data", "inspect", *parts, "-o", "json")
+    _, made, _ = fedspoke("data", "prepare", *parts, tmp_path / "out", "-o", "json")
+
+    assert (json.loads(counted)["images"], json.loads(made)["images"]) == (1, 1)
+
+
+@pytest.mark.parametrize("command", [["inspect"], ["prepare", "out"]], ids=["inspect", "prepare"])
+def test_an_export_that_cannot_be_read_whole_says_so_at_once(fedspoke: Fedspoke, tmp_path: Path, command: list[str]) -> None:
+    export = build.write(tmp_path / "in", {build.FACEBOOK_POSTS: [build.facebook_post("the tram is late")] * 3})
+    (export / build.FACEBOOK_POSTS.replace("_1.", "_2.")).write_text('[{"data": [{"post": "cut o')
+    name, *rest = command
+
+    status, out, _ = fedspoke("data", name, export, *(tmp_path / word for word in rest))
+
+    assert status == 0
+    assert out.splitlines()[1].startswith("  INCOMPLETE: 1 of the files that list posts could not be read to its end")
