@@ -1,5 +1,6 @@
 """What OCM's own CEL environment (OCM 1.2.0: cel-go, Kubernetes' and OCM's libraries) said of some hundred expressions over three
-clusters is recorded in golden/cel_verdicts.json: one word for all three, or one for each.
+clusters is recorded in golden/cel_verdicts.json: one word for all three, or one for each
+(tests/support/ocm_cel.py records them anew).
 """
 
 import json
