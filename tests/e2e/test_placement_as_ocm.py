@@ -140,10 +140,14 @@ def _ours(placement: Object, fleet: Fleet) -> Answer | No | Crash:
 
 
 def _compared(answer: Answer, theirs: Answer) -> tuple[object, ...]:
-    """But for what a compiler says of an expression, and for scores where OCM does not say them; 0 is as good as none."""
-    conditions = {type_: (*it[:2], it[2].partition("ERROR")[0]) for type_, it in answer.conditions.items()}
+    """Of what is misconfigured only the plugin that says so: of two wrong prioritizers OCM names either, at random.
+
+    Scores are left out where OCM does not say them, and 0 is as good as none.
+    """
+    satisfied = answer.conditions["PlacementSatisfied"]
+    misconfigured, reason, message = answer.conditions["PlacementMisconfigured"]
     scores = {cluster: score for cluster, score in answer.scores.items() if score and theirs.scores}
-    return conditions, answer.objects, scores
+    return satisfied, (misconfigured, reason, message.partition(":")[0]), answer.objects, scores
 
 
 def _report(hub: Hub, case: Case) -> str:
@@ -154,11 +158,17 @@ def _report(hub: Hub, case: Case) -> str:
         return found.differs
 
     alone = World(replace(case.fleet, decisions=tuple(map(_as_written, case.fleet.decisions))), (case.placement,))
-    least = smallest(alone, differs) if differs(alone) else alone
+    if not differs(alone):
+        return f"fedspoke: {case.ours}\nOCM:      {case.theirs}\nbut asked again, OCM agrees:\n{_documents(alone)}"
+    least = smallest(alone, differs)
     (again,) = _cases(hub, least)
-    fleet = least.fleet
-    documents = [*fleet.clusters, *fleet.sets, *fleet.bindings, *fleet.scores, *fleet.decisions, *least.placements]
-    return f"fedspoke: {again.ours}\nOCM:      {again.theirs}\n{yaml.safe_dump_all(documents, sort_keys=False)}"
+    return f"fedspoke: {again.ours}\nOCM:      {again.theirs}\n{_documents(least)}"
+
+
+def _documents(world: World) -> str:
+    fleet = world.fleet
+    documents = [*fleet.clusters, *fleet.sets, *fleet.bindings, *fleet.scores, *fleet.decisions, *world.placements]
+    return yaml.safe_dump_all(documents, sort_keys=False)
 
 
 def _as_written(decision: Object) -> Object:
