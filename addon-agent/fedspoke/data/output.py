@@ -46,7 +46,7 @@ class Output:
             output._begin(lock)
             yield output
         except sqlite3.Error as error:
-            raise Failed(f"the work in {output.unfinished} cannot be kept: {error}") from None
+            raise Failed(f"the work in {output.unfinished} cannot be kept ({error}); make room there, or remove it") from None
         finally:
             os.close(lock)
 

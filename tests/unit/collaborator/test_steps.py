@@ -9,7 +9,7 @@ from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings, Profile
 from fedspoke.collaborator.steps import Steps
 from support.collaborator import facebook, instagram, settings, starting_point
-from support.exports import FACEBOOK_POSTS, write
+from support.exports import FACEBOOK_POSTS, facebook_post, write
 from support.tiny import tiny_llava
 
 
@@ -159,3 +159,23 @@ def test_only_files_in_the_output_are_read_and_written(outside: str, tmp_path: P
     with pytest.raises(Refused, match="outside the collaborator's output"):
         steps.generate_profile("facebook", path)
     assert not (tmp_path / "secret").exists()
+
+
+def test_a_data_set_may_be_a_zip_as_it_was_downloaded(tmp_path: Path) -> None:
+    packed = shutil.make_archive(str(tmp_path / "facebook-export"), "zip", facebook(tmp_path / "f", 4))
+    steps = Steps(settings(tmp_path, {"facebook": Path(packed)}))
+    assert steps.fetch_data("facebook").posts == 4
+    assert steps.clean_data().records == {"facebook": 4}
+
+
+def test_answers_count_what_was_dropped_and_what_was_changed_and_tell_nothing_of_a_text(tmp_path: Path) -> None:
+    posts = [
+        facebook_post("we have seen the lighthouse with @anna.bell today"),
+        facebook_post("#lighthouse #sea"),
+        facebook_post("", "video.mp4"),
+    ]
+    steps = Steps(settings(tmp_path, {"facebook": write(tmp_path / "f", {FACEBOOK_POSTS: posts})}))
+    steps.fetch_data("facebook")
+    answer = steps.clean_data()
+    assert (answer.dropped, answer.changed) == ({"facebook": {"hashtags": 1, "video": 1}}, {"facebook": {"handles": 1}})
+    assert "lighthouse" not in answer.model_dump_json()
