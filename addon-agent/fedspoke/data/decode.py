@@ -62,7 +62,8 @@ def _decode(files: Files, uri: str) -> Photo | None:
 
 def _written(found: Photo, output: Output) -> Picture:
     picture = Picture(f"{_digest(found.jpeg)}.jpg", found.look)
-    output.write_image(picture.name, found.jpeg)
+    if not _is_whole(output.images / picture.name):  # of an earlier run, or of a photo that was posted twice
+        output.write_image(picture.name, found.jpeg)
     return picture
 
 
