@@ -12,6 +12,7 @@ import psutil
 import pytest
 
 from fedspoke.data.prepare import prepare
+from support import exports as build
 from support.preparing import content, imagined
 
 POSTS = 60
@@ -116,3 +117,26 @@ def test_ctrl_c_is_one_sentence_and_leaves_nobody_behind(export: Path, tmp_path:
 
     assert (run.returncode, said) == (1, "fedspoke: interrupted; the same command goes on where this one stopped\n")
     assert not psutil.wait_procs(children, timeout=30)[1]
+
+
+def test_memory_does_not_grow_with_the_export(tmp_path: Path) -> None:
+    """Ten times as many posts, 36 MB more of text; of what is read and written here no more is held than caches of fixed size."""
+    peaks = [extracting(tmp_path / str(posts), posts) for posts in (400, 4000)]
+
+    assert peaks[1] - peaks[0] < 18 << 20
+
+
+def extracting(folder: Path, posts: int) -> int:
+    """The most memory that a process has in which so many posts of 10 kB are extracted, in bytes."""
+    build.write(folder / "export", {build.FACEBOOK_POSTS: [build.facebook_post(f"{n} " * 2000, at=n + 1) for n in range(posts)]})
+    lines = (
+        "import sys, pathlib",
+        "from fedspoke.data import extract, output, prepare",
+        "paths = [pathlib.Path(word) for word in sys.argv[1:]]",
+        "with output.Output.open(paths[1]) as out: extract.extract(prepare.find_for(paths[:1], paths[1]), out, lambda *_: None)",
+        "print(pathlib.Path('/proc/self/status').read_text())",
+    )
+    command = [sys.executable, "-c", "\n".join(lines), str(folder / "export"), str(folder / "out")]
+    status = subprocess.run(command, check=True, capture_output=True, text=True).stdout
+    [peak] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
+    return int(peak) << 10
