@@ -27,6 +27,18 @@ from fedspoke.local.exports.darkroom import Darkroom
 from fedspoke.local.exports.posted import Posted
 
 _GIGABYTE = 10**9
+_COLUMNS = {
+    "posts": "posts",
+    "photos": "photos",
+    "gigabytes": "GB",
+    "inspectSeconds": "inspect, s",
+    "seconds": "prepare, s",
+    "megabytes": "peak MB",
+    "ofDecoding": "of decoding",
+    "ofCpu": "of CPU",
+}
+_FORMS = {"posts": "d", "photos": "d", "gigabytes": ".2f", "inspectSeconds": ".1f", "seconds": ".1f", "megabytes": ".0f"}
+_FORMS |= dict.fromkeys(("ofDecoding", "ofCpu"), ".0%")
 _SAMPLE = 200  # photos that are decoded for comparison
 
 
@@ -44,17 +56,10 @@ def main() -> None:
     report = {"cores": cores(), "exports": measured}
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(json.dumps(report, indent=1))
-    print(
-        f"\n{'':20}{'posts':>8}{'photos':>8}{'GB':>6}{'inspect s':>11}{'prepare s':>11}{'posts/s':>9}{'peak MB':>9}{'of decoding':>13}{'of CPU':>8}"
-    )
+    print("\n" + "".join(f"{title:>{len(title) + 3}}" for title in _COLUMNS.values()))
     for name, row in measured.items():
-        print(
-            f"{name:20}{row['posts']:>8}{row['photos']:>8}{row['gigabytes']:>6.2f}{row['inspectSeconds']:>11.1f}"
-            f"{row['seconds']:>11.1f}{row['posts'] / row['seconds']:>9.0f}{row['megabytes']:>9.0f}{row['ofDecoding']:>13.0%}{row['ofCpu']:>8.0%}"
-        )
-    print(
-        f"\nof decoding: photos a second, over {cores()} × those of one core that decodes and does nothing else; of CPU: its share."
-    )
+        print("".join(f"{row[key]:>{len(title) + 3}{_FORMS[key]}}" for key, title in _COLUMNS.items()), "", name)
+    print(f"\nof decoding: photos a second, of {cores()} × those of one core that only decodes; of CPU: decoding's share of it.")
 
 
 def _measure(scratch: Path, posts: int, size: int, *, as_zip: bool = False) -> dict[str, Any]:
@@ -92,15 +97,20 @@ def _run(command: str, *paths: Path) -> dict[str, Any]:
     program = [sys.executable, "-m", "fedspoke.cli", "data", command, *map(str, paths), "-o", "json"]
     with subprocess.Popen(program, stdout=subprocess.PIPE, text=True) as running:
         meter = Meter(psutil.Process())
-        before = cpu = meter.sample().cpu
+        before = cpu = _cpu(meter)
         while running.poll() is None:
             meter.look()
-            cpu = max(cpu, meter.sample().cpu)
-            time.sleep(0.05)
+            cpu = max(cpu, _cpu(meter))
+            time.sleep(0.2)
         stdout = running.stdout.read() if running.stdout else ""
     if running.returncode:
         sys.exit(running.returncode)
     return {"stdout": stdout, "seconds": time.monotonic() - began, "cpuSeconds": cpu - before, "megabytes": meter.peak["hub"]}
+
+
+def _cpu(meter: Meter) -> float:
+    """CPU seconds of the tree without those of whoever watches it."""
+    return meter.sample().cpu - time.process_time()
 
 
 def _decoding(size: int) -> float:

@@ -4,6 +4,7 @@ The caller may hold a model and threads, which no fork of it would survive. The 
 would have to load, so that one which an item has killed is replaced within milliseconds.
 """
 
+import gc
 import os
 import resource
 import signal
@@ -85,4 +86,5 @@ if __name__ == "__main__":
     from fedspoke.data.cleaning.language import language
 
     language("")
+    gc.freeze()  # or the first collection in each worker would copy all pages that it shares with the server
     serve(socket.socket(fileno=int(sys.argv[1])))
