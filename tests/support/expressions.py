@@ -161,7 +161,7 @@ ABOUT_NOTHING = [
     '"{".parseJSON() == 1',
 ]
 
-OF_NO_BOOL = ["1", '"yes"', "managedCluster.metadata.name", "managedCluster", "[true]", "null", "optional.of(true)", "type(true)"]
+OF_NO_BOOL = ["1", '"yes"', "managedCluster.metadata.name", "managedCluster", "[true]", "null", "type(true)"]
 
 WRONG = [
     "",
@@ -192,6 +192,11 @@ WRONG = [
     "'a' in 'abc'",
     "if true then false",
     "managedCluster.metadata.name == 'a",
+]
+
+OTHERWISE = [  # OCM takes an optional for its value; CEL's library here gives none to Python, and no cluster is selected
+    "optional.of(true)",
+    "managedCluster.?spec.?hubAcceptsClient",
 ]
 
 ONLY_ON_A_HUB = [  # which fedspoke refuses by name
