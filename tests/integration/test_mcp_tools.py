@@ -167,8 +167,8 @@ async def test_a_wrong_argument_is_told_by_its_name_alone(tool: str, arguments: 
 
 
 async def test_the_names_of_a_persons_folders_stay_on_the_cluster(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
-    for name in ("facebook-anna.smith-2024", "facebook-anna.smith-2025"):
-        facebook(tmp_path / "dataset" / name, 1)
+    for posts, name in enumerate(("facebook-anna.smith-2024", "facebook-anna.smith-2025"), 1):
+        facebook(tmp_path / "dataset" / name, posts)
     async with offered(Steps(settings(tmp_path, {"facebook": tmp_path / "dataset"}))) as url, session(url) as client:
         said = refusal(await client.call_tool("fetch_data", {"platform": "facebook"}))
     assert said == f"{tmp_path}/dataset holds 2 exports; give each a folder of its own, and name one of them"
