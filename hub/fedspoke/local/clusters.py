@@ -67,21 +67,21 @@ class Clusters:
         return paths
 
     def datasets(self, cluster: str, fl: FederatedLearning) -> dict[Platform, Path]:
-        """The datasets that a chosen cluster trains on, as folders of this machine.
+        """The datasets that a chosen cluster trains on, as paths of this machine.
 
         Raises:
-            Refused: a claimed path, relative to the cluster's file, is no folder; or as `declared`.
+            Refused: a claimed path, relative to the cluster's file, is neither a folder nor a file; or as `declared`.
         """
-        return {platform: self._folder(cluster, platform, path) for platform, path in self.declared(cluster, fl).items()}
+        return {platform: self._dataset(cluster, platform, path) for platform, path in self.declared(cluster, fl).items()}
 
-    def _folder(self, cluster: str, platform: Platform, claimed: str) -> Path:
-        folder = (self.files[cluster].parent / claimed).resolve()
-        if not folder.is_dir():
+    def _dataset(self, cluster: str, platform: Platform, claimed: str) -> Path:
+        path = (self.files[cluster].parent / claimed).resolve()
+        if not (path.is_dir() or path.is_file()):
             raise Refused(
-                f"the {platform} dataset of cluster {cluster} is not at {folder}: "
-                f"the claim in {self.files[cluster]} must hold the path of a folder, relative to that file"
+                f"the {platform} dataset of cluster {cluster} is not at {path}: "
+                f"the claim in {self.files[cluster]} must hold the path of a folder or a zip, relative to that file"
             )
-        return folder
+        return path
 
 
 def read(folder: Path) -> Clusters:

@@ -10,6 +10,7 @@ Models Better"), looks by the bits of a difference hash. Of both, posts that are
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
 
+import numpy as np
 from rensa import RMinHash
 
 ALIKE_WORDS = 0.8
@@ -94,8 +95,8 @@ def _minhash(text: str) -> bytes:
 
 
 def _alike_words(one: bytes, other: bytes) -> bool:
-    same = sum(a == b for a, b in zip(memoryview(one).cast("I"), memoryview(other).cast("I"), strict=True))
-    return same >= ALIKE_WORDS * _HASHES
+    same = np.count_nonzero(np.frombuffer(one, np.uint32) == np.frombuffer(other, np.uint32))
+    return bool(same >= ALIKE_WORDS * _HASHES)
 
 
 def _word_bands(words: bytes) -> Iterator[bytes]:
