@@ -14,7 +14,15 @@ from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.placement.fleet import PLACEMENT_LABEL, Fleet
 from support import build, ocm_answers, placements
-from support.expressions import ABOUT_CLUSTERS, ABOUT_NOTHING, OF_NO_BOOL, ONLY_ON_A_HUB, OTHERWISE, SAID_BY_THE_SERVER, WRONG
+from support.expressions import (
+    ABOUT_CLUSTERS,
+    ABOUT_NOTHING,
+    OF_AN_OPTIONAL,
+    OF_NO_BOOL,
+    ONLY_ON_A_HUB,
+    SAID_BY_THE_SERVER,
+    WRONG,
+)
 from support.fleet import ocm
 from support.fleet.kubernetes import Invalid
 from support.fleet.worlds import Answer, Controller, Hub
@@ -82,7 +90,7 @@ def test_the_worlds_meet_every_reason_that_ocm_has() -> None:
 
 
 def test_every_expression_selects_what_it_selects_in_ocm(hub: Hub) -> None:
-    all_of_them = [*ABOUT_CLUSTERS, *SAID_BY_THE_SERVER, *ABOUT_NOTHING, *OF_NO_BOOL, *WRONG]
+    all_of_them = [*ABOUT_CLUSTERS, *SAID_BY_THE_SERVER, *ABOUT_NOTHING, *OF_NO_BOOL, *OF_AN_OPTIONAL, *WRONG]
     wanted = [_selects(f"p{number}", expression) for number, expression in enumerate(all_of_them)]
     world = placements.everything(SEED)
     with hub.holding(world) as controller:
@@ -99,13 +107,6 @@ def test_an_expression_that_only_ocm_evaluates_is_refused_by_name(hub: Hub, expr
     assert isinstance(case.theirs, Answer)
     assert isinstance(case.ours, No)
     assert "only on a hub" in case.ours.why
-
-
-@pytest.mark.parametrize("expression", OTHERWISE)
-def test_an_expression_whose_value_is_an_optional_selects_in_ocm_alone(hub: Hub, expression: str) -> None:
-    (case,) = _cases(hub, placements.everything(SEED, _selects("p", expression)))
-
-    assert case.differs, f"fedspoke has learnt {expression}: it belongs among those that are compared"
 
 
 def test_more_clusters_than_one_decision_holds_are_written_as_ocm_writes_them(hub: Hub) -> None:

@@ -161,6 +161,14 @@ ABOUT_NOTHING = [
     '"{".parseJSON() == 1',
 ]
 
+OF_AN_OPTIONAL = [  # OCM takes what is in it
+    "optional.of(true)",
+    "optional.of(1)",
+    "optional.none()",
+    "managedCluster.?spec.?hubAcceptsClient",
+    "managedCluster.?metadata.?name // a name",
+]
+
 OF_NO_BOOL = ["1", '"yes"', "managedCluster.metadata.name", "managedCluster", "[true]", "null", "type(true)"]
 
 WRONG = [
@@ -192,11 +200,6 @@ WRONG = [
     "'a' in 'abc'",
     "if true then false",
     "managedCluster.metadata.name == 'a",
-]
-
-OTHERWISE = [  # OCM takes an optional for its value; CEL's library here gives none to Python, and no cluster is selected
-    "optional.of(true)",
-    "managedCluster.?spec.?hubAcceptsClient",
 ]
 
 ONLY_ON_A_HUB = [  # which fedspoke refuses by name

@@ -64,7 +64,8 @@ def placement(document: Object) -> PlacementSpec:
         Refused: it is no Placement, or has a field that OCM does not know or a value that it would not take.
     """
     _refuse_any_but(*PLACEMENT, document)
-    return _spec(document, PlacementSpec, list(_strays(document)))
+    missing = ["spec is missing; {} chooses every cluster"] if document.get("spec") is None else []
+    return _spec(document, PlacementSpec, [*_strays(document), *missing])
 
 
 def _refuse_any_but(api_version: str, kind: str, document: Object) -> None:

@@ -174,10 +174,16 @@ class Expression:
             problem = str(result.value())
         except RuntimeError as error:
             problem = str(error)
-        except TypeError:  # an optional, which the library cannot give to Python
-            return Outcome(False)
+        except TypeError:  # an optional, which the library cannot give to Python; OCM takes what is in it
+            return self._inside(variables)
         _refuse_if_not_here(problem, self.source)
         return Outcome(False, _plain(problem))
+
+    def _inside(self, variables: Any) -> Outcome:
+        try:
+            return self._environment.compile(f"({self.source}\n).orValue(false)")._evaluate(variables)
+        except Uncompilable:  # no bool is in it
+            return Outcome(False)
 
 
 def _plain(error: object) -> str:

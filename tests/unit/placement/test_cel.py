@@ -145,3 +145,16 @@ def test_our_own_count_is_the_one_by_which_platforms_are_chosen(value: str, leas
     cluster = build.cluster(claims={"other": "5", "posts": value})
 
     assert SHARED.compile(AtLeast("posts", least).cel()).of(cluster).holds == ((count(cluster, "posts") or 0) >= least)
+
+
+@pytest.mark.parametrize(
+    ("expression", "holds"),
+    [
+        ("managedCluster.?spec.?hubAcceptsClient // whether it is ours", True),
+        ("optional.of(false)", False),
+        ("optional.none()", False),
+        ("managedCluster.?metadata.?name", False),
+    ],
+)
+def test_an_optional_holds_if_true_is_in_it(expression: str, holds: bool) -> None:
+    assert Environment().compile(expression).of(build.cluster()) == Outcome(holds)

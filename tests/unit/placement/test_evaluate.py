@@ -9,6 +9,7 @@ from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.api.names import DOMAIN, GPUS_CLAIM
 from fedspoke.placement.conditions import Condition
 from fedspoke.placement.evaluate import Decision, evaluate
+from fedspoke.placement.fleet import Fleet
 from fedspoke.placement.objects import placement
 from support import build
 
@@ -298,3 +299,9 @@ def test_a_label_that_must_not_be_there_is_not_called_missing() -> None:
     asked = {"predicates": [{"requiredClusterSelector": build.with_label(build.has("gpu", "DoesNotExist"))}]}
 
     assert why(build.cluster(labels={"gpu": "true"}), placement=asked) == "label gpu is true"
+
+
+def test_a_placement_without_a_spec_is_refused_as_on_an_api_server() -> None:
+    without = {key: value for key, value in build.placement().items() if key != "spec"}
+    with pytest.raises(Refused, match="spec is missing; {} chooses every cluster"):
+        evaluate(without, Fleet(), NOW)
