@@ -12,7 +12,8 @@ from support.example import call, fedspoke
 from support.whole_run import example
 
 ROOT = Path(__file__).parents[2]
-READMES = [path for path in sorted(ROOT.glob("*.md")) + sorted(ROOT.glob("*/README.md")) if ".venv" not in path.parts]
+PLACES = ("*.md", "*/README.md", "tests/*/README.md")
+READMES = [path for place in PLACES for path in sorted(ROOT.glob(place)) if ".venv" not in path.parts]
 
 
 def commands(path):
@@ -48,7 +49,7 @@ def test_the_first_federation_is_what_make_demo_does_and_every_line_works(tmp_pa
     lines = [words for words in commands(ROOT / "README.md") if words[0] == ".venv/bin/fedspoke"]
     made = subprocess.run(["make", "-n", "demo"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert [" ".join(words) for words in lines[:2]] == [line for line in made.splitlines() if "fedspoke " in line]
-    assert len(lines) == 6
+    assert len(lines) == 7
     for words in lines:
         done = subprocess.run(fedspoke(*words[1:]), cwd=tmp_path, capture_output=True, text=True, timeout=200, check=False)
         assert done.returncode == 0, (words, done.stderr)
@@ -63,6 +64,8 @@ def test_the_commands_that_folders_show_work_on_the_example(tmp_path):
         ["data", "inspect", str(exports)],
         ["data", "inspect", str(exports), "-o", "json"],
         ["data", "prepare", str(exports), str(tmp_path / "prepared")],
+        ["data", "prepare", str(exports), str(tmp_path / "two"), "--without", "urls", "--without", "stories"],
+        ["data", "rules"],
         ["place", str(cr), "--clusters", str(example() / "clusters"), "-o", "json"],
         ["render", str(cr), "--clusters", str(example() / "clusters")],
         ["model", "tiny", str(tmp_path / "tiny")],

@@ -162,10 +162,10 @@ class Expression:
         """
         variables, known = self._environment.about(cluster)
         if self.source not in known:
-            known[self.source] = self._evaluate(variables)
+            known[self.source] = self._evaluate(cluster, variables)
         return known[self.source]
 
-    def _evaluate(self, variables: Any) -> Outcome:
+    def _evaluate(self, cluster: Object, variables: Any) -> Outcome:
         try:
             result = self._program.eval(variables)
             kind = result.type().name()
@@ -175,13 +175,13 @@ class Expression:
         except RuntimeError as error:
             problem = str(error)
         except TypeError:  # an optional, which the library cannot give to Python; OCM takes what is in it
-            return self._inside(variables)
+            return self._inside(cluster)
         _refuse_if_not_here(problem, self.source)
         return Outcome(False, _plain(problem))
 
-    def _inside(self, variables: Any) -> Outcome:
+    def _inside(self, cluster: Object) -> Outcome:
         try:
-            return self._environment.compile(f"({self.source}\n).orValue(false)")._evaluate(variables)
+            return self._environment.compile(f"({self.source}\n).orValue(false)").of(cluster)
         except Uncompilable:  # no bool is in it
             return Outcome(False)
 

@@ -303,5 +303,5 @@ def test_a_label_that_must_not_be_there_is_not_called_missing() -> None:
 
 def test_a_placement_without_a_spec_is_refused_as_on_an_api_server() -> None:
     without = {key: value for key, value in build.placement().items() if key != "spec"}
-    with pytest.raises(Refused, match="spec is missing; {} chooses every cluster"):
+    with pytest.raises(Refused, match=r"spec is missing; \{\} chooses every cluster"):
         evaluate(without, Fleet(), NOW)
