@@ -2,7 +2,7 @@
 
 import re
 from contextlib import suppress
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -39,9 +39,9 @@ Duration = Annotated[
 
 def _time(value: Any) -> datetime:
     if isinstance(value, str):
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):
             time = datetime.fromisoformat(value)
-            if time.tzinfo:
+            if time.tzinfo and time.astimezone(UTC):  # in the years 1 and 9999 a zone may reach beyond what a datetime holds
                 return time
     raise ValueError("must be a time with its zone like 2026-11-21T12:00:00Z")
 

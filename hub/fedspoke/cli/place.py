@@ -47,30 +47,28 @@ def place(file: Path, clusters: Path, output: str) -> None:
 
 
 def _failure(decision: "Decision") -> str | None:
-    for condition in decision.conditions:
-        if condition.reason == "Misconfigured":
-            return f"the Placement is misconfigured: {condition.message}"
+    from fedspoke.cli.columns import printable
+
+    if decision.problem:
+        return printable(f"the Placement is misconfigured: {decision.problem}")
     if decision.decisions:
         return None
     reasons = [f"{name} {reason}" for name, reason in decision.rejected]
     more = [f"and {len(reasons) - _SAID} more, for the reasons above"] if len(reasons) > _SAID else []
-    return f"no cluster qualifies: {'; '.join(reasons[:_SAID] + more)}"
+    return printable(f"no cluster is chosen: {'; '.join(reasons[:_SAID] + more)}")
 
 
 def _tables(decision: "Decision") -> None:
-    from rich.console import Console
-    from rich.table import Table
+    import shutil
+    import sys
 
-    from fedspoke.placement.explain import conditions, rows
+    from fedspoke.cli.columns import lines
+    from fedspoke.placement.explain import tables
 
-    console = Console()
-    for columns, found in (rows(decision), conditions(decision)):
-        table = Table(box=None, pad_edge=False)
-        for column in columns:
-            table.add_column(column, overflow="fold")
-        for row in found:
-            table.add_row(*row)
-        console.print(table)
-        console.print()
+    width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
+    for columns, rows in tables(decision):
+        header, *body = lines(columns, rows, width)
+        click.secho(header, bold=True)
+        click.echo("\n".join([*body, ""]))
     for note in decision.notes:
-        console.print(f"Note: {note}.")
+        click.echo(f"Note: {note}.")

@@ -9,6 +9,7 @@ from rich.text import Text
 
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
 from fedspoke.api.records import RoundRecord
+from fedspoke.cli.columns import printable
 
 _SHOWN_ROUNDS = 3  # as many columns as fit beside the rest on 80; the report shows all rounds
 _STYLE = {"Completed": "bold green", "Failed": "bold red"}
@@ -30,7 +31,7 @@ class Seen:
     @property
     def message(self) -> str:
         """The status' sentence, or that there is none."""
-        return _printable(self.status.message) or "nothing has been reported yet"
+        return printable(self.status.message) or "nothing has been reported yet"
 
 
 def line(seen: Seen) -> str:
@@ -50,7 +51,7 @@ def view(seen: Seen) -> RenderableType:
     if status.rounds:
         head.append(f"  {status.rounds.completed} of {status.rounds.total} rounds")
     unused = [
-        Text(_printable(f"In round {record.round} the update of {cluster} was not used: {reason}"))
+        Text(printable(f"In round {record.round} the update of {cluster} was not used: {reason}"))
         for record in shown
         for cluster, reason in record.refused.items()
     ]
@@ -95,9 +96,4 @@ def _table(*columns: str) -> Table:
 
 def _row(table: Table, cells: Sequence[str], style: str | None = None) -> None:
     # As Text, since a plain string would be read as rich's markup.
-    table.add_row(*(Text(_printable(cell)) for cell in cells), style=style)
-
-
-def _printable(text: str) -> str:
-    """Text from elsewhere, without what would move a terminal's cursor or colour its lines."""
-    return "".join(letter if letter.isprintable() else "\N{REPLACEMENT CHARACTER}" for letter in text)
+    table.add_row(*(Text(printable(cell)) for cell in cells), style=style)

@@ -4,8 +4,8 @@ The steps are those of OCM's scheduling controller: the sets that it sees, predi
 """
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from fedspoke.api import parse
@@ -39,6 +39,10 @@ class Decision:
     """What makes up the scores of all clusters that qualify, chosen or not."""
     notes: tuple[str, ...] = ()
     """What the Placement says that changes nothing here."""
+    tolerated_until: Mapping[str, datetime] = field(default_factory=dict)
+    """Of a chosen cluster with a taint, when the toleration that lets it in will end."""
+    problem: str = ""
+    """Why the Placement is misconfigured, with what would be right; empty if it is not."""
 
     def as_json(self) -> Object:
         """As `fedspoke place -o json` prints it; the decisions are those of PlacementDecisions, the groups of a status."""
@@ -49,6 +53,7 @@ class Decision:
             "groups": [group.as_json() for group in self.groups],
             "prioritizers": [it.as_json() for it in self.prioritizers],
             "notes": list(self.notes),
+            "toleratedUntil": {name: f"{end:%Y-%m-%dT%H:%M:%SZ}" for name, end in self.tolerated_until.items()},
         }
 
 
@@ -67,7 +72,7 @@ def evaluate(placement: Object, fleet: Fleet, now: datetime, memory: Memory | No
     try:
         ranking = rank(spec, seen.clusters, moment(placement, fleet, now), memory or Memory())
     except Misconfigured as found:
-        why = f"is not looked at: the Placement is misconfigured ({found})"
+        why = f"is not looked at: the Placement is misconfigured ({found.said})"
         problem, ranking = found, Ranking(out=dict.fromkeys(map(declared.name, seen.clusters), why))
     wanted = spec.number_of_clusters
     chosen = ranking.best[:wanted]
@@ -75,14 +80,18 @@ def evaluate(placement: Object, fleet: Fleet, now: datetime, memory: Memory | No
     written = [name for group in division.groups for name in group.clusters]
     unwritten = {declared.name(cluster) for cluster in chosen}.difference(written)
     rejected = seen.out_of_sight | ranking.out | _surplus(ranking, len(chosen))
-    rejected |= dict.fromkeys(unwritten, f"is chosen, but not written down: {division.problem}")
+    problem = division.problem or problem
+    if problem:
+        rejected |= dict.fromkeys(unwritten, f"is chosen, but not written down: {problem.said}")
     return Decision(
         decisions=tuple((name, ranking.totals[name]) for name in written),
         rejected=tuple(sorted(rejected.items())),
-        conditions=(satisfied(seen.unsatisfied, len(chosen), wanted), misconfigured(division.problem or problem)),
+        conditions=(satisfied(seen.unsatisfied, len(chosen), wanted), misconfigured(problem)),
         groups=division.groups,
         prioritizers=ranking.prioritizers,
         notes=tuple(_notes(spec)),
+        tolerated_until={name: ranking.until[name] for name in written if name in ranking.until},
+        problem=problem.said if problem else "",
     )
 
 

@@ -1,4 +1,4 @@
-"""A decision as tables for a person: of each cluster what decided, and of the Placement what OCM would say of it."""
+"""A decision as tables for a person: who is chosen and why, who is not and why not, and what OCM would say of the Placement."""
 
 from collections.abc import Iterator, Sequence
 
@@ -6,30 +6,50 @@ from fedspoke.placement.evaluate import Decision
 from fedspoke.placement.prioritizers import Prioritized
 
 Table = tuple[Sequence[str], Sequence[Sequence[str]]]
-"""The names of the columns, and the rows."""
+"""The names of the columns, and the rows; the last column is the one with the long texts."""
 
 
-def rows(decision: Decision) -> Table:
-    """The chosen clusters in their order, then the others; with the decision groups where there are several."""
-    grouped = len(decision.groups) > 1
-    columns = ["CLUSTER", "CHOSEN", *(["GROUP"] if grouped else []), "SCORE", "MADE OF", "WHY NOT"]
-    return columns, list(_rows(decision, grouped=grouped))
+def tables(decision: Decision) -> Iterator[Table]:
+    """The chosen clusters in their order, the others by name, and the conditions; a table without a row is left out."""
+    chosen, others = _chosen(decision), _others(decision)
+    yield from (table for table in (chosen, others, _conditions(decision)) if table[1])
 
 
-def conditions(decision: Decision) -> Table:
-    """The conditions of the Placement's status."""
+def _chosen(decision: Decision) -> Table:
+    """With the decision groups where there are several, and with the end of a toleration where one will end."""
+    groups = {name: f"{group.index} {group.name}".rstrip() for group in decision.groups for name in group.clusters}
+    ends = {name: f"{end:%Y-%m-%dT%H:%M:%SZ}" for name, end in decision.tolerated_until.items()}
+    columns = ["CHOSEN", *_if(len(decision.groups) > 1, "GROUP"), *_if(ends, "TOLERATED UNTIL"), "SCORE", "MADE OF"]
+    rows = [
+        [
+            name,
+            *_if(len(decision.groups) > 1, groups[name]),
+            *_if(ends, ends.get(name, "")),
+            str(score),
+            _parts(decision, name),
+        ]
+        for name, score in decision.decisions
+    ]
+    return columns, rows
+
+
+def _others(decision: Decision) -> Table:
+    rows = [[name, reason + _score(decision, name)] for name, reason in decision.rejected]
+    return ["NOT CHOSEN", "WHY NOT"], rows
+
+
+def _conditions(decision: Decision) -> Table:
     columns = ["CONDITION", "STATUS", "REASON", "MESSAGE"]
     return columns, [[it.type, str(it.status), it.reason, it.message] for it in decision.conditions]
 
 
-def _rows(decision: Decision, *, grouped: bool) -> Iterator[Sequence[str]]:
-    groups = {name: f"{group.index} {group.name}".rstrip() for group in decision.groups for name in group.clusters}
-    for name, score in decision.decisions:
-        yield [name, "yes", *([groups[name]] if grouped else []), str(score), _parts(decision, name), ""]
-    for name, reason in decision.rejected:
-        qualified = any(name in by.scores for by in decision.prioritizers)
-        score = sum(by.weight * by.scores.get(name, 0) for by in decision.prioritizers)
-        yield [name, "no", *([""] if grouped else []), str(score) if qualified else "", _parts(decision, name), reason]
+def _if(shown: object, text: str) -> list[str]:
+    return [text] if shown else []
+
+
+def _score(decision: Decision, cluster: str) -> str:
+    parts = _parts(decision, cluster)
+    return f" ({parts})" if parts else ""
 
 
 def _parts(decision: Decision, cluster: str) -> str:

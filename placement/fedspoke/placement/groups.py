@@ -70,7 +70,7 @@ def divide(placement: str, spec: PlacementSpec, chosen: Sequence[Object], scores
 def _size(asked: str | int, chosen: int) -> int:
     """Clusters of one group; a percentage is of the chosen ones, rounded up."""
     if isinstance(asked, str) and not asked.endswith("%"):
-        raise Misconfigured("", f"{asked} invalid type: string is not a percentage")
+        raise Misconfigured("", f"{asked} invalid type: string is not a percentage", f"write {asked} without quotes")
     size = math.ceil(float(asked[:-1]) / 100 * chosen) if isinstance(asked, str) else asked
     return size if 0 < size <= chosen else chosen
 
@@ -98,4 +98,4 @@ def _selector(asked: GroupClusterSelector) -> Selector:
     try:
         return Selector(asked)
     except labels.Invalid as invalid:
-        raise Misconfigured("", str(invalid)) from None
+        raise Misconfigured("", str(invalid), invalid.right) from None

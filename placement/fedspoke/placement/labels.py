@@ -12,7 +12,11 @@ from fedspoke.placement import naming
 
 
 class Invalid(Exception):
-    """A selector that Kubernetes would not take; the text is Kubernetes' own."""
+    """A selector that Kubernetes would not take; the text is Kubernetes' own, and `right` what to write instead."""
+
+    def __init__(self, message: str, right: str = "") -> None:
+        super().__init__(message)
+        self.right = right
 
 
 def requirements(selector: LabelSelector) -> tuple[Requirement, ...]:
@@ -44,7 +48,8 @@ def holds(requirement: Requirement, values: Mapping[str, str]) -> bool:
 
 def _check(requirement: Requirement) -> None:
     if requirement.operator not in ("In", "NotIn", "Exists", "DoesNotExist"):
-        raise Invalid(f"{json.dumps(requirement.operator)} is not a valid label selector operator")
+        known = "write In, NotIn, Exists or DoesNotExist"
+        raise Invalid(f"{json.dumps(requirement.operator)} is not a valid label selector operator", known)
     complaints = list(dict.fromkeys(_complaints(requirement)))
     if complaints:
         raise Invalid(complaints[0] if len(complaints) == 1 else f"[{', '.join(complaints)}]")

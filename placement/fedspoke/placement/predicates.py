@@ -87,7 +87,9 @@ class Predicates:
 def _selector(predicate: Predicate, environment: cel.Environment) -> Selector:
     try:
         return Selector(predicate.required_cluster_selector, environment)
-    except (labels.Invalid, cel.Uncompilable) as error:
+    except labels.Invalid as invalid:
+        raise Misconfigured("Predicate", str(invalid), invalid.right) from None
+    except cel.Uncompilable as error:
         raise Misconfigured("Predicate", str(error)) from None
 
 

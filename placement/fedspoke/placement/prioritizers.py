@@ -53,7 +53,7 @@ def prioritizers(policy: PrioritizerPolicy) -> list[Prioritizer]:
         Misconfigured: the mode or one of them is unknown, or an AddOn prioritizer names no score.
     """
     if policy.mode not in ("Additive", "Exact", ""):
-        raise Misconfigured("", f"incorrect prioritizer policy mode: {policy.mode}")
+        raise Misconfigured("", f"incorrect prioritizer policy mode: {policy.mode}", "write Additive or Exact")
     weights: dict[Hashable, tuple[ScoreCoordinate, int]] = {}
     if policy.mode != "Exact":
         weights = {("BuiltIn", name, None): (ScoreCoordinate(built_in=name), 1) for name in _DEFAULTS}
@@ -83,10 +83,11 @@ def _prioritizer(coordinate: ScoreCoordinate, weight: int) -> Prioritizer:
     of, name = coordinate.add_on, coordinate.built_in or ""
     if coordinate.type == "AddOn":
         if of is None:
-            raise Misconfigured("", "addOn should not be empty")
+            raise Misconfigured("", "addOn should not be empty", "name its resourceName and scoreName")
         return Prioritizer(f"AddOn/{of.resource_name}/{of.score_name}", weight, of)
     if name not in (*_DEFAULTS, *_RESOURCES):
-        raise Misconfigured("", f"incorrect builtin prioritizer: {name}")
+        known = ", ".join((*_DEFAULTS, *_RESOURCES))
+        raise Misconfigured("", f"incorrect builtin prioritizer: {name}", f"OCM has {known}")
     return Prioritizer(name, weight)
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from fedspoke.api.base import Object
 from fedspoke.api.placement_spec import PlacementSpec
@@ -21,6 +22,8 @@ class Ranking:
     totals: Mapping[str, int] = field(default_factory=dict)
     prioritizers: tuple[Prioritized, ...] = ()
     out: dict[str, str] = field(default_factory=dict)
+    until: Mapping[str, datetime] = field(default_factory=dict)
+    """When the toleration of a taint will end by which a cluster qualifies; without those that never end."""
 
 
 def rank(spec: PlacementSpec, clusters: Sequence[Object], moment: Moment, memory: Memory) -> Ranking:
@@ -31,7 +34,9 @@ def rank(spec: PlacementSpec, clusters: Sequence[Object], moment: Moment, memory
     """
     unmet = _unmet(spec, clusters, moment, memory)
     admitted = [cluster for cluster in clusters if declared.name(cluster) not in unmet]
-    tainted = _tainted(spec, admitted, moment)
+    standings = _standings(spec, admitted, moment)
+    tainted = {name: _has(it.kept_out_by) for name, it in standings.items() if it.kept_out_by}
+    until = {name: it.until for name, it in standings.items() if it.until}
     feasible = [cluster for cluster in admitted if declared.name(cluster) not in tainted]
     found = tuple(prioritize(by, feasible, moment) for by in prioritizers(spec.prioritizer_policy))
     totals = dict.fromkeys(map(declared.name, feasible), 0)
@@ -39,7 +44,7 @@ def rank(spec: PlacementSpec, clusters: Sequence[Object], moment: Moment, memory
         for name, score in prioritized.scores.items():
             totals[name] += prioritized.weight * score
     best = sorted(feasible, key=lambda cluster: (-totals[declared.name(cluster)], declared.name(cluster)))
-    return Ranking(best, totals, found, unmet | tainted)
+    return Ranking(best, totals, found, unmet | tainted, until)
 
 
 def _unmet(spec: PlacementSpec, clusters: Sequence[Object], moment: Moment, memory: Memory) -> dict[str, str]:
@@ -56,19 +61,24 @@ def _unmet(spec: PlacementSpec, clusters: Sequence[Object], moment: Moment, memo
     return {name: reason for name, reason in reasons.items() if reason}
 
 
-def _tainted(spec: PlacementSpec, clusters: Sequence[Object], moment: Moment) -> dict[str, str]:
+def _standings(spec: PlacementSpec, clusters: Sequence[Object], moment: Moment) -> dict[str, taints.Standing]:
     if clusters:
         taints.check(spec.tolerations)
-    reasons = {}
-    for cluster in clusters:
-        name = declared.name(cluster)
-        standing = taints.standing(cluster, spec.tolerations, chosen=name in moment.chosen, now=moment.now)
-        if standing.kept_out_by:
-            reasons[name] = _has(standing.kept_out_by)
-    return reasons
+    names = map(declared.name, clusters)
+    return {
+        name: taints.standing(cluster, spec.tolerations, chosen=name in moment.chosen, now=moment.now)
+        for name, cluster in zip(names, clusters, strict=True)
+    }
 
 
 def _has(taint: taints.Taint) -> str:
     value = f"={taint.value}" if taint.value else ""
-    ended = f", tolerated until {taint.tolerated_until:%Y-%m-%dT%H:%M:%SZ}" if taint.tolerated_until else ""
-    return f"has the taint {taint.key}{value} ({taint.effect}{ended})"
+    return f"has the taint {taint.key}{value} ({taint.effect}{_ended(taint)})"
+
+
+def _ended(taint: taints.Taint) -> str:
+    if taint.tolerated_until is None:
+        return ""
+    if not taint.dated:
+        return ", its toleration never began, as the taint has no timeAdded"
+    return f", tolerated until {taint.tolerated_until:%Y-%m-%dT%H:%M:%SZ}"

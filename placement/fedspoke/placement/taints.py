@@ -19,12 +19,16 @@ _LONG_AGO = datetime.min.replace(tzinfo=UTC)
 
 @dataclass(frozen=True, slots=True)
 class Taint:
-    """One taint of a cluster, and until when it was tolerated, if a toleration of it has run out."""
+    """One taint of a cluster, and until when it was tolerated, if a toleration of it has run out.
+
+    A taint that is not `dated` has no timeAdded, from which tolerationSeconds count, and ran out before it began.
+    """
 
     key: str
     value: str
     effect: str
     tolerated_until: datetime | None = None
+    dated: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,7 +60,7 @@ def standing(cluster: Object, tolerations: Sequence[TaintToleration], *, chosen:
             continue
         end = max(_ends(taint, tolerations), default=None)
         if end is None or end <= now:
-            return Standing(Taint(taint["key"], taint.get("value") or "", taint["effect"], end))
+            return Standing(Taint(taint["key"], taint.get("value") or "", taint["effect"], end, bool(taint.get("timeAdded"))))
         first_end = min(first_end, end)
     return Standing(until=None if first_end == _NEVER else first_end)
 
@@ -94,4 +98,4 @@ def _tolerates(toleration: TaintToleration, taint: Object) -> bool:
 def _added(taint: Object) -> datetime:
     """When the clock of tolerationSeconds began."""
     added = taint.get("timeAdded")
-    return datetime.fromisoformat(added) if added else _LONG_AGO
+    return datetime.fromisoformat(added).astimezone(UTC) if added else _LONG_AGO

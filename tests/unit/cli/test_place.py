@@ -39,24 +39,43 @@ def test_json_is_what_a_placement_decision_holds_and_the_reasons(fedspoke: Fedsp
     assert rejected["reason"].startswith("declares no Facebook data (no claim facebook.data.")
 
 
-def test_the_table_names_each_cluster_and_why_it_was_not_chosen(
-    fedspoke: Fedspoke, federation: Path, clusters: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
-
+def test_the_table_names_each_cluster_and_why_it_was_not_chosen(fedspoke: Fedspoke, federation: Path, clusters: Path) -> None:
     status, out, _ = fedspoke("place", federation, "--clusters", clusters)
 
-    header, berlin, oslo, *_ = out.splitlines()
+    header, berlin, _, others, oslo, *_ = out.splitlines()
     assert status == 0
-    assert header.split("  ")[0] == "CLUSTER"
-    assert berlin.split() == ["berlin", "yes", "100", "Balance", "100×1,", "Steady", "0×1"]
-    assert "declares no Facebook data" in oslo
+    assert (header.split(), others.split()) == (["CHOSEN", "SCORE", "MADE", "OF"], ["NOT", "CHOSEN", "WHY", "NOT"])
+    assert berlin.split() == ["berlin", "100", "Balance", "100×1,", "Steady", "0×1"]
+    assert oslo.startswith("oslo        declares no Facebook data (no claim facebook.data.")
 
 
-def test_the_table_says_the_conditions_and_what_changes_nothing(
-    fedspoke: Fedspoke, tmp_path: Path, clusters: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("looks_like_markup", ["[/]", "[team]", "[link=https://example.org]", "[bold red]"])
+def test_brackets_in_names_and_reasons_are_shown_as_they_are(fedspoke: Fedspoke, tmp_path: Path, looks_like_markup: str) -> None:
+    (tmp_path / "clusters").mkdir()
+    (tmp_path / "clusters/all.yaml").write_text(documents.dump(build.cluster(f"a{looks_like_markup}")))
+    expression = f"managedCluster.metadata.name == '{looks_like_markup}'"
+    path = tmp_path / "placement.yaml"
+    path.write_text(documents.dump(build.placement({"celSelector": {"celExpressions": [expression]}})))
+
+    status, out, err = fedspoke("place", path, "--clusters", tmp_path / "clusters")
+
+    assert status == 1
+    assert out.splitlines()[1].split("  ")[0] == f"a{looks_like_markup}"
+    assert f"`{expression}` is false" in out
+    assert f"a{looks_like_markup} `{expression}` is false" in err
+
+
+def test_where_stdout_is_no_terminal_no_line_is_broken(
+    fedspoke: Fedspoke, federation: Path, clusters: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("COLUMNS", "300")
+    monkeypatch.setenv("COLUMNS", "20")
+
+    _, out, _ = fedspoke("place", federation, "--clusters", clusters)
+
+    assert len(out.splitlines()) == 2 + 1 + 2 + 1 + 3 + 1
+
+
+def test_the_table_says_the_conditions_and_what_changes_nothing(fedspoke: Fedspoke, tmp_path: Path, clusters: Path) -> None:
     path = tmp_path / "placement.yaml"
     spread = {"spreadConstraints": [{"topologyKey": "region", "topologyKeyType": "Label"}]}
     path.write_text(documents.dump(build.placement(spreadPolicy=spread, numberOfClusters=3)))
@@ -76,7 +95,7 @@ def test_the_table_names_the_groups_where_there_are_several(fedspoke: Fedspoke, 
     _, out, _ = fedspoke("place", path, "--clusters", clusters)
 
     header, berlin, oslo, *_ = out.splitlines()
-    assert (header.split()[2], berlin.split()[2], oslo.split()[2]) == ("GROUP", "0", "1")
+    assert (header.split()[1], berlin.split()[1], oslo.split()[1]) == ("GROUP", "0", "1")
 
 
 def test_a_misconfigured_placement_fails_with_ocms_message(fedspoke: Fedspoke, tmp_path: Path, clusters: Path) -> None:
@@ -87,7 +106,10 @@ def test_a_misconfigured_placement_fails_with_ocms_message(fedspoke: Fedspoke, t
 
     assert status == 1
     assert json.loads(out)["decisions"] == []
-    assert err == "fedspoke: the Placement is misconfigured: :incorrect builtin prioritizer: Spread\n"
+    assert err == (
+        "fedspoke: the Placement is misconfigured: incorrect builtin prioritizer: Spread; "
+        "OCM has Balance, Steady, ResourceAllocatableCPU, ResourceAllocatableMemory\n"
+    )
 
 
 def test_a_placement_is_decided_as_a_federation_is(fedspoke: Fedspoke, tmp_path: Path, clusters: Path) -> None:
@@ -108,8 +130,18 @@ def test_when_no_cluster_qualifies_it_fails_and_says_why(fedspoke: Fedspoke, tmp
 
     assert status == 1
     assert json.loads(out)["decisions"] == []
-    assert err.startswith("fedspoke: no cluster qualifies: berlin declares no GPU (")
+    assert err.startswith("fedspoke: no cluster is chosen: berlin declares no GPU (")
     assert err.count("\n") == 1
+
+
+def test_a_cluster_that_qualifies_is_not_said_to_lack_anything(fedspoke: Fedspoke, tmp_path: Path, clusters: Path) -> None:
+    path = tmp_path / "placement.yaml"
+    path.write_text(documents.dump(build.placement(numberOfClusters=0)))
+
+    _, _, err = fedspoke("place", path, "--clusters", clusters)
+
+    why = "qualifies, but numberOfClusters is 0"
+    assert err == f"fedspoke: no cluster is chosen: berlin {why}; oslo {why}\n"
 
 
 @pytest.mark.parametrize(

@@ -90,12 +90,21 @@ def test_a_cluster_that_is_being_deleted_is_kept_out() -> None:
 
 
 def test_a_toleration_that_has_run_out_is_said_with_its_end() -> None:
-    taint = {"key": "gpu", "effect": "NoSelect", "timeAdded": "2026-11-21T11:00:00Z"}
+    taint = {"key": "gpu", "effect": "NoSelect", "timeAdded": "2026-11-21T13:00:00+02:00"}
     tolerations = [{"key": "gpu", "operator": "Exists", "tolerationSeconds": 1800}]
 
     decision = decide(build.placement(tolerations=tolerations), build.cluster(taints=[taint]))
 
     assert reason(decision) == "has the taint gpu (NoSelect, tolerated until 2026-11-21T11:30:00Z)"
+
+
+def test_a_toleration_of_some_seconds_never_begins_where_the_taint_has_no_time() -> None:
+    tolerations = [{"key": "gpu", "operator": "Exists", "tolerationSeconds": 1800}]
+
+    decision = decide(build.placement(tolerations=tolerations), build.cluster(taints=[{"key": "gpu", "effect": "NoSelect"}]))
+
+    never = "its toleration never began, as the taint has no timeAdded"
+    assert reason(decision) == f"has the taint gpu (NoSelect, {never})"
 
 
 @pytest.mark.parametrize(("operator", "tolerated"), [("Equal", True), ("", True), ("Exists", True), ("Near", False)])
@@ -173,10 +182,36 @@ def test_a_misconfigured_placement_chooses_none_and_each_cluster_hears_why() -> 
 
     decision = decide(build.placement(prioritizerPolicy=policy), build.cluster("a"), tainted)
 
-    why = "is not looked at: the Placement is misconfigured (:incorrect builtin prioritizer: Spread)"
+    known = "Balance, Steady, ResourceAllocatableCPU, ResourceAllocatableMemory"
+    assert decision.problem == f"incorrect builtin prioritizer: Spread; OCM has {known}"
+    why = f"is not looked at: the Placement is misconfigured ({decision.problem})"
     assert (decision.decisions, dict(decision.rejected)) == ((), {"a": why, "b": why})
     assert condition(decision, "PlacementMisconfigured").message == ":incorrect builtin prioritizer: Spread"
     assert condition(decision, "PlacementSatisfied").reason == "NoManagedClusterMatched"
+
+
+@pytest.mark.parametrize(
+    ("asked", "message", "right"),
+    [
+        pytest.param(
+            build.placement(prioritizerPolicy={"mode": "exact"}),
+            ":incorrect prioritizer policy mode: exact",
+            "write Additive or Exact",
+            id="mode",
+        ),
+        pytest.param(
+            build.placement(build.with_label(build.has("region", "in", "eu"))),
+            'Predicate:"in" is not a valid label selector operator',
+            "write In, NotIn, Exists or DoesNotExist",
+            id="operator",
+        ),
+    ],
+)
+def test_what_would_be_right_is_said_beside_ocms_message(asked: Object, message: str, right: str) -> None:
+    decision = decide(asked, build.cluster())
+
+    assert condition(decision, "PlacementMisconfigured").message == message
+    assert decision.problem == f"{message.removeprefix(':')}; {right}"
 
 
 def test_a_weight_is_looked_at_even_where_no_cluster_is_left_and_a_toleration_is_not() -> None:
@@ -196,7 +231,9 @@ def test_what_is_chosen_and_not_written_down_says_so() -> None:
     decision = decide(asked, build.cluster())
 
     assert decision.decisions == ()
-    assert reason(decision) == "is chosen, but not written down: :3 invalid type: string is not a percentage"
+    assert reason(decision) == (
+        "is chosen, but not written down: 3 invalid type: string is not a percentage; write 3 without quotes"
+    )
     # As OCM does it: satisfied, since enough were chosen, and misconfigured.
     assert [it.status for it in decision.conditions] == [True, True]
 

@@ -2,7 +2,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from fedspoke.placement.evaluate import Decision, evaluate
-from fedspoke.placement.explain import conditions, rows
+from fedspoke.placement.explain import Table, tables
 from support import build
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
@@ -16,45 +16,59 @@ def decision(**spec: Any) -> Decision:
     return evaluate(asked, build.fleet(*clusters, scores=scores), NOW)
 
 
-def test_each_cluster_has_a_row_with_what_its_score_is_made_of_or_why_it_has_none() -> None:
-    columns, found = rows(decision(numberOfClusters=2))
+def chosen(of: Decision) -> Table:
+    return next(tables(of))
 
-    assert columns == ["CLUSTER", "CHOSEN", "SCORE", "MADE OF", "WHY NOT"]
-    assert found == [
-        ["b", "yes", "180", "Balance 100×1, gpusFree 40×2", ""],
-        ["c", "yes", "100", "Balance 100×1, gpusFree 0×2 (expired at 2026-11-21T00:00:00Z)", ""],
+
+def test_what_is_chosen_has_what_its_score_is_made_of_and_the_others_have_their_reasons() -> None:
+    chosen, others, _ = tables(decision(numberOfClusters=2))
+
+    assert chosen == (
+        ["CHOSEN", "SCORE", "MADE OF"],
         [
-            "a",
-            "no",
-            "20",
-            "Balance 100×1, gpusFree -40×2",
-            "qualifies, but numberOfClusters is 2: score 20, the last taken has 100",
+            ["b", "180", "Balance 100×1, gpusFree 40×2"],
+            ["c", "100", "Balance 100×1, gpusFree 0×2 (expired at 2026-11-21T00:00:00Z)"],
         ],
-        ["d", "no", "", "", "no label region=eu"],
-    ]
+    )
+    limit = "qualifies, but numberOfClusters is 2: score 20, the last taken has 100 (Balance 100×1, gpusFree -40×2)"
+    assert others == (["NOT CHOSEN", "WHY NOT"], [["a", limit], ["d", "no label region=eu"]])
+
+
+def test_a_table_without_a_row_is_not_there() -> None:
+    every_one = evaluate(build.placement(), build.fleet(build.cluster()), NOW)
+
+    assert [columns[0] for columns, _ in tables(every_one)] == ["CHOSEN", "CONDITION"]
+
+
+def test_a_toleration_that_will_end_says_when() -> None:
+    taint = {"key": "gpu", "effect": "NoSelect", "timeAdded": "2026-11-21T13:30:00+02:00"}
+    tolerations = [{"key": "gpu", "operator": "Exists", "tolerationSeconds": 3600}]
+    clusters = build.cluster("a", taints=[taint]), build.cluster("b")
+
+    found = evaluate(build.placement(tolerations=tolerations), build.fleet(*clusters), NOW)
+
+    columns, rows = chosen(found)
+    assert columns == ["CHOSEN", "TOLERATED UNTIL", "SCORE", "MADE OF"]
+    assert [row[:2] for row in rows] == [["a", "2026-11-21T12:30:00Z"], ["b", ""]]
+    assert found.as_json()["toleratedUntil"] == {"a": "2026-11-21T12:30:00Z"}
 
 
 def test_groups_are_told_where_there_are_several() -> None:
     canary = {"groupName": "canary", "groupClusterSelector": build.with_claim(build.has("none", "DoesNotExist"))}
 
-    columns, found = rows(
+    columns, found = chosen(
         decision(decisionStrategy={"groupStrategy": {"decisionGroups": [canary], "clustersPerDecisionGroup": 2}})
     )
 
-    assert columns[2] == "GROUP"
-    assert [row[:3] for row in found] == [
-        ["a", "yes", "0 canary"],
-        ["b", "yes", "0 canary"],
-        ["c", "yes", "1 canary"],
-        ["d", "no", ""],
-    ]
+    assert columns[1] == "GROUP"
+    assert [row[:2] for row in found] == [["a", "0 canary"], ["b", "0 canary"], ["c", "1 canary"]]
 
 
 def test_scores_of_one_name_are_told_apart_by_their_add_on() -> None:
     policy = {"mode": "Exact", "configurations": [build.prioritizer("a/free"), build.prioritizer("b/free")]}
     scores = build.scores("x", "a", free=1), build.scores("x", "b", free=2)
 
-    _, ((_, _, _, parts, _),) = rows(
+    _, ((_, _, parts),) = chosen(
         evaluate(build.placement(prioritizerPolicy=policy), build.fleet(build.cluster("x"), scores=scores), NOW)
     )
 
@@ -62,7 +76,7 @@ def test_scores_of_one_name_are_told_apart_by_their_add_on() -> None:
 
 
 def test_the_conditions_are_ocms() -> None:
-    _, found = conditions(decision(numberOfClusters=5))
+    *_, (_, found) = tables(decision(numberOfClusters=5))
 
     assert found == [
         ["PlacementSatisfied", "False", "NotAllDecisionsScheduled", "2 cluster decisions unscheduled"],
