@@ -15,14 +15,14 @@ from fedspoke.data.exports.files import Files
 from fedspoke.data.output import Output
 from fedspoke.data.progress import Progress
 from fedspoke.data.work import CleanPost, Picture, Work
-from fedspoke.data.workers import each
+from fedspoke.data.workers import each, each_of_many
 
 
 def clean_texts(work: Work, extracted: Path, posts: int, without: Collection[str], progress: Progress) -> None:
     """Add the posts of `dummy_data.json`, of which there are so many, that an earlier run has not added."""
     done = work.posts_done()
     rest = islice(stage.reading(extracted), done, None)
-    for number, (post, answer) in enumerate(each(partial(_clean_text, without), rest, None), done):
+    for number, (post, answer) in enumerate(each_of_many(partial(_clean_text, without), rest, None), done):
         work.add_post(number, answer or _clean_post(post, dropped="unreadable_text"))
         progress("texts cleaned", number + 1, posts)
 

@@ -15,6 +15,8 @@ import threading
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
+from itertools import islice
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
 from typing import Any, TypeVar
@@ -27,6 +29,7 @@ CPU_SECONDS = 60
 _SILENCE = 600  # seconds of the clock without any answer: the export's disk does not answer either
 _START = 60  # seconds, of which a busy machine takes a few
 _AHEAD = 16  # answers a process, at most, that wait for an earlier one
+_TOGETHER = 50
 _MODULE = "fedspoke.data.worker"
 
 _log = logging.getLogger(__name__)
@@ -65,6 +68,20 @@ def each(
                 return
     finally:
         crew.end()
+
+
+def each_of_many(function: Callable[[T], R], items: Iterable[T], lost: R) -> Iterator[tuple[T, R]]:
+    """As `each`, for items that take less than their way to another process and back: many go there at once.
+
+    Where one of them ends the process or raises an error, all of them are given out again, one by one.
+    """
+    source = iter(items)
+    for together, answers in each(partial(_all, function), iter(lambda: list(islice(source, _TOGETHER)), []), None):
+        yield from each(function, together, lost) if answers is None else zip(together, answers, strict=True)
+
+
+def _all(function: Callable[[T], R], items: list[T]) -> list[R] | None:
+    return [function(item) for item in items]
 
 
 def cores() -> int:

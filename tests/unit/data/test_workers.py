@@ -20,6 +20,12 @@ def test_an_item_that_kills_its_process_is_lost_and_no_other() -> None:
     assert answers == [(1, 1), (3, None), (2, 2), (3, None), (4, 4)]
 
 
+def test_of_many_that_go_together_only_the_one_that_kills_its_process_is_lost() -> None:
+    answers = list(workers.each_of_many(give.die_of_three, range(120), -1))
+
+    assert answers == [(number, -1 if number == 3 else number) for number in range(120)]
+
+
 def test_items_are_not_read_far_ahead() -> None:
     taken = count()
 
