@@ -55,4 +55,4 @@ crd: install ## Write hub/deploy/crd.yaml anew from the API's models
 	$(RUN)/fedspoke crd > hub/deploy/crd.yaml.new && mv hub/deploy/crd.yaml.new hub/deploy/crd.yaml
 
 clean: ## Remove what the targets above made
-	rm -rf .venv .tools demo .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .tools demo fuzz out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
