@@ -15,10 +15,11 @@ _SCHEME = re.compile("(?:https?|ftp):", re.IGNORECASE)
 _HINT = re.compile(r"//|\w\.\w")
 _PLAIN_HOST = re.compile(r"(?!www\.)[^/?#]*\.\w\w", re.IGNORECASE)
 
-# Symbols, and letters of scripts that put no space between words. Linkify takes them for a part of the address that they touch.
-_APART = re.compile(
-    "[^\x00-\x7f\\w]|[\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff]"
-)
+SPACELESS = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff00-\uffef\U00020000-\U0003ffff"
+"""Scripts that put no space between words, or none before what belongs to one, as a class of `re` has them."""
+
+# Symbols, and letters without spaces. Linkify takes them for a part of the address that they touch.
+_APART = re.compile(rf"[^\x00-\x7f\w]|[{SPACELESS}]")
 
 
 def remove_urls(text: str) -> str:

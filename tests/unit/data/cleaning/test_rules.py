@@ -111,6 +111,15 @@ def test_dates_prices_years_and_order_numbers_stay(prose: str) -> None:
         ("＠ａｎｎａ and @\u200banna, @@anna", "@user and @user, @@user"),
         ("thanks @50cent", "thanks @user"),
         ("with @[100001234567890:2048:Anna Schmidt] today", "with @user today"),
+        ("with @[1:2:Anna [B] Bolika] and @[1:2:Anna [B Bolika] today", "with @user and @user today"),
+        ("Danke @Jörg und @Élodie, @Müller_Bäckerei!", "Danke @user und @user, @user!"),
+        ("gracias @josé_maría y @niño", "gracias @user y @user"),
+        ("спасибо @Мария и @петя.иванов.", "спасибо @user и @user."),
+        ("ευχαριστώ @Γιώργος, شكرا @أحمد_علي", "ευχαριστώ @user, شكرا @user"),
+        ("धन्यवाद @राम_सिंह जी, ขอบคุณ @สมชาย ครับ", "धन्यवाद @user जी, ขอบคุณ @user ครับ"),
+        ("謝謝@安娜，還有@ジョン・@홍길동", "謝謝@user，還有@user・@user"),
+        ("よろしく@annaさん", "よろしく@userさん"),
+        ("by @the-guy - and @anna-lena--again", "by @user - and @user--again"),
     ],
 )
 def test_names_of_other_people_are_masked(typed: str, left: str) -> None:
@@ -118,7 +127,11 @@ def test_names_of_other_people_are_masked(typed: str, left: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "prose", ["meet @ 5pm", "meet @5pm", "meet @ 10:30", "meet @10:30 am", "three @ 2.50 each", "a lone @ here"]
+    "prose",
+    [
+        *("meet @ 5pm", "meet @5pm", "meet @ 10:30", "meet @10:30 am", "встреча @18ч", "open @5-7pm", "飲み会@5時"),
+        *("three @ 2.50 each", "a lone @ here", "- @ -", "@。", "¡hola niñ@s y tod@s!"),
+    ],
 )
 def test_a_time_or_a_price_is_no_name(prose: str) -> None:
     assert clean(prose) == prose
@@ -267,6 +280,10 @@ PIECES = st.sampled_from(
             "[",
             ":",
             "com",
+            "ü",
+            "Мария",
+            "安娜",
+            "रा",
         ),
     ]
 )
