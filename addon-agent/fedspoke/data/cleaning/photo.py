@@ -23,6 +23,10 @@ than twice as many, and never below."""
 LONGEST_SIDE = 4 * SEEN
 """Pixels; a bound for panoramas. A photo of up to 2:1 is below it already."""
 
+THINNEST = 8
+"""Times that a photo may be longer than it is wide. The processor enlarges the shortest side to what is seen before it crops: a
+line of 1344 pixels would become 450,000 × 336, and take a gigabyte."""
+
 MOST_BYTES = 64 * 2**20
 MOST_PIXELS = 50 * 10**6
 """A phone's; each takes up to four bytes, up to four times over while a WebP is decoded."""
@@ -63,7 +67,7 @@ def photo(file: BinaryIO) -> Photo:
     """The photo (the first, where one file holds many) as JPEG, without EXIF, comments or thumbnails: places stay behind.
 
     Raises:
-        BrokenPhotoError: it is damaged, no image, or so large that decoding it could exhaust the memory.
+        BrokenPhotoError: it is damaged, no image, or so large or thin that decoding it or looking at it could exhaust the memory.
     """
     try:
         pixels = _pixels(_content(file))
@@ -91,6 +95,8 @@ def _pixels(content: bytes) -> Image.Image:
         with Image.open(io.BytesIO(content), formats=_FORMATS) as image:
             if image.width * image.height > MOST_PIXELS:
                 raise BrokenPhotoError(f"it has more than {MOST_PIXELS} pixels")
+            if max(image.size) > THINNEST * min(image.size):
+                raise BrokenPhotoError(f"one of its sides is more than {THINNEST} times as long as the other")
             image.draft(None, (SEEN, SEEN))  # a JPEG is decoded at a half, a quarter or an eighth, where that is enough
             image.load()
             pixels = colour.srgb(_reduced(colour.channels(image)), image.info.get("icc_profile"))
