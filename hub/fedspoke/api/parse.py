@@ -53,7 +53,7 @@ def federated_learning(document: Object) -> FederatedLearning:
     metadata = _metadata(document)
     name, namespace = metadata.get("name"), metadata.get("namespace") or "default"
     generation = found if isinstance(found := metadata.get("generation"), int) else 1  # only the API server counts it
-    spec = _spec(document, FederatedLearningSpec, [*_strays(document), *_bad_names(name, namespace)])
+    spec = _spec(document, FederatedLearningSpec, [*_strays(document), *_bad_metadata(document), *_bad_names(name, namespace)])
     return FederatedLearning(namespace=namespace, name=str(name), generation=generation, spec=spec)
 
 
@@ -65,7 +65,9 @@ def placement(document: Object) -> PlacementSpec:
     """
     _refuse_any_but(*PLACEMENT, document)
     missing = ["spec is missing; {} chooses every cluster"] if document.get("spec") is None else []
-    return _spec(document, PlacementSpec, [*_strays(document), *missing])
+    namespace = _metadata(document).get("namespace")
+    bad_namespace = [] if namespace in (None, "") else _no_label("namespace", namespace)
+    return _spec(document, PlacementSpec, [*_strays(document), *_bad_metadata(document), *bad_namespace, *missing])
 
 
 def _refuse_any_but(api_version: str, kind: str, document: Object) -> None:
@@ -92,6 +94,21 @@ def _metadata(document: Object) -> Object:
     return found if isinstance(found, dict) else {}
 
 
+def _bad_metadata(document: Object) -> Iterator[str]:
+    """Metadata that is no object is said to be none; of its maps, what no API server would take."""
+    given = document.get("metadata")
+    if not isinstance(given, dict):
+        yield "metadata is missing" if given is None else f"metadata is {shown(given)}, but must be an object"
+    for field in ("labels", "annotations"):
+        values = _metadata(document).get(field)
+        if not isinstance(values, dict | None):
+            yield f"metadata.{field} is {shown(values)}, but must be an object"
+            continue
+        for key, value in (values or {}).items():
+            if not (isinstance(key, str) and isinstance(value, str)):
+                yield f"metadata.{field}[{key}] is {shown(value)}, but key and value must be text, in quotes"
+
+
 def _strays(document: Object) -> Iterator[str]:
     for key in document:
         if key not in _FIELDS:
@@ -102,14 +119,17 @@ def _bad_names(name: Any, namespace: Any) -> Iterator[str]:
     if not name:
         yield "metadata.name is missing"
         return
-    for field, value in (("name", name), ("namespace", namespace)):
-        if not isinstance(value, str) or len(value) > 63 or not re.fullmatch(_LABEL, value):
-            yield (
-                f"metadata.{field} is {shown(value)}, but must be a DNS label: at most 63 lower-case letters, digits "
-                "and hyphens, no hyphen first or last"
-            )
-            return
-    if len(name) > LONGEST_NAME:
+    if bad := [*_no_label("name", name), *_no_label("namespace", namespace)]:
+        yield bad[0]
+    elif len(name) > LONGEST_NAME:
         yield f"metadata.name has {len(name)} characters, but must have at most {LONGEST_NAME}: objects add a suffix to it"
     elif len(run := run_name(namespace, name)) > 63:
         yield f"metadata.namespace and name, as {run}, have {len(run)} characters, but a label's value has at most 63"
+
+
+def _no_label(field: str, value: Any) -> Iterator[str]:
+    if not isinstance(value, str) or len(value) > 63 or not re.fullmatch(_LABEL, value):
+        yield (
+            f"metadata.{field} is {shown(value)}, but must be a DNS label: at most 63 lower-case letters, digits "
+            "and hyphens, no hyphen first or last"
+        )

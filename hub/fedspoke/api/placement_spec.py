@@ -9,7 +9,7 @@ and lists stay absent (default factories, which the CRD does not show): a Placem
 import re
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import AfterValidator, BeforeValidator, Field, WithJsonSchema
 
 from fedspoke.api.base import Api
 
@@ -21,6 +21,13 @@ def _count_or_percentage(value: Any) -> Any:
     # As on the API server, where a pattern binds only texts.
     if isinstance(value, bool) or not (isinstance(value, int) or re.fullmatch(_COUNT_OR_PERCENTAGE, str(value))):
         raise ValueError("must be a number or a percentage like 20%")
+    return value
+
+
+def _int64(value: int) -> int:
+    # As on the API server, which reads a number of this format, and no larger one.
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"must be from {-(2**63)} to {2**63 - 1}")
     return value
 
 
@@ -140,7 +147,9 @@ class TaintToleration(Api):
     effect: Literal["NoSelect", "PreferNoSelect", "NoSelectIfNew"] | None = Field(
         None, description="The taint's effect; every effect if not given."
     )
-    toleration_seconds: int | None = Field(None, description="For how long after the taint was added.")
+    toleration_seconds: Annotated[int, AfterValidator(_int64)] | None = Field(
+        None, description="For how long after the taint was added."
+    )
 
 
 class DecisionGroup(Api):

@@ -12,6 +12,8 @@ from pydantic import BeforeValidator, Field, PlainSerializer
 _DURATION = r"^([0-9]+(\.[0-9]+)?(ns|us|µs|ms|s|m|h))+$"
 _QUANTITY = r"^[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)([KMGTPE]i|[numkMGTPE]|[eE][+-]?[0-9]+)?$"
 _SUFFIX = {"n": -9, "u": -6, "m": -3, "k": 3, "M": 6, "G": 9, "T": 12, "P": 15, "E": 18}
+_TOO_LARGE = Decimal(10) ** 90
+"""No cluster has that much; sums and ratios of less than that stay within floats, and within 100 digits."""
 _BINARY = {"Ki": 1, "Mi": 2, "Gi": 3, "Ti": 4, "Pi": 5, "Ei": 6}
 
 
@@ -70,7 +72,10 @@ def _quantity(value: Any) -> str:
     # The API server takes a whole number or a text here, and no other number.
     if not isinstance(value, int | str) or not re.fullmatch(_QUANTITY, str(value)):
         raise ValueError('must be a quantity like 50Gi, 4, 500m or "0.5"')
-    return str(value)
+    with suppress(ArithmeticError):  # an exponent that not even a Decimal holds
+        if -_TOO_LARGE < parse_quantity(value) < _TOO_LARGE:
+            return str(value)
+    raise ValueError(f"must be less than {_TOO_LARGE:.0e}")
 
 
 Quantity = Annotated[

@@ -37,6 +37,7 @@ def place(file: Path, clusters: Path, output: str) -> None:
     if document["kind"] == KIND:
         decision = read(clusters).decision(parse.federated_learning(document), now)
     else:
+        parse.placement(document)  # refused before its parts are read
         decision = evaluate(document, read(clusters).fleet(document), now)
     if output == "json":
         click.echo(json.dumps(decision.as_json(), indent=2))

@@ -24,7 +24,9 @@ from fedspoke.placement.ranking import Ranking, rank
 from fedspoke.placement.sets import view
 
 _DISABLED = "cluster.open-cluster-management.io/experimental-scheduling-disable"
-_NAME = re.compile(r"[a-z0-9]([-.a-z0-9]{0,61}[a-z0-9])?")
+_NAME = re.compile(r"[a-z0-9]([-a-z0-9]*[a-z0-9])?(\.[a-z0-9]([-a-z0-9]*[a-z0-9])?)*")
+_LONGEST_NAME = 63
+_INT32 = range(-(2**31), 2**31)
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,14 +124,29 @@ def _notes(spec: PlacementSpec) -> Iterator[str]:
 def _refuse_undecided(placement: Object, spec: PlacementSpec) -> None:
     metadata = placement.get("metadata") or {}
     name = metadata.get("name")
-    if not isinstance(name, str) or not _NAME.fullmatch(name):
+    if not isinstance(name, str) or not _NAME.fullmatch(name) or len(name) > _LONGEST_NAME:
         raise Refused(
             f"metadata.name of a Placement is {shown(name)}, but must be at most 63 lower-case letters, digits, "
-            "hyphens and dots: it becomes a label of its decisions"
+            "hyphens and dots, none of these beside a dot or at an end: it becomes a label of its decisions"
         )
     if metadata.get("deletionTimestamp"):
         raise Refused(f"Placement {name} is being deleted, and OCM decides nothing more for it")
     if (metadata.get("annotations") or {}).get(_DISABLED) == "true":
         raise Refused(f"Placement {name} has the annotation {_DISABLED}, so that OCM leaves it to another scheduler")
-    if spec.number_of_clusters is not None and not 0 <= spec.number_of_clusters < 2**31:
-        raise Refused(f"numberOfClusters of a PlacementSpec is {spec.number_of_clusters}, but must be from 0 to {2**31 - 1}")
+    for what, value, least in _counts(spec):
+        if not least <= value <= _INT32[-1]:
+            raise Refused(f"{what} of a PlacementSpec is {value}, but must be from {least} to {_INT32[-1]}")
+
+
+def _counts(spec: PlacementSpec) -> Iterator[tuple[str, int, int]]:
+    """Each number that OCM reads into 32 bits, with the least that it may be.
+
+    The API server takes a larger one, and OCM's controller can then read no Placement of the whole hub.
+    """
+    if spec.number_of_clusters is not None:
+        yield "numberOfClusters", spec.number_of_clusters, 0
+    size = spec.decision_strategy.group_strategy.clusters_per_decision_group
+    if isinstance(size, int):
+        yield "decisionStrategy.groupStrategy.clustersPerDecisionGroup", size, _INT32[0]
+    for index, constraint in enumerate(spec.spread_policy.spread_constraints):
+        yield f"spreadPolicy.spreadConstraints[{index}].maxSkew", constraint.max_skew, 1

@@ -150,6 +150,8 @@ def test_a_cluster_that_qualifies_is_not_said_to_lack_anything(fedspoke: Fedspok
         pytest.param(None, "does not exist; name a YAML file", id="missing"),
         pytest.param(build.cluster(), "holds a ManagedCluster; give a FederatedLearning or a Placement", id="another kind"),
         pytest.param(build.federated_learning(server={"rounds": 0}), "spec.server.rounds is 0, but must be at least 1", id="bad"),
+        pytest.param(build.placement() | {"metadata": ["x"]}, 'metadata is ["x"], but must be an object', id="metadata"),
+        pytest.param(build.placement(clusterSets=5), "spec.clusterSets is 5, but must be a list", id="sets"),
         pytest.param(
             build.placement(numberOfClusters=-1), "numberOfClusters of a PlacementSpec is -1, but must be from 0", id="beyond"
         ),

@@ -150,6 +150,16 @@ def test_a_dataset_that_a_label_alone_declares_has_no_place(tmp_path: Path) -> N
             id="no quantity",
         ),
         pytest.param(
+            [build.cluster("a") | {"status": {"allocatable": {"cpu": "1e1000"}}}],
+            'status.allocatable.cpu is "1e1000", but must be less than 1e+90',
+            id="more than a float holds",
+        ),
+        pytest.param(
+            [build.cluster("a") | {"status": {"capacity": {"cpu": "1e99999999999999999999"}}}],
+            "but must be less than 1e+90",
+            id="more than a Decimal holds",
+        ),
+        pytest.param(
             [build.cluster(), build.cluster_set() | {"apiVersion": "v1"}],
             "v1 ManagedClusterSet is not a ManagedClusterSet of",
             id="version of a set",

@@ -1,5 +1,9 @@
-import pytest
+import math
 
+import pytest
+from pydantic import TypeAdapter
+
+from fedspoke.api.units import Quantity
 from fedspoke.placement.quantity import approximate
 
 
@@ -24,3 +28,11 @@ from fedspoke.placement.quantity import approximate
 def test_a_quantity_is_the_float_that_go_makes_of_it(quantity: str | int, bits: str) -> None:
     """The bits are those of apimachinery's Quantity.AsApproximateFloat64."""
     assert approximate(quantity) == float.fromhex(bits)
+
+
+@pytest.mark.parametrize(
+    "quantity", ["9.99999999999999999999e89", "-9.99999999999999999999e89", "1e-1000", f"{'9' * 90}.{'1' * 50}"]
+)
+def test_the_largest_and_the_smallest_quantities_are_floats(quantity: str) -> None:
+    assert TypeAdapter(Quantity).validate_python(quantity) == quantity
+    assert math.isfinite(approximate(quantity))
