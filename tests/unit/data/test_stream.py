@@ -163,3 +163,9 @@ def test_who_posted_once_has_an_object_where_others_have_a_list(document: Any, e
 
 def test_an_object_without_the_key_of_an_entry_is_none() -> None:
     assert read(b'{"other": {"media": []}}', "item", "?media") == ([], "it lists nothing where this file should")
+
+
+def test_a_key_of_no_platforms_length_ends_the_file_before_it_is_carried_along_with_a_million_values() -> None:
+    document = b'{"' + b"k" * 1001 + b'": [1], "item": []}'
+    with pytest.raises(UnreadableError, match="a key is longer"):
+        list(entries(io.BytesIO(document), ["photos.item"]))

@@ -4,6 +4,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 _YEAR_2100 = 4_102_444_800
+_LONGEST = 63_206  # characters that Facebook takes for a post; Instagram takes 2,200
 
 
 def objects(value: Any, key: str) -> list[dict[str, Any]]:
@@ -13,9 +14,9 @@ def objects(value: Any, key: str) -> list[dict[str, Any]]:
 
 
 def text(value: Any, key: str) -> str:
-    """The string `value[key]` without the space around it."""
+    """The string `value[key]` without the space around it, and without what no platform would have taken."""
     found = value.get(key) if isinstance(value, dict) else None
-    return found.strip() if isinstance(found, str) else ""
+    return found.strip()[:_LONGEST] if isinstance(found, str) else ""
 
 
 def timestamp(value: Any, key: str) -> int | None:

@@ -17,6 +17,7 @@ from fedspoke.data.exports.post import Post, RawPost
 
 _IMAGES = {".jpg", ".jpeg", ".png", ".webp", ".avif", ".heic", ".heif", ".gif"}
 _VIDEOS = {".mp4", ".mov", ".m4v", ".webm", ".avi", ".mkv", ".3gp"}
+_MOST_SEARCHED = 100  # media of one post
 
 
 def usable(raw: Iterable[RawPost], lacking: Callable[[str], str | None], skipped: Counter[str]) -> Iterator[Post]:
@@ -108,7 +109,9 @@ def _texts(text: str, own: Mapping[str, str], photos: list[str]) -> dict[str, st
 
     The post's text is never lost: where every photo has words of its own, it stands before those of the first.
     """
-    said = {uri: words if words and words not in text else text for uri, words in own.items()}
+    # With more media than anybody posts at once, searching for the words of each would take as long as somebody wished.
+    has = text.__contains__ if len(own) <= _MOST_SEARCHED else text.__eq__
+    said = {uri: words if words and not has(words) else text for uri, words in own.items()}
     told = photos or list(own)
     if text in (said[uri] for uri in told):
         return said

@@ -14,6 +14,7 @@ from ijson.backends import yajl2_c
 _CHUNK = 1 << 16
 _LARGEST = 1 << 22
 """Bytes of an entry. Facebook's longest text has 63,206 characters, each written in up to 24 bytes (four escapes of six)."""
+_LONGEST_KEY = 1000
 _DEEPEST = 64
 """Lists and objects inside one another; a real entry has a dozen."""
 
@@ -57,6 +58,7 @@ class _Document:
         self._alone = [prefix[1:] for prefix in prefixes if prefix.startswith("?")]
         self._lists = {prefix.removesuffix("item").removesuffix(".") for prefix in prefixes}
         self._path: list[str] = []  # `item` stands for a place in a list
+        self._places: list[str] = []  # for each step of the path the whole way there, as far as no entry is entered
         self.nest: list[Any] = []  # the entry at hand, in it the list or object at hand, and so on
         self.listed = False
 
@@ -64,21 +66,34 @@ class _Document:
         """What these events complete."""
         for event, value in events:
             if event == "map_key":
-                self._path[-1] = value
+                self._step(value)
             elif event == "start_map":
                 self._open({}, "")
             elif event == "start_array":
-                self.listed = self.listed or (not self.nest and ".".join(self._path) in self._lists)
+                self.listed = self.listed or (not self.nest and self._place in self._lists)
                 self._open([], "item")
             elif event in {"end_map", "end_array"}:
                 self._path.pop()
+                self._places.pop()
                 entry = self.nest.pop() if self.nest else None
                 if entry is not None and not self.nest:
                     yield from self._complete(entry)
             elif self.nest:
                 self._put(value)
-            elif (place := ".".join(self._path)) in self._prefixes:
-                yield place, value
+            elif self._place in self._prefixes:
+                yield self._place, value
+
+    @property
+    def _place(self) -> str:
+        return self._places[-1] if self._places else ""
+
+    def _step(self, key: str) -> None:
+        """To another key of the object at hand. Outside of entries nothing is built, so that its keys alone are to be short."""
+        self._path[-1] = key
+        if not self.nest:
+            if len(key) > _LONGEST_KEY:
+                raise UnreadableError("a key is longer than any of a platform")
+            self._places[-1] = f"{self._places[-2]}.{key}" if self._places[1:] else key
 
     def _open(self, container: Any, key: str) -> None:
         if self.nest:
@@ -88,10 +103,11 @@ class _Document:
         if len(self._path) == _DEEPEST:
             raise UnreadableError("it is deeper than any platform's")
         self._path.append(key)
+        self._places.append(f"{self._place}.{key}" if self._places else key)
 
     def _complete(self, entry: Any) -> Iterator[tuple[str, Any]]:
         if self._path:
-            yield ".".join(self._path), entry
+            yield self._place, entry
         elif key := next((key for key in self._alone if key in entry), None):
             self.listed = True
             yield f"?{key}", entry
@@ -99,7 +115,7 @@ class _Document:
     def _is_entry(self, container: Any) -> bool:
         if not self._path:
             return isinstance(container, dict) and bool(self._alone)
-        return ".".join(self._path) in self._prefixes
+        return self._place in self._prefixes
 
     def _put(self, value: Any) -> None:
         if isinstance(self.nest[-1], list):
