@@ -1,6 +1,7 @@
 """OUT: the folder that an export's stages are written into, by one run at a time, and by nobody else's leave outside of it.
 
-What is not finished lies in `.prepare/` alone, so everything else in OUT is whole; that folder is gone when all is done.
+All that is made here is for its owner alone, as the stages before the last hold what a person wrote, unmasked. What is not
+finished lies in `.prepare/` alone, so everything else in OUT is whole; that folder is gone when all is done.
 """
 
 import ctypes
@@ -19,6 +20,7 @@ from fedspoke.data import stage
 
 IMAGES = "images"
 _UNFINISHED = ".prepare"
+_OWNER_ALONE = 0o700
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +40,7 @@ class Output:
         """
         output = cls(path.resolve())
         try:
-            output.path.mkdir(parents=True, exist_ok=True)
+            output.path.mkdir(_OWNER_ALONE, parents=True, exist_ok=True)
             lock = os.open(output.path, os.O_RDONLY)
         except OSError as error:
             raise Refused(f"{path} cannot be made a folder: {error.strerror}") from None
@@ -56,7 +58,7 @@ class Output:
             for folder in (self.images, self.unfinished):
                 if folder.is_symlink():
                     raise Refused(f"{folder} is a link, and nothing is written through one; remove it, or name another folder")
-                folder.mkdir(exist_ok=True)
+                folder.mkdir(_OWNER_ALONE, exist_ok=True)
         except BlockingIOError:
             raise Refused(f"{self.path} is in use by another run; wait for its end, or name another folder") from None
         except OSError as error:
@@ -81,7 +83,7 @@ class Output:
         partial = self.unfinished / "photo"
         with stage.cannot_write(self.images / name):
             partial.unlink(missing_ok=True)
-            with partial.open("xb") as file:
+            with stage.created(partial) as file:
                 file.write(content)
             partial.replace(self.images / name)
 

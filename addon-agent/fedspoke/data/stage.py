@@ -3,9 +3,9 @@
 import json
 import os
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import ijson
 
@@ -25,8 +25,8 @@ def writing(path: Path, partial: Path) -> Iterator[Callable[[Any], None]]:
     """
     with cannot_write(path):
         partial.unlink(missing_ok=True)
-        file = partial.open("xb")
-    with file:
+        file = created(partial)
+    try:
         separator = b"[\n"
 
         def add(entry: Any) -> None:
@@ -42,6 +42,18 @@ def writing(path: Path, partial: Path) -> Iterator[Callable[[Any], None]]:
             file.flush()
             os.fsync(file.fileno())
             partial.replace(path)
+    finally:
+        with suppress(OSError):  # what could not be written is told already, and what could is on the disk
+            file.close()
+
+
+def created(path: Path) -> BinaryIO:
+    """A new file, for its owner alone.
+
+    Raises:
+        OSError: it is there already, or cannot be made.
+    """
+    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 def reading(path: Path) -> Iterator[Any]:

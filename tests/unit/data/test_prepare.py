@@ -273,6 +273,16 @@ def test_only_the_results_are_left(tmp_path: Path) -> None:
     assert left == {"raw_facebook_data.json", "dummy_data.json", "cleaned_data.json", "images"}
 
 
+def test_what_is_made_is_for_its_owner_alone(tmp_path: Path) -> None:
+    export = facebook(tmp_path / "export", build.facebook_post("hello", "1.jpg"), photos=["1.jpg"])
+
+    prepare(export, tmp_path / "out")
+
+    made_here = [tmp_path / "out", *(tmp_path / "out").rglob("*")]
+    assert {path.stat().st_mode & 0o777 for path in made_here if path.is_file()} == {0o600}
+    assert {path.stat().st_mode & 0o777 for path in made_here if path.is_dir()} == {0o700}
+
+
 @pytest.mark.parametrize("damage", [b"", b"not a database at all" * 400], ids=["cut off", "damaged"])
 def test_notes_of_an_earlier_run_that_cannot_be_read_are_made_anew(tmp_path: Path, damage: bytes) -> None:
     export = facebook(tmp_path / "export", build.facebook_post("hello"))
