@@ -9,6 +9,7 @@ from fedspoke.placement.predicates import Lack, Unmet, Untrue
 
 _DATA = {key: platform for platform in PLATFORMS for key in (data_claim(platform), platform_label(platform))}
 _GPU = (GPUS_CLAIM, GPU_LABEL)
+_EMPTY = '""'
 
 
 def why_not(missing: Sequence[Sequence[Lack]]) -> str:
@@ -26,18 +27,26 @@ def why_not(missing: Sequence[Sequence[Lack]]) -> str:
 
 
 def _topic(lack: Lack) -> str:
-    """Ways of declaring one thing are one topic; any other requirement is a topic of its own."""
+    """A federation's own ways of declaring one thing are one topic; any other requirement is a topic of its own."""
     if isinstance(lack, Untrue):
         return f"cel {lack.expression}"
     if isinstance(lack.requirement, AtLeast):
         return "posts"
-    match lack.of, _key(lack), lack.requirement.operator:
-        case ("claim", key, "Exists") | ("label", key, "In") if key in _DATA:
+    key = lack.requirement.key
+    match lack.of, lack.requirement.operator, lack.requirement.values:
+        case ("claim", "Exists", _) | ("label", "In", ["true"]) if key in _DATA:
             return "data"
-        case ("claim", key, "Exists" | "NotIn") | ("label", key, "In") if key in _GPU:
+        case ("claim", "Exists", _) | ("label", "In", ["true"]) if key in _GPU:
             return "gpu"
-        case of, key, _:
-            return f"{of} {key}"
+        case "claim", "NotIn", smaller if key == GPUS_CLAIM and _is_all_below_a_count(smaller):
+            return "gpu"
+        case _:
+            return f"{lack.of} {key}"
+
+
+def _is_all_below_a_count(values: Sequence[str]) -> bool:
+    """Whether it is `AtLeast.requirements` that excludes them."""
+    return list(values) == [str(smaller) for smaller in range(len(values))]
 
 
 def _said(topic: str, found: Sequence[Lack]) -> str:
@@ -64,22 +73,31 @@ def _details(lacks: Sequence[Unmet]) -> str:
     for lack in lacks:
         if lack.found is None:
             values = lack.requirement.values if isinstance(lack.requirement, Requirement) else []
-            absent.setdefault(lack.of, []).append(_key(lack) + (f"={_either(values)}" if values else ""))
+            absent.setdefault(lack.of, []).append(_key(lack) + (f"={_values(values)}" if values else ""))
     wrong = [_wrong(lack) for lack in lacks if lack.found is not None]
     return ", ".join([*dict.fromkeys(wrong), *(f"no {sort} {_either(dict.fromkeys(keys))}" for sort, keys in absent.items())])
 
 
 def _wrong(lack: Unmet) -> str:
-    requirement, is_there = lack.requirement, f"{lack.of} {_key(lack)} is {lack.found}"
-    if isinstance(requirement, AtLeast):
-        return f"{is_there}, not {requirement.least} or more"
-    if requirement.operator == "In":
-        return f"{is_there}, not {_either(requirement.values)}"
+    is_there = f"{lack.of} {_key(lack)} is {lack.found or _EMPTY}"
+    match lack.requirement:
+        case AtLeast(least=least):
+            return f"{is_there}, not {least} or more"
+        case Requirement(operator="In", values=values):
+            return f"{is_there}, not {_values(values)}"
+        case Requirement(operator="NotIn") if _topic(lack) != "gpu":  # of GPUs it is said that they are too few
+            return f"{is_there}, which it must not be"
+        case Requirement(operator="DoesNotExist"):
+            return f"{is_there}, but must not be there"
     return is_there
 
 
 def _key(lack: Unmet) -> str:
     return lack.requirement.claim if isinstance(lack.requirement, AtLeast) else lack.requirement.key
+
+
+def _values(values: Iterable[str]) -> str:
+    return _either(value or _EMPTY for value in values)
 
 
 def _either(words: Iterable[str]) -> str:

@@ -380,7 +380,7 @@ def test_a_label_that_the_user_asks_for_is_named_with_what_is_there() -> None:
 def test_a_label_that_must_not_be_there_is_not_called_missing() -> None:
     asked = {"predicates": [{"requiredClusterSelector": build.with_label(build.has("gpu", "DoesNotExist"))}]}
 
-    assert why(build.cluster(labels={"gpu": "true"}), placement=asked) == "label gpu is true"
+    assert why(build.cluster(labels={"gpu": "true"}), placement=asked) == "label gpu is true, but must not be there"
 
 
 def test_a_placement_without_a_spec_is_refused_as_on_an_api_server() -> None:

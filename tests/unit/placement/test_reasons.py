@@ -1,3 +1,7 @@
+import pytest
+
+from fedspoke.api.names import DOMAIN, GPUS_CLAIM
+from fedspoke.api.placement_spec import Requirement
 from fedspoke.placement import reasons
 from fedspoke.placement.counts import AtLeast
 from fedspoke.placement.predicates import Lack, Unmet, Untrue
@@ -33,3 +37,41 @@ def test_what_all_predicates_want_is_said_once() -> None:
     both = [[Untrue("a"), Untrue("c")], [Untrue("b"), Untrue("c")]]
 
     assert reasons.why_not(both) == "`c` is false"
+
+
+def label(key: str, operator: str, *values: str, found: str | None) -> Unmet:
+    return Unmet("label", Requirement(key=key, operator=operator, values=list(values)), found)
+
+
+def claim(key: str, operator: str, *values: str, found: str | None) -> Unmet:
+    return Unmet("claim", Requirement(key=key, operator=operator, values=list(values)), found)
+
+
+@pytest.mark.parametrize(
+    ("lack", "said"),
+    [
+        (label("gpu", "In", "false", found="true"), "label gpu is true, not false"),
+        (label("gpu", "In", "true", found="false"), "declares no GPU (label gpu is false, not true)"),
+        (claim(GPUS_CLAIM, "NotIn", "8", found="8"), f"claim {GPUS_CLAIM} is 8, which it must not be"),
+        (claim(GPUS_CLAIM, "NotIn", "0", "1", found="1"), f"declares too few GPUs (claim {GPUS_CLAIM} is 1)"),
+        (claim(GPUS_CLAIM, "In", "8", found="4"), f"claim {GPUS_CLAIM} is 4, not 8"),
+        (label(f"{DOMAIN}/facebook", "In", "false", found="true"), f"label {DOMAIN}/facebook is true, not false"),
+        (label(f"{DOMAIN}/facebook", "In", "false", found=None), f"no label {DOMAIN}/facebook=false"),
+    ],
+)
+def test_a_users_own_requirement_is_not_taken_for_a_wish_for_data_or_gpus(lack: Unmet, said: str) -> None:
+    assert why(lack) == said
+
+
+@pytest.mark.parametrize(
+    ("lack", "said"),
+    [
+        (label("region", "In", "eu", "", found="us"), 'label region is us, not eu or ""'),
+        (label("region", "In", "eu", found=""), 'label region is "", not eu'),
+        (label("region", "In", "", found=None), 'no label region=""'),
+        (label("region", "NotIn", "eu", "us", found="eu"), "label region is eu, which it must not be"),
+        (label("region", "DoesNotExist", found=""), 'label region is "", but must not be there'),
+    ],
+)
+def test_values_are_named_also_where_they_are_empty_and_also_where_they_must_not_be(lack: Unmet, said: str) -> None:
+    assert why(lack) == said
