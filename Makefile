@@ -7,7 +7,7 @@ FUZZ_TARGETS := posts archive photograph words
 .PHONY: help install demo test e2e fuzz check bench crd clean
 
 help: ## Show what can be made
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
+	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
 
 install: .venv/.installed ## Install what is missing into .venv
 
