@@ -72,7 +72,8 @@ def placement(document: Object) -> PlacementSpec:
 
 def _refuse_any_but(api_version: str, kind: str, document: Object) -> None:
     if (document.get("apiVersion"), document.get("kind")) != (api_version, kind):
-        raise Refused(f"{document.get('apiVersion')} {document.get('kind')} is not a {kind} of {api_version}")
+        right = f": write apiVersion: {api_version}" if document.get("kind") == kind else ""
+        raise Refused(f"{document.get('apiVersion')} {document.get('kind')} is not a {kind} of {api_version}{right}")
 
 
 def _spec(document: Object, model: type[_Spec], found: list[str]) -> _Spec:

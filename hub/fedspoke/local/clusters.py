@@ -16,6 +16,7 @@ from fedspoke.placement.evaluate import Decision, evaluate
 from fedspoke.placement.fleet import Fleet, namespace
 from fedspoke.placement.objects import bindings, placement
 
+_SET_LABEL = "cluster.open-cluster-management.io/clusterset"
 _UNREACHABLE = {"key": "cluster.open-cluster-management.io/unreachable", "effect": "NoSelect"}
 
 
@@ -34,11 +35,19 @@ class Clusters:
     def fleet(self, placement: Object, bindings: Sequence[Object] = ()) -> Fleet:
         """The fleet that a hub would have for a Placement, with `bindings` made for it.
 
-        Where no set and no binding is described, every cluster is in each set that the Placement may name.
+        Where no set and no binding is described, every cluster is in each set that the Placement may name. With one of
+        them there are also the sets that every hub makes.
         """
         fleet = replace(self.described, clusters=tuple(_as_on_a_hub(cluster) for cluster in self.described.clusters))
         if fleet.sets or fleet.bindings:
-            return replace(fleet, bindings=(*fleet.bindings, *bindings))
+            described = {declared.name(it) for it in fleet.sets}
+            made = tuple(it for it in _OF_EVERY_HUB if declared.name(it) not in described)
+            return replace(
+                fleet,
+                clusters=tuple(_in_a_set(cluster) for cluster in fleet.clusters),
+                sets=(*fleet.sets, *made),
+                bindings=(*fleet.bindings, *bindings),
+            )
         names = (placement.get("spec") or {}).get("clusterSets") or ["global"]
         return replace(
             fleet,
@@ -94,9 +103,11 @@ def read(folder: Path) -> Clusters:
         raise Refused(f"{folder} is no folder; name one that holds ManagedClusters as YAML files")
     files: dict[tuple[str, str, str], Path] = {}
     found: dict[str, list[Object]] = defaultdict(list)
+    others: set[str] = set()
     for path in _files(folder):
         for document in documents.read(path):
             if not _is_of_a_fleet(document, path):
+                others.add(document["kind"])
                 continue
             kind, name = document["kind"], declared.name(document)
             key = kind, document["metadata"].get("namespace") or "", name
@@ -106,7 +117,8 @@ def read(folder: Path) -> Clusters:
             files[key] = path
             found[kind].append(document)
     if MANAGED_CLUSTER[1] not in found:
-        raise Refused(f"{folder} holds no ManagedCluster; put one into a .yaml file there")
+        kinds = " and ".join(sorted(others | found.keys()))
+        raise Refused(f"{folder} holds no ManagedCluster{f', only {kinds}' if kinds else ''}; put one into a .yaml file there")
     fleet = Fleet(
         clusters=tuple(found[MANAGED_CLUSTER[1]]),
         sets=tuple(found["ManagedClusterSet"]),
@@ -136,5 +148,20 @@ def _as_on_a_hub(cluster: Object) -> Object:
     return cluster | {"spec": spec | {"taints": [*(spec.get("taints") or []), _UNREACHABLE]}}
 
 
+def _in_a_set(cluster: Object) -> Object:
+    """OCM's webhook puts a cluster that is labelled with no set into the set `default`."""
+    labels = declared.labels(cluster)
+    if labels.get(_SET_LABEL):
+        return cluster
+    return cluster | {"metadata": cluster["metadata"] | {"labels": labels | {_SET_LABEL: "default"}}}
+
+
 def _set_of_all(name: str) -> Object:
     return {"metadata": {"name": name}, "spec": {"clusterSelector": {"selectorType": "LabelSelector", "labelSelector": {}}}}
+
+
+_OF_EVERY_HUB = (
+    _set_of_all("global"),
+    {"metadata": {"name": "default"}, "spec": {"clusterSelector": {"selectorType": "ExclusiveClusterSetLabel"}}},
+)
+"""The ManagedClusterSets that OCM's registration makes, and makes again where one is deleted."""

@@ -99,7 +99,7 @@ def check(document: Object) -> bool:
         return False
     version, model = _KINDS[kind]
     if document["apiVersion"] != version:
-        raise Refused(f"{document['apiVersion']} {kind} is not a {kind} of {version}")
+        raise Refused(f"{document['apiVersion']} {kind} is not a {kind} of {version}: write apiVersion: {version}")
     try:
         model.model_validate_json(json.dumps(document, default=str), strict=True, by_alias=True, by_name=False)
     except ValidationError as error:

@@ -49,10 +49,41 @@ def test_what_is_merged_in_may_be_overridden() -> None:
     assert found[0]["data"] == {"a": 3, "b": 2}
 
 
+def test_a_list_is_what_is_in_it() -> None:
+    item = {"apiVersion": "v1", "kind": "ConfigMap", "data": {"a": "b"}}
+    a_list = {"apiVersion": "v1", "kind": "List", "metadata": {"resourceVersion": ""}, "items": [item, item]}
+
+    assert documents.load(documents.dump(a_list, item), "x.yaml") == [item, item, item]
+
+
+def test_only_the_list_of_kubectl_is_one() -> None:
+    of_another_group = {"apiVersion": "example.org/v1", "kind": "List", "items": []}
+
+    assert documents.load(documents.dump(of_another_group), "x.yaml") == [of_another_group]
+
+
+@pytest.mark.parametrize("repeat", ["[{}]", "{{<<: [{}]}}"], ids=["lists", "merged maps"])
+def test_aliases_that_make_a_small_file_huge_are_refused_before_it_is(repeat: str) -> None:
+    lines = ["l0: &l0 {a: b, c: d}"]
+    for level in range(1, 12):
+        some = ", ".join([f"*l{level - 1}"] * 9)
+        lines.append(f"l{level}: &l{level} {repeat.format(some)}")
+
+    with pytest.raises(Refused, match="its aliases repeat more than 1,000,000 characters"):
+        documents.load(HEAD + "\n".join(lines), "x.yaml")
+
+
+def test_a_large_document_without_aliases_is_read() -> None:
+    assert len(loaded(f"[{('x' * 1000 + ', ') * 2000}]")) == 2000
+
+
 @pytest.mark.parametrize(
     ("text", "said"),
     [
         (HEAD + "data: {a: 1, a: 2}", "x.yaml is not YAML in line 3: a is given twice"),
+        (HEAD + "a: &a x\nb: &b [*a]\nc: &c [*b, *c]", "x.yaml is not YAML in line 1: its aliases repeat more than"),
+        (HEAD + "data: " + "[" * 2000 + "]" * 2000, "x.yaml is nested more deeply than any Kubernetes object"),
+        ("apiVersion: v1\nkind: List\nitems: [1]", "x.yaml holds a document that is no Kubernetes object"),
         (HEAD + "data: !!python/object:os.system {}", "x.yaml is not YAML in line 3: could not determine a constructor"),
         ("a: b: c", "x.yaml is not YAML in line 1: mapping values are not allowed"),
         ("\x00", "x.yaml is not YAML"),

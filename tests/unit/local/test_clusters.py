@@ -71,6 +71,22 @@ def test_with_a_set_or_a_binding_only_what_is_bound_counts(tmp_path: Path) -> No
     assert chosen(read(write(tmp_path / "3/all.yaml", *clusters, eu, build.binding("eu", "elsewhere")))) == []
 
 
+def test_the_sets_of_every_hub_are_there_as_soon_as_one_is_described_or_bound(tmp_path: Path) -> None:
+    in_another = {"cluster.open-cluster-management.io/clusterset": "team"}
+    clusters = build.cluster("a"), build.cluster("b", labels=in_another)
+    ours = build.cluster_set("global", matchLabels={"region": "eu"})
+
+    assert chosen(read(write(tmp_path / "1/all.yaml", *clusters, build.binding("global")))) == ["a", "b"]
+    assert chosen(read(write(tmp_path / "2/all.yaml", *clusters, build.binding("default")))) == ["a"]
+    assert chosen(read(write(tmp_path / "3/all.yaml", *clusters, build.binding("global"), ours))) == []
+
+
+def test_clusters_may_be_in_the_list_that_kubectl_writes(tmp_path: Path) -> None:
+    a_list = {"apiVersion": "v1", "kind": "List", "items": [build.cluster("a"), build.cluster("b")]}
+
+    assert chosen(read(write(tmp_path / "all.yaml", a_list))) == ["a", "b"]
+
+
 def test_a_federation_binds_the_sets_that_it_names(tmp_path: Path) -> None:
     eu = build.cluster_set("eu", matchLabels={"region": "eu"})
     known = read(write(tmp_path / "all.yaml", build.cluster("a", labels={"region": "eu"}), build.cluster("b"), eu))
@@ -120,12 +136,17 @@ def test_a_dataset_that_a_label_alone_declares_has_no_place(tmp_path: Path) -> N
     ("objects", "said"),
     [
         pytest.param([], "holds no ManagedCluster; put one into a .yaml file there", id="empty"),
-        pytest.param([build.placement()], "holds no ManagedCluster", id="only other kinds"),
+        pytest.param(
+            [build.placement(), build.cluster_set()],
+            "holds no ManagedCluster, only ManagedClusterSet and Placement; put one into",
+            id="only other kinds",
+        ),
         pytest.param([build.cluster("a"), build.cluster("a")], "cluster a is described twice, in", id="twice"),
         pytest.param([build.cluster("")], "ManagedCluster without a name cannot be used: metadata.name is", id="without a name"),
         pytest.param(
             [build.cluster() | {"apiVersion": "v1"}],
-            "v1 ManagedCluster is not a ManagedCluster of",
+            "v1 ManagedCluster is not a ManagedCluster of cluster.open-cluster-management.io/v1: write apiVersion: "
+            "cluster.open-cluster-management.io/v1",
             id="version",
         ),
         pytest.param([{"kind": "ManagedCluster"}], "is no Kubernetes object: it needs apiVersion and kind", id="no apiVersion"),
