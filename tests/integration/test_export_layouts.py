@@ -44,7 +44,16 @@ def test_an_export_of_any_year_says_the_same_in_a_folder_in_a_zip_and_in_parts(
     assert {post.kind for post in posts} >= {"post", "story"}
     assert skipped.keys() <= {"empty_post", "link", "no_text", "repeated_media", "video"}
     assert sum(bool(post.images) for post in posts) > 100
-    assert any(len(post.images) > 1 for post in posts) == (year > 2020 or platform == "facebook")
+    assert any(len(post.images) > 1 for post in posts)
+
+
+def test_posts_of_several_photos_are_the_same_in_instagrams_one_file_until_2020(tmp_path: Path) -> None:
+    for year in (2019, 2025):
+        store.folder(imagined("instagram", 200, year=year), tmp_path / str(year))
+
+    before, since = ([(post.text, post.images) for post in told(tmp_path / year)[1] if post.images] for year in ("2019", "2025"))
+
+    assert before == since
 
 
 @pytest.mark.parametrize("platform", ["facebook", "instagram"])

@@ -205,3 +205,31 @@ def test_what_others_wrote_and_what_was_not_for_everyone_is_not_read(name: str) 
 @given(anything)
 def test_any_json_is_an_entry_or_none(entry: build.Json) -> None:
     assert (facebook.parse(repaired(entry), "post") is not None) == isinstance(entry, dict)
+
+
+@pytest.mark.parametrize(
+    ("attachment", "count"),
+    [
+        ({"poll": {"question": "SECRET"}}, 1),
+        ({"for_sale_item": {"title": "SECRET", "photo_image": {"uri": "1.jpg"}}}, 1),
+        ({"text": "SECRET"}, 1),
+        ({"place": {"name": "SECRET"}}, 0),
+        ({"event": {"name": "SECRET"}}, 0),
+        ({}, 0),
+    ],
+)
+def test_an_attachment_of_no_known_kind_is_counted(attachment: build.Json, count: int) -> None:
+    entry = {"data": [{"post": "see"}], "attachments": [{"data": [attachment]}]}
+
+    [found] = build.parsed(facebook, "posts/your_posts_1.json", [entry])
+
+    assert found
+    assert (found.unknown_attachments, "SECRET" in str(found)) == (count, False)
+
+
+@pytest.mark.parametrize("key", [None, "photos_v2", "other_photos_v2"])
+def test_photos_of_no_album_are_found_with_their_words(key: str | None) -> None:
+    name = "posts/your_uncategorized_photos.json" if key == "other_photos_v2" else "posts/your_photos_1.json"
+    found = build.parsed(facebook, "your_facebook_activity/" + name, {key: [PHOTO]} if key else [PHOTO])
+
+    assert found == [posted("", PHOTO_FOUND, at=1_305_050_046, kind="photo")]

@@ -131,6 +131,25 @@ def test_a_post_of_fields_by_their_label_is_read_without_whom_it_names(entry: bu
 
 
 @pytest.mark.parametrize(
+    ("fields", "unknown"),
+    [
+        ([{"label": "Leírás", "value": "Szép reggel"}], True),
+        ([{"label": "Leírás", "value": "Szép reggel"}, {"label": "Caption", "value": ""}], False),
+        ([{"label": "Caption", "value": "mine"}, {"label": "Location", "value": "SECRET"}], False),
+        ([{"label": "URL", "value": "https://example.org/p/1", "href": "https://example.org/p/1"}], False),
+        ([{"label": "Leírás", "value": ""}], False),
+    ],
+)
+def test_an_entry_that_may_have_its_caption_under_a_label_of_another_language_says_so(
+    fields: list[build.Json], unknown: bool
+) -> None:
+    [found] = build.parsed(instagram, "content/posts.json", [{"media": [medium("1.jpg")], "label_values": fields}])
+
+    assert found
+    assert found.unknown_label == unknown
+
+
+@pytest.mark.parametrize(
     "name",
     [
         "your_instagram_activity/media/recently_deleted_content.json",

@@ -115,6 +115,11 @@ def test_a_caption_is_told_once_by_whoever_posts_the_photo_first() -> None:
         (RawPost(links=2), {"link": 2}),
         (RawPost(text="see", links=2), {"link": 2}),
         (RawPost(shares=1), {"share": 1}),
+        (RawPost(unknown_attachments=2), {"unknown_attachment": 2}),
+        (RawPost(media=(Medium("1.jpg"),), unknown_attachments=1), {"unknown_attachment": 1, "no_text": 1}),
+        (RawPost(media=(Medium("1.jpg"),), unknown_label=True), {"unknown_label": 1}),
+        (RawPost(unknown_label=True), {"unknown_label": 1}),
+        (RawPost(text="sea", media=(Medium("1.jpg"),), unknown_label=True), {}),
     ],
 )
 def test_what_is_taken_away_is_counted_by_its_reason(entry: RawPost, expected: dict[str, int]) -> None:
@@ -174,6 +179,8 @@ entries = st.builds(
     timestamp=st.none() | st.integers(1, 3),
     media=st.lists(st.builds(Medium, uris, words), max_size=3).map(tuple),
     links=st.integers(0, 1),
+    unknown_attachments=st.integers(0, 1),
+    unknown_label=st.booleans(),
 )
 
 

@@ -10,7 +10,7 @@ from fedspoke.data.exports.post import Medium, RawPost
 _TABLES = """
 PRAGMA journal_mode = OFF;
 PRAGMA cache_size = -8192;  -- KiB; what is beyond lies on the disk
-CREATE TABLE entry (time INTEGER, listing INTEGER, kind TEXT, text TEXT, media TEXT, links INTEGER, shares INTEGER);
+CREATE TABLE entry (time INTEGER, listing INTEGER, kind TEXT, text TEXT, media TEXT, aside TEXT);
 CREATE TABLE posted (uri TEXT PRIMARY KEY) WITHOUT ROWID;
 CREATE TABLE words (uri TEXT, text TEXT, PRIMARY KEY (uri, text)) WITHOUT ROWID;
 CREATE TABLE told (uri TEXT, passing INTEGER, digest BLOB, PRIMARY KEY (uri, passing, digest)) WITHOUT ROWID;
@@ -45,8 +45,9 @@ class Entries:
     def add(self, entry: RawPost) -> None:
         """Take an entry in. All have to be, before any is told."""
         media = json.dumps([(medium.uri, medium.text) for medium in entry.media])
-        row = (entry.timestamp, is_listing(entry), entry.kind, entry.text, media, entry.links, entry.shares)
-        self._base.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?, ?)", row)
+        aside = json.dumps([entry.links, entry.shares, entry.unknown_attachments, entry.unknown_label])
+        row = (entry.timestamp, is_listing(entry), entry.kind, entry.text, media, aside)
+        self._base.execute("INSERT INTO entry VALUES (?, ?, ?, ?, ?, ?)", row)
         if is_listing(entry):
             words = [(medium.uri, text) for medium in entry.media for text in (entry.text, medium.text) if text]
             self._base.executemany("INSERT OR IGNORE INTO words VALUES (?, ?)", words)
@@ -55,10 +56,19 @@ class Entries:
 
     def in_time(self) -> Iterator[RawPost]:
         """First in time first, then in an order that is the same for the same entries, with words before those without."""
-        rows = self._base.execute("SELECT * FROM entry ORDER BY time, listing, kind, text = '', text, media, links, shares")
-        for time, _, kind, text, media, links, shares in rows:
-            listed = tuple(Medium(*medium) for medium in json.loads(media))
-            yield RawPost(kind=kind, text=text, timestamp=time, media=listed, links=links, shares=shares)
+        rows = self._base.execute("SELECT * FROM entry ORDER BY time, listing, kind, text = '', text, media, aside")
+        for time, _, kind, text, media, aside in rows:
+            links, shares, attachments, label = json.loads(aside)
+            yield RawPost(
+                kind=kind,
+                text=text,
+                timestamp=time,
+                media=tuple(Medium(*medium) for medium in json.loads(media)),
+                links=links,
+                shares=shares,
+                unknown_attachments=attachments,
+                unknown_label=label,
+            )
 
     def is_posted(self, uri: str) -> bool:
         """Whether a post that stays holds the medium, one that comes later included."""

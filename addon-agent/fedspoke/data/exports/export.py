@@ -11,7 +11,7 @@ from fedspoke.api.names import Platform
 from fedspoke.data.exports.files import Files, UnusableError
 from fedspoke.data.exports.names import matcher
 from fedspoke.data.exports.parts import Parts, contradict
-from fedspoke.data.exports.post import RawPost
+from fedspoke.data.exports.post import Listing, RawPost
 from fedspoke.data.exports.repair import repaired
 from fedspoke.data.exports.search import (
     HTML,
@@ -26,6 +26,7 @@ from fedspoke.data.exports.search import (
     search,
 )
 from fedspoke.data.exports.stream import UnreadableError, entries
+from fedspoke.data.exports.together import together
 from fedspoke.data.exports.zips import Zip
 
 _log = logging.getLogger(__name__)
@@ -52,19 +53,23 @@ class Export:
             Failed: the export is gone.
         """
         skipped.update(self.odd)
-        parser = PARSERS[self.platform]
-        listings = [(matcher([listing.files]), listing) for listing in parser.FILES]
+        listings = [(matcher([listing.files]), listing) for listing in PARSERS[self.platform].FILES]
         for name in self._names():
             listing = next(listing for pattern, listing in listings if pattern.fullmatch(name))
-            count = 0
-            try:
-                with self.files.open(name) as file:
-                    for place, entry in entries(file, listing.entries):
-                        yield parser.parse(repaired(entry), listing.entries[place]) or RawPost()
-                        count += 1
-            except (OSError, UnreadableError) as error:
-                skipped["truncated_json" if count else "unreadable_json"] += 1
-                _log.warning("of a file %s only the first %d entries could be read: %s", listing.files, count, error)
+            listed = self._listed(name, listing, skipped)
+            yield from together(listed) if listing.apart else listed
+
+    def _listed(self, name: str, listing: Listing, skipped: Counter[str]) -> Iterator[RawPost]:
+        count = 0
+        try:
+            with self.files.open(name) as file:
+                for place, entry in entries(file, listing.entries):
+                    yield PARSERS[self.platform].parse(repaired(entry), listing.entries[place]) or RawPost()
+                    count += 1
+        except (OSError, UnreadableError) as error:
+            skipped["truncated_json" if count else "unreadable_json"] += 1
+            why = error.strerror if isinstance(error, OSError) and error.strerror else error
+            _log.warning("of a file %s only the first %d entries could be read: %s", listing.files, count, why)
 
     def _names(self) -> list[str]:
         try:

@@ -3,7 +3,9 @@
 A post's text is in `data[].post`; its photos are in `attachments[].data[].media`, each with words of its own, which are often
 the post's once more. A `title` ("Ada added a new photo.", "Timeline photos") is Facebook's, not the person's; a note's is.
 
-What others wrote (on the timeline, in comments) and what was written to a circle (groups, other people's timelines) is not read.
+Files of what others wrote (on the timeline, in comments) and of groups are not read. What the person wrote on somebody's timeline
+or in a group may stand among the posts all the same, told from them by its title alone ("Ada wrote on Bob's timeline."), in the
+account's language: it is read as a post.
 """
 
 from typing import Any
@@ -23,6 +25,7 @@ _ALBUM: dict[str, Kind] = {"photos.item": "album", "videos.item": "album"}
 _LOOSE: dict[str, Kind] = {"other_photos_v2.item": "photo", "other_photos.item": "photo"}
 _VIDEOS: dict[str, Kind] = {"videos_v2.item": "video", "videos.item": "video"}
 _REELS: dict[str, Kind] = {"lasso_videos_v2.item": "reel"}
+_PHOTOS: dict[str, Kind] = {"item": "photo", "photos_v2.item": "photo", "photos.item": "photo"}
 _NOTES: dict[str, Kind] = {"notes_v2.item": "note", "notes.item": "note"}
 
 _POSTS: dict[str, Kind] = {"item": "post", "?attachments": "post", "?data": "post", "?label_values": "post"}
@@ -40,10 +43,14 @@ _LISTS: dict[str, dict[str, Kind]] = {
     "photos_and_videos/album/*.json": _ALBUM,
     "posts/your_uncategorized_photos.json": _LOOSE,
     "posts/uncategorized_photos.json": _LOOSE,
+    "posts/your_photos*.json": _PHOTOS,
     "posts/your_videos.json": _VIDEOS,
     "posts/videos.json": _VIDEOS,
     "photos_and_videos/your_videos.json": _VIDEOS,
 }
+
+_ATTACHMENTS = {"media", "note", "life_event", "external_context", "event", "place", "name"}
+"""What an attachment may hold; of a place and a bare name nothing is wanted."""
 
 FILES = tuple(Listing(files=root + name, entries=entries) for root in _ROOTS for name, entries in _LISTS.items())
 
@@ -81,6 +88,7 @@ def _post(entry: dict[str, Any], kind: Kind) -> RawPost:
         media=_media([*media, *(medium for note in notes for medium in objects(note, "media"))]),
         links=links,
         shares=len(contexts) - links + sum(1 for item in attached if isinstance(item.get("event"), dict)),
+        unknown_attachments=sum(1 for item in attached if item and not _ATTACHMENTS.intersection(item)),
     )
 
 

@@ -31,7 +31,7 @@ _UNTIL_2020: dict[str, Kind] = {
 
 FILES = (
     *(Listing(files=root + name, entries=entries) for root in _ROOTS for name, entries in _LISTS.items()),
-    Listing(files="media*.json", entries=_UNTIL_2020),
+    Listing(files="media*.json", entries=_UNTIL_2020, apart=True),
 )
 
 

@@ -1,6 +1,8 @@
 """The layout that both platforms move to, file by file: a time, media, and fields that are found by their label.
 
 `label_values` is a list of `{label, value | media | dict …}`, `string_map_data` an object of `{value, timestamp}` by label.
+Labels are in the account's language: an entry without one of those that we know for a caption may have it under another.
+
 Fields that hold further fields describe other people (an owner, a co-author) and are not read.
 """
 
@@ -9,7 +11,7 @@ from typing import Any
 from fedspoke.data.exports.loose import objects, text, timestamp
 from fedspoke.data.exports.post import Kind, Medium, RawPost
 
-# Labels are in the language of the account. In one that is not here, a caption is still found beside its medium.
+# In a language that is not here, a caption is still found beside its medium.
 _WORDS = (
     *("caption", "text", "message", "description", "bildunterschrift", "légende", "pie de foto", "didascalia", "legenda"),
     *("bijschrift", "bildtext", "billedtekst", "bildetekst", "podpis", "подпись", "açıklama", "キャプション"),
@@ -34,9 +36,12 @@ def labelled(entry: dict[str, Any], kind: Kind, words: str) -> RawPost | None:
     media += [medium for _, field in fields for medium in objects(field, "media")]
     times = [timestamp(field, key) for label, field in fields if label in _TIMES for key in ("timestamp_value", "timestamp")]
     times += [timestamp(medium, "creation_timestamp") for medium in media]
+    # A value that leads somewhere is an address.
+    told = any(text(field, "value") and not text(field, "href") and label not in _TIMES for label, field in fields)
     return RawPost(
         kind=kind,
         text=next(filter(None, (text(field, "value") for label, field in fields if label in _WORDS)), ""),
         timestamp=next(filter(None, (timestamp(entry, "timestamp"), *times)), None),
         media=tuple(Medium(text(medium, "uri"), text(medium, words)) for medium in media if text(medium, "uri")),
+        unknown_label=told and not any(label in _WORDS for label, _ in fields),
     )

@@ -47,10 +47,12 @@ def usable(raw: Iterable[RawPost], lacking: Callable[[str], str | None], skipped
 
 def _words(entry: RawPost, skipped: Counter[str]) -> Iterator[Post]:
     """An entry without a photo or video."""
-    _count(skipped, link=entry.links, share=entry.shares)
+    _count_aside(skipped, entry)
     if entry.text:
         yield Post(kind=entry.kind, text=entry.text, images=(), timestamp=entry.timestamp)
-    elif not entry.links and not entry.shares:
+    elif entry.unknown_label:
+        _count(skipped, unknown_label=1)
+    elif not entry.links and not entry.shares and not entry.unknown_attachments:
         _count(skipped, empty_post=1)
 
 
@@ -59,7 +61,8 @@ def _tell(entry: RawPost, entries: Entries, lacking: Callable[[str], str | None]
     own = _own(entry)
     reasons = {uri: _unusable(uri) or lacking(uri) for uri in own}
     texts = _untold(entry, own, [uri for uri in own if reasons[uri] is None], entries)
-    _count(skipped, link=entry.links, share=entry.shares, repeated_media=len(own) - len(texts))
+    _count_aside(skipped, entry)
+    _count(skipped, repeated_media=len(own) - len(texts))
     skipped.update(reason for uri in texts if (reason := reasons[uri]))
     groups: dict[str, list[str]] = {}
     for uri, text in texts.items():
@@ -69,7 +72,7 @@ def _tell(entry: RawPost, entries: Entries, lacking: Callable[[str], str | None]
         if text:
             yield Post(kind=entry.kind, text=text, images=images, timestamp=entry.timestamp)
         elif images:
-            _count(skipped, no_text=1)
+            _count(skipped, **{"unknown_label" if entry.unknown_label else "no_text": 1})
 
 
 def _untold(entry: RawPost, own: Mapping[str, str], photos: list[str], entries: Entries) -> dict[str, str]:
@@ -128,6 +131,11 @@ def _unusable(uri: str) -> str | None:
     if suffix in _VIDEOS:
         return "video"
     return None if suffix in _IMAGES else "unsupported_format"
+
+
+def _count_aside(skipped: Counter[str], entry: RawPost) -> None:
+    """What an entry holds beside words and media."""
+    _count(skipped, link=entry.links, share=entry.shares, unknown_attachment=entry.unknown_attachments)
 
 
 def _count(skipped: Counter[str], **reasons: int) -> None:

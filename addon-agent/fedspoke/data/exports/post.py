@@ -16,11 +16,13 @@ class Listing:
 
     `files` is a pattern of names relative to the export's root. `entries` tells by ijson's prefix (`item`: the document is a
     list; `photos.item`: it is an object whose `photos` is one) what kind is listed there. A file may hold any of them, or none.
-    `?media` is a document that is an entry itself, an object with a key `media`: who posted once has no list.
+    `?media` is a document that is an entry itself, an object with a key `media`: who posted once has no list. In a file that is
+    `apart`, each medium of a post is an entry of its own.
     """
 
     files: str
     entries: Mapping[str, Kind]
+    apart: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +37,8 @@ class Medium:
 class RawPost:
     """One entry of an export, at a time in seconds since 1970.
 
-    `links` counts what points out of the platform, `shares` what somebody else made there.
+    `links` counts what points out of the platform, `shares` what somebody else made there, `unknown_attachments` what is of no
+    kind that we know. With an `unknown_label`, an entry may have words in a language whose labels we do not know.
 
     Places, tagged people, addresses, other platforms and a photo's EXIF have no field here: they are never read.
     """
@@ -46,6 +49,8 @@ class RawPost:
     media: tuple[Medium, ...] = ()
     links: int = 0
     shares: int = 0
+    unknown_attachments: int = 0
+    unknown_label: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
