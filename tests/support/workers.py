@@ -27,6 +27,15 @@ def die_of_three(number: int) -> int:
     return number
 
 
+def die_while_it_is_there(folder: str) -> str:
+    try:
+        Path(folder).rmdir()
+    except FileNotFoundError:
+        return "done"
+    os.kill(os.getpid(), signal.SIGKILL)
+    return "never"
+
+
 def answer_from_the_process(number: int) -> int:
     return os.getpid()
 

@@ -22,7 +22,7 @@ def clean_texts(work: Work, extracted: Path, posts: int, without: Collection[str
     """Add the posts of `dummy_data.json`, of which there are so many, that an earlier run has not added."""
     done = work.posts_done()
     rest = islice(stage.reading(extracted), done, None)
-    for number, (post, answer) in enumerate(each_of_many(partial(_clean_text, without), rest, None), done):
+    for number, (post, answer) in enumerate(each_of_many(partial(_clean_text, without), rest, None, returns=CleanPost), done):
         work.add_post(number, answer or _clean_post(post, dropped="unreadable_text"))
         progress("texts cleaned", number + 1, posts)
 
@@ -46,7 +46,7 @@ def decode_photos(work: Work, files: Files, output: Output, progress: Progress) 
         if not _is_whole(output.images / earlier.name):
             work.forget(uri)
     done, photos = work.photos_done(), work.photos()
-    for uri, found in each(partial(_decode, files), work.photos_missing(), None):
+    for uri, found in each(partial(_decode, files), work.photos_missing(), None, returns=Photo):
         work.add_photo(uri, _written(found, output) if found else None)
         done += 1
         progress("photos decoded", done, photos)

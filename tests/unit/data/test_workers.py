@@ -1,3 +1,4 @@
+import os
 from collections.abc import Iterator
 from itertools import count, islice
 from pathlib import Path
@@ -7,6 +8,7 @@ import pytest
 
 from fedspoke.api.errors import Failed
 from fedspoke.data import workers
+from fedspoke.data.worker import MEMORY
 from support import workers as give
 
 
@@ -75,3 +77,31 @@ def test_processes_that_cannot_be_started_are_one_sentence() -> None:
 
 def test_no_items_need_no_process() -> None:
     assert list(workers.each(give.square, [], -1)) == []
+
+
+def test_an_item_whose_process_is_killed_for_anothers_sake_is_done_by_the_next(tmp_path: Path) -> None:
+    """Who dies first is told by a folder that is there but once, as no file can be made."""
+    (tmp_path / "first").mkdir()
+
+    [(_, answer)] = workers.each(give.die_while_it_is_there, [str(tmp_path / "first")], "lost", processes=1)
+
+    assert answer == "done"
+
+
+def test_an_answer_of_another_class_is_none_of_ours() -> None:
+    assert list(workers.each(Path, ["a"], None, processes=1)) == [("a", None)]
+
+
+def test_processes_are_as_many_as_the_container_has_cores_and_memory_for(tmp_path: Path) -> None:
+    all_of_them = workers.cores(tmp_path)
+    (tmp_path / "cpu.max").write_text("max 100000\n")
+    (tmp_path / "memory.max").write_text("max\n")
+    (tmp_path / "memory.current").write_text("0\n")
+    assert workers.cores(tmp_path) == all_of_them == len(os.sched_getaffinity(0))
+
+    (tmp_path / "cpu.max").write_text("100000 100000\n")
+    assert workers.cores(tmp_path) == 1
+
+    (tmp_path / "cpu.max").unlink()
+    (tmp_path / "memory.max").write_text(str(MEMORY // 2))
+    assert workers.cores(tmp_path) == 1
