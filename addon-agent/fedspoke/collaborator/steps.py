@@ -19,7 +19,7 @@ from fedspoke.collaborator.encoder import TextEncoder
 from fedspoke.collaborator.profiles import refusal, span
 from fedspoke.collaborator.training import Trainer
 from fedspoke.data import records
-from fedspoke.data.clean import Cleaned, clean
+from fedspoke.data.clean import Cleaned, EmptyError, clean
 from fedspoke.data.extract import Extracted, extract
 from fedspoke.data.output import Output
 from fedspoke.data.prepare import find_for
@@ -68,6 +68,7 @@ class Steps:
         missing = [platform for platform in self._settings.datasets if platform not in self._fetched]
         if missing or not self._fetched:
             raise Refused(f"clean_data lacks {' and '.join(missing) or 'any'} posts; call fetch_data first")
+        self._posts.clear()
         told: dict[Platform, Cleaned] = {}
         empty: list[str] = []
         for platform in self._settings.datasets:
@@ -75,7 +76,7 @@ class Steps:
             try:
                 with Output.open(folder) as output:
                     told[platform] = clean(self._fetched[platform], output, _logged(platform))
-            except Failed as error:
+            except EmptyError as error:
                 empty.append(str(error))
                 continue
             self._posts[platform] = tuple(_among_all(record, platform) for record in records.load(folder))

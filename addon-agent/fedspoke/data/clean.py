@@ -11,8 +11,10 @@ from collections import Counter
 from collections.abc import Collection
 from dataclasses import dataclass
 from importlib.metadata import version
+from pathlib import Path
 
 from fedspoke.api.errors import Failed, Refused
+from fedspoke.data import cleaning
 from fedspoke.data.cleaning.near import unlike
 from fedspoke.data.decode import clean_texts, decode_photos
 from fedspoke.data.extract import EXTRACTED, Extracted
@@ -22,8 +24,12 @@ from fedspoke.data.progress import Progress
 from fedspoke.data.records import CLEANED, record
 from fedspoke.data.work import Work
 
-_MADE_BY = ("fedspoke", "pillow", "pillow-heif", "imagehash", "linkify-it-py", "phonenumbers", "py3langid")
+_MADE_BY = ("pillow", "pi-heif", "imagehash", "linkify-it-py", "phonenumbers", "py3langid")
 _OWN_IMAGE = re.compile(r"[0-9a-f]{16}\.jpg")
+
+
+class EmptyError(Failed):
+    """Nothing to learn from is left."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +56,8 @@ def clean(extracted: Extracted, output: Output, progress: Progress, without: Col
 
     Raises:
         Refused: the export has changed since it was extracted, or is gone.
-        Failed: nothing to learn from is left, or the folder cannot be written to.
+        EmptyError: nothing to learn from is left.
+        Failed: the folder cannot be written to.
     """
     export = extracted.export
     if export.files.fingerprint() != extracted.fingerprint:
@@ -69,13 +76,14 @@ def clean(extracted: Extracted, output: Output, progress: Progress, without: Col
     if not cleaned.records:
         (output.path / CLEANED).unlink()
         reasons = ", ".join(f"{reason} {count}" for reason, count in cleaned.dropped.items())
-        raise Failed(f"the {export.platform} export holds no post to learn from ({reasons or 'it is empty'})")
+        raise EmptyError(f"the {export.platform} export holds no post to learn from ({reasons or 'it is empty'})")
     return cleaned
 
 
 def _key(extracted: Extracted, without: Collection[str]) -> str:
-    """Of all that decides what a text or a photo becomes."""
+    """Of all that decides what a text or a photo becomes: our own rules as they are written included."""
     made_by = [version(package) for package in _MADE_BY]
+    made_by += [path.read_text() for path in sorted(Path(cleaning.__file__).parent.glob("*.py"))]
     return hashlib.sha256(json.dumps([extracted.fingerprint, sorted(without), made_by]).encode()).hexdigest()
 
 

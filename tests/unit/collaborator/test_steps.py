@@ -54,6 +54,18 @@ def test_an_encoder_that_is_none_is_refused_before_the_first_round(holds: list[s
         Steps(told).download_model()
 
 
+def test_records_that_cannot_be_written_are_a_failure_and_not_a_platform_without_posts(tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4), "instagram": instagram(tmp_path / "i", 3)})
+    steps = Steps(told)
+    for platform in told.datasets:
+        steps.fetch_data(platform)
+    in_the_way = Path(told.output) / "records/facebook/cleaned_data.json"
+    (in_the_way / "folder").mkdir(parents=True)
+
+    with pytest.raises(Failed, match="cleaned_data.json cannot be written"):
+        steps.clean_data()
+
+
 def test_a_profile_tells_of_one_platform_alone_how_training_went(tmp_path: Path) -> None:
     told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4), "instagram": instagram(tmp_path / "i", 3)})
     steps, start = prepared(told)
