@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from fedspoke.api.base import Object
-from fedspoke.api.errors import Refused
+from fedspoke.api.errors import Failed, Refused
 from fedspoke.placement.fleet import PLACEMENT_LABEL, Fleet
 from support import build, ocm_answers, placements
 from support.expressions import (
@@ -24,7 +24,7 @@ from support.expressions import (
     WRONG,
 )
 from support.fleet import ocm
-from support.fleet.kubernetes import Invalid
+from support.fleet.kubernetes import Invalid, Rejected
 from support.fleet.worlds import Answer, Controller, Hub
 from support.placements import World
 from support.shrinking import smallest
@@ -32,6 +32,8 @@ from support.shrinking import smallest
 SEED = int(os.environ.get("FEDSPOKE_SEED", "1"))
 WORLDS = int(os.environ.get("FEDSPOKE_WORLDS", "25"))
 PLACEMENTS = 16
+_NOT_COMPARED = 8
+"""Answers of a world whose scores may be unknown, or that may differ until OCM is asked again: far more than there ever are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +65,20 @@ class Case:
             return type(self.ours) is not type(self.theirs)
         return _compared(self.ours, self.theirs) != _compared(self.theirs, self.theirs)
 
+    @property
+    def scores_unknown(self) -> bool:
+        """Whether OCM decided, and the scores by which it did are not known."""
+        return isinstance(self.theirs, Answer) and bool(self.theirs.objects) and self.theirs.scores is None
+
 
 @pytest.mark.parametrize("number", range(WORLDS))
 def test_every_placement_of_a_world_is_decided_as_ocm_decides_it(hub: Hub, number: int) -> None:
-    world = placements.world(SEED, number, PLACEMENTS)
-    differing = next((case for case in _cases(hub, world) if case.differs), None)
+    cases = _cases(hub, placements.world(SEED, number, PLACEMENTS))
+    confirmed = next((alone for case in cases if case.differs and _differs(hub, alone := _alone(case))), None)
+    not_compared = [case.placement["metadata"]["name"] for case in cases if case.scores_unknown or case.differs]
 
-    assert differing is None, _report(hub, differing)
+    assert confirmed is None, _report(hub, confirmed)
+    assert len(not_compared) <= _NOT_COMPARED, f"OCM's scores are not known of {not_compared}"
 
 
 def test_the_worlds_meet_every_reason_that_ocm_has() -> None:
@@ -115,7 +124,7 @@ def test_more_clusters_than_one_decision_holds_are_written_as_ocm_writes_them(hu
     wanted = [build.placement(name=f"p{n}", decisionStrategy={"groupStrategy": it}) for n, it in enumerate(strategies)]
 
     for case in _cases(hub, placements.crowd(330, *wanted)):
-        assert not case.differs, _report(hub, case)
+        assert not case.differs, _report(hub, _alone(case))
 
 
 def _selects(name: str, expression: str) -> Object:
@@ -150,27 +159,37 @@ def _ours(placement: Object, fleet: Fleet) -> Answer | No | Crash:
 def _compared(answer: Answer, theirs: Answer) -> tuple[object, ...]:
     """Of what is misconfigured only the plugin that says so: of two wrong prioritizers OCM names either, at random.
 
-    Scores are left out where OCM does not say them, and 0 is as good as none.
+    Scores are left out where OCM's are not known, and 0 is as good as none.
     """
     satisfied = answer.conditions["PlacementSatisfied"]
     misconfigured, reason, message = answer.conditions["PlacementMisconfigured"]
-    scores = {cluster: score for cluster, score in answer.scores.items() if score and theirs.scores}
+    known = (answer.scores or {}) if theirs.scores is not None else {}
+    scores = {cluster: score for cluster, score in known.items() if score}
     return satisfied, (misconfigured, reason, message.partition(":")[0]), answer.objects, scores
 
 
-def _report(hub: Hub, case: Case) -> str:
+def _alone(case: Case) -> World:
+    """A world of that Placement only, over the fleet that it was decided in."""
+    return World(replace(case.fleet, decisions=tuple(map(_as_written, case.fleet.decisions))), (case.placement,))
+
+
+def _differs(hub: Hub, alone: World) -> bool:
+    """Whether the two answers differ when OCM is asked anew: twice, as it may once be asked too early."""
+    return all(_cases(hub, alone)[0].differs for _ in range(2))
+
+
+def _report(hub: Hub, alone: World) -> str:
     """The smallest world that still differs, ready to be written to files."""
 
     def differs(world: World) -> bool:
-        (found,) = _cases(hub, world)
-        return found.differs
+        try:
+            return _differs(hub, world)
+        except (Rejected, Failed):  # what is left is no world any more, or none that OCM decides in
+            return False
 
-    alone = World(replace(case.fleet, decisions=tuple(map(_as_written, case.fleet.decisions))), (case.placement,))
-    if not differs(alone):
-        return f"fedspoke: {case.ours}\nOCM:      {case.theirs}\nbut asked again, OCM agrees:\n{_documents(alone)}"
     least = smallest(alone, differs)
-    (again,) = _cases(hub, least)
-    return f"fedspoke: {again.ours}\nOCM:      {again.theirs}\n{_documents(least)}"
+    (case,) = _cases(hub, least)
+    return f"fedspoke: {case.ours}\nOCM:      {case.theirs}\n{_documents(least)}"
 
 
 def _documents(world: World) -> str:

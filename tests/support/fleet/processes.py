@@ -1,4 +1,7 @@
-"""A program of a cluster for the length of a `with` block: its words go to a file, and its end is certain."""
+"""A program of a cluster for the length of a `with` block: its words go to a file, and its end is certain.
+
+When the tests themselves are killed, no block is left in order: the kernel then ends the program (its parent-death signal).
+"""
 
 import subprocess
 import time
@@ -57,7 +60,11 @@ def running(program: Path, *arguments: str, log: Path, environment: dict[str, st
     name = log.stem
     with log.open("wb") as words:
         handle = subprocess.Popen(
-            [program, *arguments], stdin=subprocess.DEVNULL, stdout=words, stderr=subprocess.STDOUT, env=environment
+            ["setpriv", "--pdeathsig", "KILL", program, *arguments],
+            stdin=subprocess.DEVNULL,
+            stdout=words,
+            stderr=subprocess.STDOUT,
+            env=environment,
         )
     try:
         yield Process(name, log, handle)

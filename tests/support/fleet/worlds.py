@@ -2,7 +2,8 @@
 
 The controller starts when the whole fleet is there and reads all of it first, so that it never decides over half a world.
 After each of its own writes it decides again, with its own decision as an earlier one; it is at rest when its last event about a
-PlacementDecision names the very versions of both objects that the API server has.
+PlacementDecision names the very versions of both objects that the API server has. What the controller had not read yet then,
+such as that it deleted a decision, shows in no version: `tests/e2e/README.md` says what comes of that.
 """
 
 from collections.abc import Iterator
@@ -30,12 +31,12 @@ class Answer:
 
     `conditions` has status, reason and message by type; `objects` has, by the name of each PlacementDecision, its group's index
     and name and its clusters in their order; `scores` has the totals of the clusters that qualify, chosen or not, and is
-    empty where OCM does not say them.
+    None where they are not known.
     """
 
     conditions: dict[str, tuple[str, str, str]]
     objects: dict[str, tuple[int, str, tuple[str, ...]]]
-    scores: dict[str, int]
+    scores: dict[str, int] | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,8 +90,7 @@ class Controller:
         last = [(version, each["metadata"]["name"], each["metadata"]["resourceVersion"]) for each in decisions]
         if not _complete(placement, decisions) or not all(event in events for event in last):
             return None
-        note = events[last[0]].get("note", "") if last else ""
-        return Answer(_conditions(placement), _objects(decisions), _scores(note))
+        return Answer(_conditions(placement), _objects(decisions), _scores(events[last[0]]) if last else None)
 
 
 def _complete(placement: Object, decisions: list[Object]) -> bool:
@@ -114,10 +114,15 @@ def _objects(decisions: list[Object]) -> dict[str, tuple[int, str, tuple[str, ..
     return found
 
 
-def _scores(note: str) -> dict[str, int]:
-    """The totals as the event has them, "a:100 b:-20 "; none where it was cut at a thousand characters, and ends in dots."""
-    if note.endswith("..."):
-        return {}
+def _scores(event: Object) -> dict[str, int] | None:
+    """The totals as the event has them, "a:100 b:-20 ".
+
+    None where they were cut at a thousand characters, and end in dots; and where several events were merged into a series,
+    which keeps what the first one said.
+    """
+    note = event.get("note", "")
+    if note.endswith("...") or event.get("series"):
+        return None
     return {name: int(score) for name, _, score in (each.rpartition(":") for each in note.split())}
 
 
