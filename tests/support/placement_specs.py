@@ -13,6 +13,7 @@ TAINTS = ["gpu", "example.com/maintenance", "cluster.open-cluster-management.io/
 EFFECTS = ["NoSelect", "NoSelectIfNew", "PreferNoSelect"]
 RESOURCE_SCORES = ["gpu-usage", "posts"]
 SCORES = ["free", "total", "facebook"]
+_OF_SCORES = [expression for expression in expressions.ABOUT_CLUSTERS if ".scores(" in expression]
 
 
 def placement(draw: Random, name: str, namespace: str) -> Object:
@@ -29,7 +30,7 @@ def placement(draw: Random, name: str, namespace: str) -> Object:
 
 
 def _predicates(draw: Random) -> list[Object]:
-    return [_predicate(draw) if draw.random() < 0.8 else {} for _ in range(draw.choice([0, 1, 1, 1, 2, 3]))]
+    return [_predicate(draw) if draw.random() < 0.8 else {} for _ in range(draw.choice([0, 1, 1, 2, 2, 3]))]
 
 
 def _predicate(draw: Random) -> Object:
@@ -39,7 +40,7 @@ def _predicate(draw: Random) -> Object:
     if draw.random() < 0.3:
         selector["claimSelector"] = {"matchExpressions": [_requirement(draw, ["platform", "posts.example.com", "none"])]}
     if draw.random() < 0.4:
-        pool = draw.choice([expressions.ABOUT_CLUSTERS] * 12 + [expressions.OF_NO_BOOL, expressions.WRONG])
+        pool = draw.choice([expressions.ABOUT_CLUSTERS] * 7 + [_OF_SCORES] * 5 + [expressions.OF_NO_BOOL, expressions.WRONG])
         selector["celSelector"] = {"celExpressions": draw.sample(pool, draw.choice([0, 1, 1, 1, 2]))}
     return {"requiredClusterSelector": selector}
 
@@ -50,7 +51,7 @@ def _label_selector(draw: Random) -> Object:
         key = draw.choice(list(LABELS))
         selector["matchLabels"] = {key: draw.choice(LABELS[key])} if draw.random() < 0.97 else {"a key": "x"}
     if draw.random() < 0.7:
-        selector["matchExpressions"] = [_requirement(draw, list(LABELS)) for _ in range(draw.choice([1, 1, 2]))]
+        selector["matchExpressions"] = [_requirement(draw, list(LABELS)) for _ in range(draw.choice([1, 1, 1, 2]))]
     return selector
 
 
@@ -84,11 +85,13 @@ def _toleration(draw: Random) -> Object:
         toleration["key"] = draw.choice(TAINTS)
     if operator != "Exists" or draw.random() < 0.08:
         toleration["value"] = draw.choice(["", "gpu", "eu"])
-    if draw.random() < 0.4:
+    if draw.random() < 0.25:
         toleration["effect"] = draw.choice(EFFECTS)
-    if draw.random() < 0.4:
+    if draw.random() < 0.7:
         # ten billion seconds are more than Go's durations hold
-        toleration["tolerationSeconds"] = draw.choice([0, -1, 60, 9_000_000_000, 10_000_000_000, 20_000_000_000, 2**63 - 1])
+        toleration["tolerationSeconds"] = draw.choice(
+            [0, -1, 1, 2, 86400, 9_000_000_000, 10_000_000_000, 20_000_000_000, 2**63 - 1]
+        )
     return toleration
 
 
@@ -126,7 +129,7 @@ def _decision_strategy(draw: Random) -> Object:
     group_strategy: Object = {}
     if draw.random() < 0.7:
         group_strategy["clustersPerDecisionGroup"] = draw.choice(
-            [1, 2, 5, 100, "1", "3", "1%", "20%", "34%", "50%", "99%", "100%", 0, -2]
+            [1, 2, 5, 100, "1", "3", 0, -2, *["1%", "20%", "33%", "34%", "50%", "51%", "99%", "100%"] * 2]
         )
     if draw.random() < 0.6:
         group_strategy["decisionGroups"] = [
@@ -151,12 +154,12 @@ def _spread_policy(draw: Random) -> Object:
 
 _Draw = Callable[[Random], Any]
 _FIELDS: list[tuple[str, float, _Draw]] = [
-    ("clusterSets", 0.3, lambda draw: draw.choices([*SETS, "absent"], k=draw.choice([0, 1, 1, 2, 3]))),
-    ("numberOfClusters", 0.5, lambda draw: draw.choice([0, 1, 1, 2, 3, 5, 20])),
+    ("clusterSets", 0.2, lambda draw: draw.choices([*SETS, "absent"], k=draw.choice([0, 1, 1, 2, 3]))),
+    ("numberOfClusters", 0.5, lambda draw: draw.choice([0, 1, 1, 2, 3, 5, 8, 20])),
     ("predicates", 0.6, _predicates),
-    ("tolerations", 0.5, _tolerations),
+    ("tolerations", 0.6, _tolerations),
     ("prioritizerPolicy", 0.6, _prioritizer_policy),
-    ("decisionStrategy", 0.35, _decision_strategy),
+    ("decisionStrategy", 0.45, _decision_strategy),
     ("spreadPolicy", 0.05, _spread_policy),
 ]
 

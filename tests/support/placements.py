@@ -1,10 +1,11 @@
 """Seeded worlds for a placement: a hub's fleet, and Placements that are decided in it one after another.
 
-A world is drawn from its seed and number alone, so that one can be looked at again without those before it. All times are
-long past or far ahead: a world means the same whenever it is evaluated.
+A world is drawn from its seed and number alone, so that one can be looked at again without those before it. Its times are past
+or far ahead: it means the same for as long as a test takes.
 """
 
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from random import Random
 
 from fedspoke.api.base import Object
@@ -26,7 +27,11 @@ _QUANTITIES: dict[str, list[str | int]] = {
     "memory": ["16Gi", "16384Mi", "8G", "7.5Gi", "1e9", "500M", "0", "33554432Ki", "131072k", "12345678901", "1Ei", "2E", "0.1n"],
 }
 _VALID_UNTIL = [None, "2020-01-01T00:00:00Z", "2120-01-01T00:00:00Z", "2120-01-01T02:00:00.5+02:00"]
-_TIMES_ADDED = [None, "2020-01-01T00:00:00Z", "2025-06-01T12:00:00.5+02:00", "2120-01-01T00:00:00Z"]
+_TIMES_ADDED = ["2020-01-01T00:00:00Z", "2025-06-01T12:00:00.5+02:00", "2120-01-01T00:00:00Z"]
+
+
+_EMPTY, _UNBOUND = 5, 9
+"""Of twenty-four worlds one has no cluster, and in one the namespace of most Placements is bound to no set."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,10 +51,11 @@ class World:
 def world(seed: int, number: int, placements: int) -> World:
     """The world of that number."""
     draw = Random(f"{seed}/{number}")
-    names = sorted(draw.sample(_CLUSTER_NAMES, draw.choice([0, 2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 12])))
+    size = 0 if number % 24 == _EMPTY else draw.choice([2, 3, 5, 6, 7, 8, 9, 10, 11, 12, 12])
+    names = draw.sample(_CLUSTER_NAMES, size)  # in no order, as a cache has them
     clusters, scores = _clusters(draw, names)
     sets = [_cluster_set(draw, name) for name in SETS if draw.random() < 0.9]
-    bound = {place: draw.choice([0.0, 0.6] + [0.95] * 10) for place in (NAMESPACE, ELSEWHERE)}
+    bound = {NAMESPACE: 0.0 if number % 24 == _UNBOUND else 0.95, ELSEWHERE: draw.choice([0.5, 0.95, 0.95])}
     bindings = [build.binding(name, place) for place in bound for name in SETS if draw.random() < bound[place]]
     wanted = tuple(
         placement_specs.placement(draw, f"p{n}", draw.choice([NAMESPACE] * 4 + [ELSEWHERE])) for n in range(placements)
@@ -65,8 +71,8 @@ def everything(seed: int, *wanted: Object) -> World:
 
 
 def crowd(size: int, *wanted: Object) -> World:
-    """So many clusters in sight, two of three of which are labelled gold."""
-    clusters = [build.cluster(f"n{n:03}", labels={"tier": "gold"} if n % 3 else None) for n in range(size)]
+    """So many clusters in sight, two of three of which are labelled gold; the last name comes first."""
+    clusters = [build.cluster(f"n{n:03}", labels={"tier": "gold"} if n % 3 else None) for n in reversed(range(size))]
     return World(build.fleet(*clusters), wanted)
 
 
@@ -77,10 +83,10 @@ def _clusters(draw: Random, names: list[str]) -> tuple[tuple[Object, ...], tuple
 
 
 def _cluster(draw: Random, name: str) -> Object:
-    labels = {key: draw.choice(values) for key, values in LABELS.items() if draw.random() < 0.6}
+    labels = {key: draw.choice(values) for key, values in LABELS.items() if draw.random() < 0.75}
     if draw.random() < 0.8:
         labels["cluster.open-cluster-management.io/clusterset"] = draw.choice(SETS)
-    claims = {key: draw.choice(values) for key, values in _CLAIMS.items() if draw.random() < 0.6}
+    claims = {key: draw.choice(values) for key, values in _CLAIMS.items() if draw.random() < 0.75}
     taints = [_taint(draw) for _ in range(draw.choice([0, 0, 0, 1, 1, 2]))]
     spec: Object = {"hubAcceptsClient": draw.random() < 0.9} | ({"taints": taints} if taints else {})
     cluster = build.cluster(name, labels, claims, **spec)
@@ -101,9 +107,13 @@ def _taint(draw: Random) -> Object:
     taint = {"key": draw.choice(placement_specs.TAINTS), "effect": draw.choice(placement_specs.EFFECTS)}
     if draw.random() < 0.6:
         taint["value"] = draw.choice(["", "gpu", "eu"])
-    if added := draw.choice(_TIMES_ADDED):
-        taint["timeAdded"] = added
+    if draw.random() < 0.9:
+        taint["timeAdded"] = _just_now(draw) if draw.random() < 0.4 else draw.choice(_TIMES_ADDED)
     return taint
+
+
+def _just_now(draw: Random) -> str:
+    return (datetime.now(UTC) - timedelta(seconds=draw.choice([5, 30]))).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _cluster_set(draw: Random, name: str) -> Object:
