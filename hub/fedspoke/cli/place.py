@@ -34,11 +34,13 @@ def place(file: Path, clusters: Path, output: str) -> None:
     document, now = parse.document(file), datetime.now(UTC)
     if document["kind"] not in (KIND, PLACEMENT[1]):
         raise Refused(f"{file} holds a {document['kind']}; give a {KIND} or a {PLACEMENT[1]}")
-    if document["kind"] == KIND:
-        decision = read(clusters).decision(parse.federated_learning(document), now)
-    else:
+    federation = parse.federated_learning(document) if document["kind"] == KIND else None
+    if not federation:
         parse.placement(document)  # refused before its parts are read
-        decision = evaluate(document, read(clusters).fleet(document), now)
+    known = read(clusters)
+    for doubt in known.doubts:
+        click.echo(f"fedspoke: {doubt}", err=True)
+    decision = known.decision(federation, now) if federation else evaluate(document, known.fleet(document), now)
     if output == "json":
         click.echo(json.dumps(decision.as_json(), indent=2))
     else:

@@ -15,8 +15,8 @@ from fedspoke.placement import declared
 from fedspoke.placement.evaluate import Decision, evaluate
 from fedspoke.placement.fleet import Fleet, namespace
 from fedspoke.placement.objects import bindings, placement
+from fedspoke.placement.sets import SET_LABEL
 
-_SET_LABEL = "cluster.open-cluster-management.io/clusterset"
 _UNREACHABLE = {"key": "cluster.open-cluster-management.io/unreachable", "effect": "NoSelect"}
 
 
@@ -26,6 +26,8 @@ class Clusters:
 
     described: Fleet
     files: dict[str, Path]
+    doubts: tuple[str, ...] = ()
+    """What looks like a typo; a hub that is newer than this may have such a field."""
 
     def decision(self, fl: FederatedLearning, now: datetime) -> Decision:
         """Which clusters a federation chooses; the bindings that its controller would make are there."""
@@ -104,6 +106,7 @@ def read(folder: Path) -> Clusters:
     files: dict[tuple[str, str, str], Path] = {}
     found: dict[str, list[Object]] = defaultdict(list)
     others: set[str] = set()
+    doubts: list[str] = []
     for path in _files(folder):
         for document in documents.read(path):
             if not _is_of_a_fleet(document, path):
@@ -116,6 +119,7 @@ def read(folder: Path) -> Clusters:
                 raise Refused(f"{what} {name} is described twice, in {files[key]} and in {path}; take one out")
             files[key] = path
             found[kind].append(document)
+            doubts += (f"{path}: {doubt}" for doubt in described.doubts(document))
     if MANAGED_CLUSTER[1] not in found:
         kinds = " and ".join(sorted(others | found.keys()))
         raise Refused(f"{folder} holds no ManagedCluster{f', only {kinds}' if kinds else ''}; put one into a .yaml file there")
@@ -126,7 +130,7 @@ def read(folder: Path) -> Clusters:
         scores=tuple(found["AddOnPlacementScore"]),
         decisions=tuple(found["PlacementDecision"]),
     )
-    return Clusters(fleet, {name: path for (kind, _, name), path in files.items() if kind == MANAGED_CLUSTER[1]})
+    return Clusters(fleet, {name: path for (kind, _, name), path in files.items() if kind == MANAGED_CLUSTER[1]}, tuple(doubts))
 
 
 def _files(folder: Path) -> Sequence[Path]:
@@ -151,9 +155,9 @@ def _as_on_a_hub(cluster: Object) -> Object:
 def _in_a_set(cluster: Object) -> Object:
     """OCM's webhook puts a cluster that is labelled with no set into the set `default`."""
     labels = declared.labels(cluster)
-    if labels.get(_SET_LABEL):
+    if labels.get(SET_LABEL):
         return cluster
-    return cluster | {"metadata": cluster["metadata"] | {"labels": labels | {_SET_LABEL: "default"}}}
+    return cluster | {"metadata": cluster["metadata"] | {"labels": labels | {SET_LABEL: "default"}}}
 
 
 def _set_of_all(name: str) -> Object:

@@ -4,6 +4,7 @@ A file is written by hand, so what an API server would not take is refused here,
 """
 
 import json
+from collections.abc import Iterator
 from typing import Annotated, Literal
 
 from pydantic import Field, ValidationError
@@ -13,7 +14,7 @@ from fedspoke.api.errors import Refused
 from fedspoke.api.managed_cluster import ManagedCluster
 from fedspoke.api.names import MANAGED_CLUSTER
 from fedspoke.api.placement_spec import LabelSelector
-from fedspoke.api.problems import problems
+from fedspoke.api.problems import nearest, problems
 from fedspoke.api.units import Time
 
 _Name = Annotated[str, Field(min_length=1)]
@@ -86,6 +87,23 @@ _KINDS: dict[str, tuple[str, type[Reported]]] = {
     "AddOnPlacementScore": ("cluster.open-cluster-management.io/v1alpha1", _AddOnPlacementScore),
     "PlacementDecision": ("cluster.open-cluster-management.io/v1beta1", _PlacementDecision),
 }
+
+
+_OF_A_CLUSTER = {
+    "spec": ("managedClusterClientConfigs", "hubAcceptsClient", "leaseDurationSeconds", "taints"),
+    "status": ("conditions", "capacity", "allocatable", "version", "clusterClaims", "managedNamespaces"),
+}
+"""All fields of OCM's ManagedCluster, beside the few that a placement looks at."""
+
+
+def doubts(document: Object) -> Iterator[str]:
+    """The fields of a checked ManagedCluster that are likely to be typos: none of OCM's, and close to one of them."""
+    if document["kind"] != MANAGED_CLUSTER[1]:
+        return
+    for part, known in _OF_A_CLUSTER.items():
+        for key in document.get(part) or {}:
+            if key not in known and (meant := nearest(str(key), known, listed=False)):
+                yield f"{part}.{key} of ManagedCluster {document['metadata']['name']} is passed over, as it is not a field{meant}"
 
 
 def check(document: Object) -> bool:

@@ -12,7 +12,8 @@ from fedspoke.api.placement_spec import LabelSelector
 from fedspoke.placement import declared, labels
 from fedspoke.placement.fleet import Fleet
 
-_SET_LABEL = "cluster.open-cluster-management.io/clusterset"
+SET_LABEL = "cluster.open-cluster-management.io/clusterset"
+"""Label of a ManagedCluster: the one ManagedClusterSet of the type ExclusiveClusterSetLabel that it is in."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +69,7 @@ def _members(cluster_set: Object) -> Callable[[Object], bool]:
     selector = (cluster_set.get("spec") or {}).get("clusterSelector") or {}
     match selector.get("selectorType") or "ExclusiveClusterSetLabel", selector.get("labelSelector"):
         case "ExclusiveClusterSetLabel", _:
-            return lambda cluster: declared.labels(cluster).get(_SET_LABEL) == name
+            return lambda cluster: declared.labels(cluster).get(SET_LABEL) == name
         case "LabelSelector", None:
             return lambda cluster: False
         case "LabelSelector", given:

@@ -171,6 +171,21 @@ def test_input_that_cannot_be_used_is_refused_in_one_line(
     assert err.count("\n") == 1
 
 
+def test_what_looks_like_a_typo_in_a_cluster_is_told_and_stops_nothing(
+    fedspoke: Fedspoke, federation: Path, clusters: Path
+) -> None:
+    typo = build.cluster("rome", claims=build.declares("facebook"), hubAcceptClient=False, ofAFutureHub=1)
+    (clusters / "rome.yaml").write_text(documents.dump(typo))
+
+    status, _, err = fedspoke("place", federation, "--clusters", clusters)
+
+    assert status == 0
+    assert err == (
+        f"fedspoke: {clusters / 'rome.yaml'}: spec.hubAcceptClient of ManagedCluster rome is passed over, "
+        "as it is not a field (did you mean hubAcceptsClient?)\n"
+    )
+
+
 def test_a_folder_of_clusters_that_is_not_there_is_refused(fedspoke: Fedspoke, federation: Path, tmp_path: Path) -> None:
     status, _, err = fedspoke("place", federation, "--clusters", tmp_path / "none")
 

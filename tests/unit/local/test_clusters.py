@@ -211,6 +211,11 @@ def test_a_dataset_that_a_label_alone_declares_has_no_place(tmp_path: Path) -> N
             id="time without zone",
         ),
         pytest.param(
+            [build.cluster(taints=[{"key": "a", "effect": "NoSelect", "timeAdded": "9999-12-31T23:59:59-01:00"}])],
+            'spec.taints[0].timeAdded is "9999-12-31T23:59:59-01:00", but must be a time',
+            id="time that is in no year of UTC",
+        ),
+        pytest.param(
             [build.cluster(), build.decided("other") | {"status": {"decisions": [{"name": "a"}]}}],
             "PlacementDecision other-decision-1 cannot be used: status.decisions[0].clusterName is missing",
             id="decision without cluster",

@@ -1,19 +1,12 @@
 from datetime import UTC, datetime
-from typing import Any
 
 import pytest
 
-from fedspoke.api import parse
-from fedspoke.api.errors import Refused
-from fedspoke.api.federated_learning import FederatedLearning, Object
-from fedspoke.api.names import DOMAIN, GPUS_CLAIM
+from fedspoke.api.federated_learning import Object
 from fedspoke.placement.conditions import Condition
 from fedspoke.placement.evaluate import Decision, evaluate
-from fedspoke.placement.fleet import Fleet
-from fedspoke.placement.objects import placement
 from support import build
 
-OCM = "cluster.open-cluster-management.io"
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
@@ -31,14 +24,6 @@ def decide(placement: Object, *clusters: Object) -> Decision:
 
 def condition(decision: Decision, of: str) -> Condition:
     return next(found for found in decision.conditions if found.type == of)
-
-
-def federation(**client: Any) -> FederatedLearning:
-    return parse.federated_learning(build.federated_learning(client=client))
-
-
-def why(cluster: Object, **client: Any) -> str:
-    return reason(decide(placement(federation(**client)), cluster))
 
 
 def test_a_placement_without_predicates_chooses_every_cluster_by_name() -> None:
@@ -260,130 +245,3 @@ def test_what_changes_nothing_is_said(spec: Object, said: str) -> None:
 
     assert note.startswith(said)
     assert decide(build.placement(**spec), build.cluster()).decisions == decide(build.placement(), build.cluster()).decisions
-
-
-@pytest.mark.parametrize(
-    ("metadata", "said"),
-    [
-        ({"deletionTimestamp": "2026-11-21T00:00:00Z"}, "Placement chosen is being deleted"),
-        ({"annotations": {f"{OCM}/experimental-scheduling-disable": "true"}}, "leaves it to another scheduler"),
-        ({"name": "x" * 64}, "at most 63 lower-case letters"),
-        ({"name": None}, "metadata.name of a Placement is null"),
-        ({"name": "a..b"}, 'metadata.name of a Placement is "a..b"'),
-        ({"name": "a.-b"}, 'metadata.name of a Placement is "a.-b"'),
-        ({"namespace": 5}, "metadata.namespace is 5, but must be a DNS label"),
-        ({"namespace": "A B"}, 'metadata.namespace is "A B", but must be a DNS label'),
-        ({"annotations": ["a"]}, r'metadata.annotations is \["a"\], but must be an object'),
-        ({"labels": {"gpu": True}}, r"metadata.labels\[gpu\] is true, but key and value must be text"),
-    ],
-)
-def test_a_placement_that_ocm_decides_nothing_for_is_refused(metadata: Object, said: str) -> None:
-    asked = build.placement()
-
-    with pytest.raises(Refused, match=said):
-        decide(asked | {"metadata": asked["metadata"] | metadata}, build.cluster())
-
-
-@pytest.mark.parametrize(("metadata", "said"), [(["x"], r'metadata is \["x"\]'), ("x", 'metadata is "x"'), (None, "missing")])
-def test_metadata_that_is_no_object_is_refused(metadata: object, said: str) -> None:
-    with pytest.raises(Refused, match=said):
-        decide(build.placement() | {"metadata": metadata}, build.cluster())
-
-
-def _grouped(size: object) -> Object:
-    return {"decisionStrategy": {"groupStrategy": {"clustersPerDecisionGroup": size}}}
-
-
-def _spread(skew: int) -> Object:
-    constraint = {"topologyKey": "region", "topologyKeyType": "Label", "maxSkew": skew}
-    return {"spreadPolicy": {"spreadConstraints": [constraint]}}
-
-
-@pytest.mark.parametrize(
-    ("spec", "beyond", "said"),
-    [
-        (_grouped(2**31 - 1), _grouped(2**31), "clustersPerDecisionGroup of a PlacementSpec is 2147483648, but must be from"),
-        (
-            _spread(2**31 - 1),
-            _spread(2**31),
-            r"spreadConstraints\[0\].maxSkew of a PlacementSpec is 2147483648, but must be from 1",
-        ),
-        ({"numberOfClusters": 2**31 - 1}, {"numberOfClusters": 2**31}, "numberOfClusters of a PlacementSpec is 2147483648"),
-        (
-            {"tolerations": [{"key": "a", "tolerationSeconds": 2**63 - 1}]},
-            {"tolerations": [{"key": "a", "tolerationSeconds": 2**63}]},
-            r"tolerations\[0\].tolerationSeconds is 9223372036854775808, but must be from",
-        ),
-    ],
-    ids=["size of a group", "skew", "clusters", "seconds"],
-)
-def test_a_number_that_ocm_cannot_read_is_refused_and_the_last_before_it_is_not(spec: Object, beyond: Object, said: str) -> None:
-    assert names(decide(build.placement(**spec), build.cluster())) == ["cluster1"]
-    with pytest.raises(Refused, match=said):
-        decide(build.placement(**beyond), build.cluster())
-
-
-def test_another_kind_is_refused() -> None:
-    with pytest.raises(Refused, match="ManagedCluster is not a Placement"):
-        decide(build.cluster())
-
-
-# Reasons.
-
-
-def test_a_cluster_without_data_is_told_each_way_of_declaring_it() -> None:
-    assert why(build.cluster(), data={"platforms": ["facebook", "instagram"]}) == (
-        f"declares no Facebook or Instagram data (no claim facebook.data.{DOMAIN} or instagram.data.{DOMAIN}, "
-        f"no label {DOMAIN}/facebook=true or {DOMAIN}/instagram=true)"
-    )
-
-
-def test_a_cluster_that_lacks_data_and_gpu_is_told_both() -> None:
-    said = why(build.cluster(), data={"platforms": ["facebook"]}, resources={"limits": {"nvidia.com/gpu": 1}})
-
-    assert said.startswith("declares no Facebook data (")
-    assert f" and declares no GPU (no claim {GPUS_CLAIM}, no label gpu=true)" in said
-
-
-def test_a_cluster_that_has_data_hears_of_its_missing_gpu_alone() -> None:
-    said = why(build.cluster(claims=build.declares("facebook")), data={}, resources={"limits": {"nvidia.com/gpu": 1}})
-
-    assert said == f"declares no GPU (no claim {GPUS_CLAIM}, no label gpu=true)"
-
-
-def test_a_cluster_with_fewer_gpus_hears_how_many_it_has() -> None:
-    said = why(build.cluster(claims={GPUS_CLAIM: "1"}), resources={"limits": {"nvidia.com/gpu": 2}})
-
-    assert said == f"declares too few GPUs (claim {GPUS_CLAIM} is 1, no label gpu=true)"
-
-
-def test_a_cluster_with_fewer_posts_hears_how_many_it_has() -> None:
-    said = why(build.cluster(claims=build.declares("facebook", posts=5)), data={"minPosts": 20})
-
-    assert said == f"declares too few posts (claim facebook.posts.{DOMAIN} is 5, not 20 or more)"
-
-
-@pytest.mark.parametrize("posts", ["many", "-3", "", "²"])
-def test_a_count_that_is_no_number_counts_for_nothing(posts: str) -> None:
-    claims = build.declares("facebook") | {f"facebook.posts.{DOMAIN}": posts}
-
-    assert "declares too few posts" in why(build.cluster(claims=claims), data={"minPosts": 1})
-
-
-def test_a_label_that_the_user_asks_for_is_named_with_what_is_there() -> None:
-    asked = {"predicates": [{"requiredClusterSelector": build.with_label(region="eu")}]}
-
-    assert why(build.cluster(labels={"region": "us"}), placement=asked) == "label region is us, not eu"
-    assert why(build.cluster(), placement=asked) == "no label region=eu"
-
-
-def test_a_label_that_must_not_be_there_is_not_called_missing() -> None:
-    asked = {"predicates": [{"requiredClusterSelector": build.with_label(build.has("gpu", "DoesNotExist"))}]}
-
-    assert why(build.cluster(labels={"gpu": "true"}), placement=asked) == "label gpu is true, but must not be there"
-
-
-def test_a_placement_without_a_spec_is_refused_as_on_an_api_server() -> None:
-    without = {key: value for key, value in build.placement().items() if key != "spec"}
-    with pytest.raises(Refused, match=r"spec is missing; \{\} chooses every cluster"):
-        evaluate(without, Fleet(), NOW)
