@@ -12,6 +12,7 @@ from PIL import Image
 
 from fedspoke.api.errors import Refused
 from fedspoke.api.names import PLATFORMS
+from fedspoke.data.cleaning.look import BYTES
 from fedspoke.data.cleaning.photo import LONGEST_SIDE, BrokenPhotoError, photo
 from fedspoke.data.cleaning.rules import clean_text
 from fedspoke.data.exports.export import Export, find
@@ -78,7 +79,7 @@ def photograph(data: bytes) -> None:
         image.load()
         assert max(image.size) <= LONGEST_SIDE
         assert not image.getexif()
-    assert 0 <= taken.look < 1 << 64
+    assert 0 <= taken.look < 1 << 8 * BYTES
 
 
 def words(data: bytes) -> None:

@@ -1,11 +1,12 @@
 """Photographs and what only claims to be one, as bytes of a file."""
 
 import io
+import random
 import struct
 import zlib
 from typing import Any
 
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 from pillow_heif import register_heif_opener
 
 register_heif_opener()  # to write HEIC; what reads it says so itself
@@ -21,6 +22,22 @@ def scene(size: tuple[int, int] = (640, 480), shift: int = 0) -> Image.Image:
         top = (number * 53 + shift * 29) % 71 / 100 * height
         colour = ((number * 90 + shift * 40) % 256, (shift * 70) % 256, 255 - number * 40)
         draw.ellipse((left, top, left + width / 4, top + height / 3), fill=colour)
+    return image
+
+
+def sunset(horizon: float) -> Image.Image:
+    """A sky that pales towards the sea, and little else: `horizon` is the share of the sky."""
+    image = Image.linear_gradient("L").point(lambda level: 250 - level // 2).resize((1200, 800)).convert("RGB")
+    image.paste((60, 40, 30), (0, int(800 * horizon), 1200, 800))
+    return image
+
+
+def lettered(words: str, ground: str, ink: str, *, lines: int) -> Image.Image:
+    """Words on one colour, from the upper left on: a quote, or a page."""
+    image = Image.new("RGB", (1080, 1080), ground)
+    chance, known = random.Random(words), words.split()
+    text = "\n".join(" ".join(chance.choices(known, k=8)) for _ in range(lines))
+    ImageDraw.Draw(image).multiline_text((100, 100), text, ink, font=ImageFont.load_default(28), spacing=20)
     return image
 
 

@@ -4,7 +4,7 @@ The same photo with other words stays: a picture may be spoken of in two ways. T
 about that one. What is left out is the pair that repeats in both, and words alone that were there before.
 
 Words are compared by MinHash (Broder 1997; the threshold is that of Lee et al. 2022, "Deduplicating Training Data Makes Language
-Models Better"), looks by the bits of a difference hash. Of both, posts that are alike share a band, by which they are found.
+Models Better"), looks as `look` says. Of both, posts that are alike share a band, by which they are found.
 """
 
 import sqlite3
@@ -13,17 +13,15 @@ from collections.abc import Collection, Iterator, Sequence
 import numpy as np
 from rensa import RMinHash
 
+from fedspoke.data.cleaning import look as looking
+
 ALIKE_WORDS = 0.8
 """Share of their pieces that two texts have in common."""
-
-ALIKE_LOOKS = 4
-"""Bits of 64 in which two looks may differ: what another size or a stronger compression of a photo changes."""
 
 _PIECE = 5  # characters; about a word, and of use where no space divides words
 _LONGEST = 2000  # characters compared
 
 _HASHES, _BAND = 128, 8  # of texts with 0.8 in common 95 % share one of the 16 bands, with 0.9 all, with 0.5 only 6 %
-_LOOK_BANDS = (13, 13, 13, 13, 12)  # bits; five, as four that differ leave one whole
 
 _MOST_COMPARED = 20  # posts of one band: ten thousand black photos take no longer than twenty
 
@@ -57,33 +55,29 @@ class Seen:
         """
         rule = "near_texts" if look is None else "near_photos"
         words = _minhash(text)
-        bands = [*_word_bands(words), *(() if look is None else _look_bands(look))]
-        if rule not in without and any(_alike_words(words, earlier) for earlier in self._candidates(bands, look)):
+        said, shown = list(_bands(words)), [] if look is None else list(looking.bands(look))
+        if rule not in without and any(_alike_words(words, earlier) for earlier in self._candidates(shown or said, look)):
             return rule
-        packed = None if look is None else look.to_bytes(8)
+        packed = None if look is None else look.to_bytes(looking.BYTES)
         post = self._connection.execute("INSERT INTO near_post (words, look) VALUES (?, ?)", (words, packed)).lastrowid
-        self._connection.executemany("INSERT INTO near_band VALUES (?, ?)", [(band, post) for band in bands])
+        self._connection.executemany("INSERT INTO near_band VALUES (?, ?)", [(band, post) for band in said + shown])
         return None
 
     def _candidates(self, bands: list[bytes], look: int | None) -> Iterator[bytes]:
         """Words of earlier posts; with a look, of those that look like it."""
-        for band in bands if look is None else bands[-len(_LOOK_BANDS) :]:
+        for band in bands:
             for words, other in self._connection.execute(_SHARING, (band, _MOST_COMPARED)):
-                if look is None or _alike_looks(look, int.from_bytes(other)):
+                if look is None or looking.alike(look, int.from_bytes(other)):
                     yield words
 
 
 def unlike(looks: Sequence[int]) -> list[int]:
-    """Which photos of one post look like none before them, by their positions: of a burst the first."""
+    """Which photos of one post look like none before them, by their positions: of one that comes again the first."""
     first: list[int] = []
     for number, look in enumerate(looks):
-        if not any(_alike_looks(look, looks[earlier]) for earlier in first):
+        if not any(looking.alike(look, looks[earlier]) for earlier in first):
             first.append(number)
     return first
-
-
-def _alike_looks(one: int, other: int) -> bool:
-    return (one ^ other).bit_count() <= ALIKE_LOOKS
 
 
 def _minhash(text: str) -> bytes:
@@ -99,13 +93,7 @@ def _alike_words(one: bytes, other: bytes) -> bool:
     return bool(same >= ALIKE_WORDS * _HASHES)
 
 
-def _word_bands(words: bytes) -> Iterator[bytes]:
+def _bands(words: bytes) -> Iterator[bytes]:
     size = 4 * _BAND
     for start in range(0, len(words), size):
         yield b"words" + start.to_bytes(2) + words[start : start + size]
-
-
-def _look_bands(look: int) -> Iterator[bytes]:
-    for number, bits in enumerate(_LOOK_BANDS):
-        yield b"look" + bytes([number]) + (look & ((1 << bits) - 1)).to_bytes(2)
-        look >>= bits

@@ -10,11 +10,11 @@ import warnings
 from dataclasses import dataclass
 from typing import BinaryIO
 
-import imagehash
+from pi_heif import register_heif_opener  # type: ignore[import-untyped]  # it ships no types
 from PIL import AvifImagePlugin, Image
-from pillow_heif import register_heif_opener
 
 from fedspoke.data.cleaning import colour
+from fedspoke.data.cleaning.look import look
 
 SEEN = 336
 """Pixels a side that LLaVA 1.5's vision tower looks at. Its processor crops the shortest side, which is therefore scaled to less
@@ -57,7 +57,7 @@ class BrokenPhotoError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Photo:
-    """`jpeg` is the whole file; `look` a difference hash, 64 bits of which few differ between photos that look alike."""
+    """`jpeg` is the whole file; `look` is what tells whether another photo shows the same (`look.alike`)."""
 
     jpeg: bytes
     look: int
@@ -77,7 +77,7 @@ def photo(file: BinaryIO) -> Photo:
         raise BrokenPhotoError("it cannot be decoded") from error
     buffer = io.BytesIO()
     pixels.save(buffer, "JPEG", quality=90)
-    return Photo(jpeg=buffer.getvalue(), look=_look(pixels))
+    return Photo(jpeg=buffer.getvalue(), look=look(pixels))
 
 
 def _content(file: BinaryIO) -> bytes:
@@ -109,11 +109,6 @@ def _reduced(image: Image.Image) -> Image.Image:
     """By a whole number, each pixel the mean of those it stands for: many times faster than resampling, and as good here."""
     factor = min(image.size) // SEEN
     return image.reduce(factor) if factor > 1 else image
-
-
-def _look(image: Image.Image) -> int:
-    small = image.reduce(max(min(image.size) // 64, 1))  # or most of the hash's time went into one resampling to 9×8
-    return int(str(imagehash.dhash(small)), 16)
 
 
 def _turn(image: Image.Image) -> Image.Transpose | None:
