@@ -54,16 +54,18 @@ def inspect(paths: tuple[Path, ...], output: str) -> None:
 def prepare(paths: tuple[Path, ...], out: Path, rules: tuple[str, ...], output: str) -> None:
     """Make the records of the export at PATH: OUT/cleaned_data.json and OUT/images/.
 
-    A run that was interrupted goes on when it is started again.
+    A run that was interrupted goes on when it is started again. OUT also keeps the stages before the last, in which nothing is
+    masked yet: raw_facebook_data.json or raw_instagram_data.json, and dummy_data.json. All of it is for its owner alone.
     """
-    from fedspoke.data.cleaning.rules import RULES
-    from fedspoke.data.prepare import prepare
-    from fedspoke.data.records import CLEANED
-
-    for rule in rules:
-        if rule not in RULES:
-            raise Refused(f"--without {rule} names no rule; the rules are {', '.join(RULES)}")
     try:
+        from fedspoke.data.cleaning.rules import RULES
+        from fedspoke.data.extract import EXTRACTED
+        from fedspoke.data.prepare import prepare
+        from fedspoke.data.records import CLEANED
+
+        for rule in rules:
+            if rule not in RULES:
+                raise Refused(f"--without {rule} names no rule; the rules are {', '.join(RULES)}")
         with _progress() as progress:
             made = prepare(paths, out, progress, frozenset(rules))
     except KeyboardInterrupt:
@@ -77,6 +79,7 @@ def prepare(paths: tuple[Path, ...], out: Path, rules: tuple[str, ...], output: 
     _tell("language", made.languages)
     _tell("dropped", made.dropped)
     _tell("changed by", made.changed)
+    click.echo(f"keep to yourself: {EXTRACTED} and the raw data beside it hold what you wrote as it was, with nothing masked")
 
 
 @data.command()

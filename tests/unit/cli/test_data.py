@@ -131,7 +131,37 @@ def test_prepare_tells_a_person_what_each_rule_did(fedspoke: Fedspoke, tmp_path:
         "  language en: 1",
         "  dropped hashtags: 1",
         "  changed by urls: 1",
+        "keep to yourself: dummy_data.json and the raw data beside it hold what you wrote as it was, with nothing masked",
     ]
+
+
+def test_help_says_that_what_is_not_masked_stays_in_the_folder(fedspoke: Fedspoke) -> None:
+    _, out, _ = fedspoke("data", "prepare", "--help")
+
+    assert "in which nothing is masked yet" in " ".join(out.split())
+
+
+def test_an_export_of_which_no_file_can_be_read_is_a_failure(fedspoke: Fedspoke, tmp_path: Path) -> None:
+    export = build.write(tmp_path, {build.FACEBOOK_POSTS: {"unheard": "of"}})
+
+    status, out, err = fedspoke("data", "inspect", export)
+
+    assert (status, out) == (1, "")
+    assert err == (
+        "fedspoke: the facebook export cannot be read: none of the files that should list posts (1) is whole, or of a layout "
+        "that is known; ask the platform for it again\n"
+    )
+
+
+def test_a_part_that_stands_where_the_folder_for_records_should_is_refused(fedspoke: Fedspoke, tmp_path: Path) -> None:
+    photo = "your_facebook_activity/posts/media/1.jpg"
+    one = build.write(tmp_path / "1", {build.FACEBOOK_POSTS: [build.facebook_post("the tram", photo)]})
+    two = build.write(tmp_path / "2", {}, photos=[photo])
+
+    status, _, err = fedspoke("data", "prepare", one, two)
+
+    assert (status, [path.name for path in two.iterdir()]) == (2, ["your_facebook_activity"])
+    assert err == (f"fedspoke: {two} looks like a part of an export; name another folder, for the records, after all parts\n")
 
 
 def test_prepare_tells_a_program_the_same(fedspoke: Fedspoke, export: Path, tmp_path: Path) -> None:

@@ -112,7 +112,12 @@ def test_who_has_posted_nothing_has_an_export_without_entries(tmp_path: Path, na
         ([FACEBOOK, INSTAGRAM], ".", "holds 2 exports; give each a folder of its own"),
         ([f"ada/{FACEBOOK}", f"bob/{INSTAGRAM}"], ".", "holds 2 exports"),
         ([f"ada/{FACEBOOK}", "bob/posts/your_posts.json"], ".", "holds 2 exports"),
-        ([FACEBOOK], "your_facebook_activity", "name the folder that holds your_facebook_activity"),
+        ([FACEBOOK], "your_facebook_activity", "is only a part of an export; name {tmp_path}/export, the folder above"),
+        ([FACEBOOK], "your_facebook_activity/posts", "name {tmp_path}/export, the folder above"),
+        ([FACEBOOK], FACEBOOK, "name {tmp_path}/export, the folder above"),
+        (["posts/your_posts.json"], "posts", "name {tmp_path}/export, the folder above"),
+        ([INSTAGRAM, "media/posts/202401/1.jpg"], "media/posts/202401", "name {tmp_path}/export, the folder above"),
+        (["your_facebook_activity/posts/your_posts_1.html"], "your_facebook_activity", "name {tmp_path}/export, the folder"),
     ],
 )
 def test_what_is_no_one_export_is_refused_in_a_sentence(tmp_path: Path, files: list[str], named: str, sentence: str) -> None:
@@ -120,7 +125,7 @@ def test_what_is_no_one_export_is_refused_in_a_sentence(tmp_path: Path, files: l
     paths = [export / named, packed(export, tmp_path / "e.zip")] if named == "." else [export / named]
 
     for path in paths:
-        with pytest.raises(Refused, match=sentence) as refused:
+        with pytest.raises(Refused, match=sentence.format(tmp_path=tmp_path)) as refused:
             find([path])
         assert "\n" not in str(refused.value)
 

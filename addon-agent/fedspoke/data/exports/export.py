@@ -23,6 +23,7 @@ from fedspoke.data.exports.search import (
     looks_like_an_export,
     outermost,
     owner,
+    refuse_inner,
     search,
 )
 from fedspoke.data.exports.stream import UnreadableError, entries
@@ -108,6 +109,8 @@ def find(paths: Sequence[Path]) -> Export:
 def _found(where: str, tops: Sequence[Place], paths: Sequence[Path]) -> tuple[Found, list[Place]]:
     found = [search(top, JSON) for top in tops]
     if not any(exports for exports, _ in found):
+        for path in paths:
+            refuse_inner(path)
         if any(exports for exports, _ in (search(top, HTML) for top in tops)):
             raise Refused(f"{where} is an export as HTML; ask the platform for it again and choose the format JSON")
         found = [search(top, NOTHING) for top in tops]

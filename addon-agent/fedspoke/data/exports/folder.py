@@ -30,6 +30,9 @@ class Folder:
 
     root: Path
 
+    def __str__(self) -> str:
+        return str(self.root)
+
     @property
     def name(self) -> str:
         """What its owner called it."""

@@ -3,6 +3,7 @@
 import logging
 import re
 from collections.abc import Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import ModuleType
 
@@ -29,12 +30,14 @@ NOTHING: Patterns = {  # what lies there where a person has posted nothing
     ]
     for platform, parser in PARSERS.items()
 }
+_ANY: Patterns = {platform: [*JSON[platform], *HTML[platform], *NOTHING[platform]] for platform in PLATFORMS}
 _ALL = [name for patterns in (JSON, HTML, NOTHING) for names in patterns.values() for name in names]
 
 _POSTS = {name.split("/")[0] for name in _ALL if "/" in name}
 _PHOTOS = {"media", "photos", "photos_and_videos", "videos"}
 _OTHERS = {"connections", "messages", "personal_information"}  # what people choose, if not their posts
 _MOST_PARTS = 100
+_DEEPEST = 5  # from a photo up: its album's folder, media, posts, your_facebook_activity, the export
 # The old layout had no your_facebook_activity: inside that folder it would be found, but no photo with it.
 _INNER = ("your_", "this_profile's_")
 
@@ -49,7 +52,7 @@ def outermost(path: Path) -> Place:
     """What a person named.
 
     Raises:
-        Refused: it is neither a folder nor a zip that can be read.
+        Refused: it is neither a folder nor a zip that can be read, or a file inside an export.
     """
     try:
         if path.is_dir():
@@ -57,6 +60,8 @@ def outermost(path: Path) -> Place:
         if path.is_file():
             return opened(path.resolve(), _ALL)
     except OSError as error:
+        if path.suffix.lower() != ".zip":
+            refuse_inner(path)
         raise Refused(f"{path} {_why(error)}") from None
     what = "is neither a folder nor a file" if path.exists() else "does not exist"
     raise Refused(f"{path} {what}; name the folder or the zips of a Facebook or Instagram export")
@@ -83,7 +88,28 @@ def looks_like_an_export(top: Place) -> bool:
     Raises:
         Refused, OSError: it cannot be read.
     """
-    return any((_POSTS | _PHOTOS | _OTHERS).intersection(place.folders()) for place in _roots(top))
+    return any(looks_like_a_part(place) for place in _roots(top))
+
+
+def looks_like_a_part(place: Place) -> bool:
+    """Whether the folders directly in it are those of an export.
+
+    Raises:
+        OSError: it cannot be read.
+    """
+    return bool((_POSTS | _PHOTOS | _OTHERS).intersection(place.folders()))
+
+
+def refuse_inner(path: Path) -> None:
+    """Say which folder to name, where somebody named what lies inside of it.
+
+    Raises:
+        Refused: the path leads into an export.
+    """
+    for above in path.resolve().parents[:_DEEPEST]:
+        with suppress(OSError):
+            if _holding([Folder(above)], _ANY):
+                raise Refused(f"{path} is only a part of an export; name {above}, the folder above")
 
 
 def owner(place: Place) -> str | None:

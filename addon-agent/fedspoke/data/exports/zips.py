@@ -31,6 +31,9 @@ class Zip:
     index: Index = field(repr=False)
     root: str = ""
 
+    def __str__(self) -> str:
+        return f"{self.path}/{self.root}".rstrip("/")
+
     @property
     def name(self) -> str:
         """What the folder in it is called; nothing if it is the zip itself."""
@@ -82,8 +85,8 @@ class Zip:
         with ExitStack() as opened_here:
             file = opened_here.enter_context(self.path.open("rb"))
             member = self._member(file, inside(name) or ())
-            if reason := _closed(member):
-                raise OSError(errno.EPERM, reason)
+            if _closed(member):
+                raise OSError(errno.EPERM, "a file of the zip is a link, or packed in a way that no platform packs")
             content = io.BufferedReader(Content(file, member))
             opened_here.pop_all()  # whoever closes the content closes the zip
             return content
