@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from fedspoke.api.base import Object
 from fedspoke.api.placement_spec import Predicate
 from fedspoke.placement import declared
+from fedspoke.placement.cel import code_of
 
 _OF_OTHERS = re.compile(r"(?<!(?<![\w.])managedCluster\.)\bscores\b|\bmanagedCluster\s*,")
 """In a CEL expression: scores that may be those of another cluster than the one that it is asked of."""
@@ -62,4 +63,4 @@ def _same(before: Sequence[Object], now: Sequence[Object]) -> bool:
 
 def _looks_around(predicates: Sequence[Predicate]) -> bool:
     expressions = (each for it in predicates for each in it.required_cluster_selector.cel_selector.cel_expressions)
-    return any(_OF_OTHERS.search(expression) for expression in expressions)
+    return any(_OF_OTHERS.search(code_of(expression)) for expression in expressions)

@@ -74,6 +74,8 @@ def test_other_predicates_ask_every_cluster() -> None:
         ('[managedCluster].all(c, c.scores("a").size() > 0)', True),
         ('{"managedCluster": {}}.managedCluster.scores("a").size() > 0', True),
         ('[{}].all(managedCluster, managedCluster.scores("a").size() > 0)', True),
+        ('[{}].all(managedCluster // each\n, managedCluster.scores("a").size() > 0)', True),
+        ('managedCluster.metadata.name != "managedCluster, scores"', False),
     ],
 )
 def test_an_expression_that_may_look_at_other_clusters_is_always_asked(expression: str, every: bool) -> None:
