@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Any
 
 from fedspoke.api.base import Object
+from fedspoke.api.errors import Refused
 from fedspoke.api.units import parse_quantity
 
 _PLAIN = re.compile(r"\.(metadata|spec|status)\.([A-Za-z]\w*)\b(?!\s*\()|(\.scores)\(")
@@ -68,7 +69,10 @@ def _quantities(amounts: dict[str, Any] | None) -> dict[str, str]:
 def _canonical(quantity: str) -> str:
     """With the largest suffix, of the quantity's own family, that leaves a whole number."""
     with localcontext(prec=100):
-        value = parse_quantity(quantity).quantize(Decimal("1e-9"), rounding=ROUND_UP)
+        try:
+            value = parse_quantity(quantity).quantize(Decimal("1e-9"), rounding=ROUND_UP)
+        except ArithmeticError:
+            raise Refused(f"the amount {quantity} of a ManagedCluster is too large to be read; write one below 1e90") from None
         if quantity.endswith("i") and abs(value) >= 1024:
             whole, power = int(value.to_integral_value(rounding=ROUND_UP)), 0
             while not whole % 1024 and power < len(_BINARY) - 1:

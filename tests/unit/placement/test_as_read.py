@@ -1,5 +1,6 @@
 import pytest
 
+from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import Object
 from fedspoke.placement.as_read import as_read, fields_of
 
@@ -72,3 +73,8 @@ def test_quantities_are_written_as_kubernetes_writes_them(written: str | int, re
 )
 def test_an_expression_sees_no_more_fields_than_it_can_name(expression: str, fields: set[str]) -> None:
     assert fields_of(expression) == fields
+
+
+def test_an_amount_beyond_all_bounds_is_refused_in_a_sentence() -> None:
+    with pytest.raises(Refused, match="the amount 1e1000 of a ManagedCluster is too large"):
+        as_read({"status": {"allocatable": {"cpu": "1e1000"}}})
