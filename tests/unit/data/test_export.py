@@ -91,6 +91,27 @@ def test_a_photo_that_cannot_be_had_is_counted_and_the_text_beside_it_stays(tmp_
     assert skipped == {reason: 1}
 
 
+@pytest.mark.parametrize("layout", [as_it_is, zipped])
+@pytest.mark.parametrize(
+    ("uri", "name"),
+    [
+        ("media/K\u00e4the/1.jpg", "media/Ka\u0308the/1.jpg"),
+        ("media/Ka\u0308the/1.jpg", "media/K\u00e4the/1.jpg"),
+        ("media/1.jpg", "media/1.JPG"),
+        ("media/1.JPG", "media/1.jpg"),
+        ("media/K\u00e4.JPG", "media/Ka\u0308.jpg"),
+    ],
+)
+def test_a_photo_is_found_where_its_name_is_only_spelled_otherwise(
+    tmp_path: Path, layout: Callable[[Path], list[Path]], uri: str, name: str
+) -> None:
+    export = find(layout(build.write(tmp_path / "e", {FACEBOOK: [build.facebook_post("hi", uri)]}, photos=[name])))
+
+    assert export.files.lacking(uri) is None
+    with export.files.open(uri) as file:
+        assert file.read() == (tmp_path / "e" / name).read_bytes()
+
+
 @pytest.mark.parametrize(
     ("content", "kept", "reason"),
     [

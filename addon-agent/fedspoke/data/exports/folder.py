@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from fedspoke.data.exports.files import UnusableError
-from fedspoke.data.exports.names import MOST, arranged, inside, matcher, natural, possible
+from fedspoke.data.exports.names import MOST, arranged, inside, matcher, natural, possible, spellings
 
 _FOLDER = os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _STEP = _FOLDER | os.O_PATH
@@ -88,7 +88,7 @@ class Folder:
             raise OSError(errno.EPERM, "the name leads out of the export")
         if not possible(parts):
             raise OSError(errno.ENOENT, "no file can have this name")
-        descriptor = self._descriptor(parts, _FILE)
+        descriptor = self._found(parts)
         if not stat.S_ISREG(os.fstat(descriptor).st_mode):
             os.close(descriptor)
             raise OSError(errno.ENOENT, "it is no regular file")
@@ -119,6 +119,12 @@ class Folder:
                 yield from (entry.name for entry in found)
         finally:
             os.close(descriptor)
+
+    def _found(self, parts: tuple[str, ...]) -> int:
+        for spelled in spellings(parts):
+            with suppress(FileNotFoundError):
+                return self._descriptor(spelled, _FILE)
+        raise OSError(errno.ENOENT, "there is no such file")
 
     def _descriptor(self, parts: Sequence[str], flags: int) -> int:
         """Opened folder by folder, so that no link is followed, not even one that appears meanwhile."""

@@ -1,7 +1,9 @@
 """Names inside an export: what they may be, which pattern they fit, and in which order they are read."""
 
 import re
-from collections.abc import Iterable
+import unicodedata
+from collections.abc import Iterable, Iterator
+from typing import Literal
 
 MOST = 10_000
 """Files of posts in one export: one for each album, and few others."""
@@ -16,6 +18,19 @@ def inside(uri: str) -> tuple[str, ...] | None:
     if uri.startswith(("/", "\\")) or ".." in parts or re.match(r"[A-Za-z]:", uri):
         return None
     return parts
+
+
+def spellings(parts: tuple[str, ...]) -> Iterator[tuple[str, ...]]:
+    """A name, then how else a Mac (accents apart from their letters) or an old tool (endings in another case) may write it."""
+    seen: set[tuple[str, ...]] = set()
+    forms: tuple[Literal["NFC", "NFD"] | None, ...] = (None, "NFC", "NFD")
+    for form in forms:
+        *folders, last = (unicodedata.normalize(form, part) for part in parts) if form else parts
+        stem, dot, ending = last.rpartition(".")
+        for name in (last, stem + dot + ending.lower(), stem + dot + ending.upper()):
+            if (spelled := (*folders, name)) not in seen:
+                seen.add(spelled)
+                yield spelled
 
 
 def possible(parts: tuple[str, ...]) -> bool:

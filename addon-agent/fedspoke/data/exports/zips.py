@@ -12,7 +12,7 @@ from typing import BinaryIO
 
 from fedspoke.data.exports import zip_directory
 from fedspoke.data.exports.files import UnusableError
-from fedspoke.data.exports.names import arranged, inside, matcher, natural, possible
+from fedspoke.data.exports.names import arranged, inside, matcher, natural, possible, spellings
 from fedspoke.data.exports.zip_content import METHODS, Content
 from fedspoke.data.exports.zip_directory import Directory, Member
 from fedspoke.data.exports.zip_index import Index
@@ -100,11 +100,12 @@ class Zip:
         return hashlib.sha256(f"{self.path.name} {found.st_size} {found.st_mtime_ns} {self.root}".encode()).hexdigest()
 
     def _member(self, file: BinaryIO, parts: tuple[str, ...]) -> Member:
-        name = self.root + "/".join(parts)
-        for place in self.index.places(name) if possible(parts) else ():
-            member = zip_directory.member(file, self.directory, place)
-            if "/".join(member.parts or ()) == name:
-                return member
+        for spelled in spellings(parts) if possible(parts) else ():
+            name = self.root + "/".join(spelled)
+            for place in self.index.places(name):
+                member = zip_directory.member(file, self.directory, place)
+                if "/".join(member.parts or ()) == name:
+                    return member
         raise OSError(errno.ENOENT, "there is no such file")
 
 
