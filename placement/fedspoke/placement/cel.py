@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.placement.as_read import as_read, fields_of
+from fedspoke.placement.cel_functions.growth import MOST, copies
 
 if TYPE_CHECKING:
     from cel_expr_python import cel
@@ -29,7 +30,9 @@ _UNKNOWN = re.compile(r"`|(?<!\.)\bkubernetes(?=\s*\.)")
 """A later CEL's way of naming fields and the package of Kubernetes' types: known to this library, not to OCM's."""
 _EXTENDED = ("string", "indexOf", "lastIndexOf")
 """Functions that are there already and get more overloads, which only an extension of the library can give them."""
+_GROWS = "what copies texts or lists more than 10,000 times over"
 _NOT_HERE = {
+    _GROWS: re.compile("bad_alloc"),
     "the library format": re.compile("undeclared reference to '(?:format|validate)'"),
     "unwrapping a list of optionals": re.compile("undeclared reference to '(?:unwrap|unwrapOpt)'"),
     "string() of a CIDR": re.compile(r"'string' applied to '\(kubernetes\.CIDR\)'"),
@@ -75,6 +78,8 @@ class Environment:
                     f"compilation failed: ERROR: <input>:1:{found.start() + 1}: undeclared reference to {found[0]!r}"
                 )
             program = self._program(source, code)
+            if copies(source, code) > MOST:
+                raise _not_here(_GROWS, source)
             for found in _PATTERN.finditer(source):
                 if code[found.start()] == ".":  # not within a literal
                     self._check_pattern(found[1])
@@ -172,6 +177,8 @@ class Expression:
             problem = str(result.value())
         except RuntimeError as error:
             problem = str(error)
+        except MemoryError:
+            raise _not_here(_GROWS, self.source) from None
         except TypeError:  # an optional, which the library cannot give to Python; OCM takes what is in it
             return self._inside(cluster)
         _refuse_if_not_here(problem, self.source)

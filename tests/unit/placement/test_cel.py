@@ -34,8 +34,16 @@ OTHERWISE_HERE = {
     "'%q'.format(['a'])": "fails: a bad format is found here only when it is used",
     "'%d'.format(['a'])": "fails: as before",
     "'%s'.format([])": "fails: as before",
+    "'x'.format([1]) == 'x'": "true: an argument that no clause takes is passed over here",
+    "'é'.matches('^\\\\C')": "true: CEL's own matches knows \\\\C, a single byte",
+    "quantity('1e1000') == quantity('9223372036854775807')": "true: more than 2⁶³−1 is 2⁶³−1 here, of every family",
 }
 NOT_HERE = [
+    "['aaaaaaaaaaaaaaaa']" + ".map(x, x+x+x+x)" * 10 + ".size() == 1",
+    "[[1]]" + ".map(x, [x,x,x,x])" * 10 + ".size() == 1",
+    "+".join(["1"] * 32) + " == 32",
+    "(" * 33 + "true" + ")" * 33,
+    "'a'" + ".trim()" * 31 + " == 'a'",
     "string(cidr('10.1.2.3/8')) == '10.1.2.3/8'",
     "[duration('1h'),duration('30m')].sum() == duration('90m')",
     "[timestamp('2020-01-01T00:00:00Z'), timestamp('2021-01-01T00:00:00Z')].max() == timestamp('2021-01-01T00:00:00Z')",
@@ -47,8 +55,6 @@ NOT_HERE = [
     "'a'.validate('b')",
     "[1].all(c, (int(c)) < (2.5))",
     "[1].all(c, int(c) < double(c))",
-    "'abc'.find('\\\\pL+') == 'abc'",
-    "'a1'.find('[[:digit:]]') == '1'",
 ]
 
 
@@ -94,6 +100,36 @@ def test_what_takes_too_many_steps_is_refused_in_no_time() -> None:
 
     with pytest.raises(Refused, match="what takes more than 10,000 steps"):
         of(f"{numbers}.all(a, {numbers}.all(b, {numbers}.all(c, a + b + c >= 0)))")
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        "'aa'" + ".replace('a', 'aaaaaaaa')" * 16 + ".size() > 0",
+        "[[1]]" + ".map(x, x+x+x+x)" * 16 + ".size() == 1",
+        "['aa']" + ".map(x, x.replace('', x))" * 5 + ".size() == 1",
+        "['ab']" + ".map(x, [x, x, x].join(x))" * 5 + ".size() == 1",
+        "['a']" + "".join(f".exists({it}, [{it}+{it}+{it}+{it}]" for it in "abcdefgh") + ".size() > 0" + ")" * 8,
+    ],
+)
+def test_what_would_fill_the_memory_is_refused_before_it_is_evaluated(expression: str) -> None:
+    with pytest.raises(Refused, match="copies texts or lists more than 10,000 times over"):
+        Environment().compile(expression)
+
+
+def test_what_people_write_copies_little() -> None:
+    one = "managedCluster.status.clusterClaims.exists(c, c.name in ['a', 'b', 'c'] && int(c.value) >= 1)"
+    texts = "managedCluster.status.clusterClaims.map(c, c.name + '=' + c.value).join(',') != ''"
+    cut = "managedCluster.metadata.name.replace('v', '').replace('-rc', '') != ''"
+
+    for expression in (" || ".join([one] * 12), f"{texts} && {texts}", f"{cut} || {cut}"):
+        assert of(expression, claims={"a": "1"}).holds
+
+
+def test_no_pattern_takes_more_than_its_text() -> None:
+    holds = of("managedCluster.metadata.name.find('(a+)+$') == ''", name="a" * 32 + "!")
+
+    assert holds == Outcome(True)
 
 
 def test_what_cannot_be_evaluated_says_why() -> None:

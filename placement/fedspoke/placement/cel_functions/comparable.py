@@ -64,8 +64,11 @@ def amount(text: str) -> Decimal:
         ValueError: the text is none.
     """
     with localcontext(prec=100):
-        value = parse_quantity(_NO_DIGITS.sub(r"\g<1>0\2", text, count=1) if text and _NO_DIGITS.match(text) else text)
-        return max(-_LARGEST, min(_LARGEST, value.quantize(Decimal("1e-9"), rounding=ROUND_UP)))
+        try:
+            value = parse_quantity(_NO_DIGITS.sub(r"\g<1>0\2", text, count=1) if text and _NO_DIGITS.match(text) else text)
+        except ArithmeticError:
+            raise ValueError(f"the exponent of {text!r} is too large for a quantity") from None
+        return max(-_LARGEST, min(_LARGEST, value)).quantize(Decimal("1e-9"), rounding=ROUND_UP)
 
 
 QUANTITY = Kubernetes("Quantity", Decimal)
