@@ -9,6 +9,7 @@ Models Better"), looks as `look` says. Of both, posts that are alike share a ban
 
 import sqlite3
 from collections.abc import Collection, Iterator, Sequence
+from zlib import crc32
 
 import numpy as np
 from rensa import RMinHash
@@ -81,10 +82,11 @@ def unlike(looks: Sequence[int]) -> list[int]:
 
 
 def _minhash(text: str) -> bytes:
-    """128 numbers of 32 bits. Case, punctuation and space make no difference."""
+    """128 numbers of 32 bits. Case, punctuation and space make no difference; another year or score makes another text."""
     plain = "".join(filter(str.isalnum, text[:_LONGEST].casefold())) or text[:_LONGEST]
     minhash = RMinHash(num_perm=_HASHES, seed=1)
-    minhash.update([plain[start : start + _PIECE] for start in range(max(len(plain) - _PIECE, 0) + 1)])
+    digits = f"{crc32(''.join(filter(str.isdigit, plain)).encode()):x}"
+    minhash.update([digits + plain[start : start + _PIECE] for start in range(max(len(plain) - _PIECE, 0) + 1)])
     return b"".join(value.to_bytes(4) for value in minhash.digest())
 
 

@@ -21,7 +21,7 @@ RULES: Mapping[str, str] = {
     "boilerplate": "Texts that a platform or a camera wrote are left out: they say nothing of the photo, nor of the person.",
     "hashtags": "Texts of nothing but hashtags are left out: they teach lists, not sentences.",
     "too_short": "Texts of fewer than three letters are left out: there is nothing to learn to say.",
-    "near_texts": "A text alone that says what an earlier post said is left out: repeated, it would be learned by heart.",
+    "near_texts": "A text alone that says what an earlier post said, numbers and all, is left out: it would be learned by heart.",
     "near_photos": "A photo that looks like an earlier one with the same words is left out, for the same reason.",
 }
 """Name of each rule, in the order in which they are applied: what it does, and why."""

@@ -42,6 +42,8 @@ def flipped(look: int, bits: set[int]) -> int:
         pytest.param((SUNSET, None), (BREAD, None), None, id="other words stay"),
         pytest.param(("Good morning!", None), ("GOOD  MORNING", None), "near_texts", id="few words repeat"),
         pytest.param(("Good morning", None), ("Good evening", None), None, id="few other words stay"),
+        pytest.param((f"{SUNSET} 2018", None), (f"{SUNSET} 2019", None), None, id="the same words of another year stay"),
+        pytest.param((f"{SUNSET} 2018", None), (f"{SUNSET}, 2018!", None), "near_texts", id="the same words of one year repeat"),
         pytest.param(
             ("おはようございます", None), ("おはようございます！", None), "near_texts", id="words without spaces repeat"
         ),
