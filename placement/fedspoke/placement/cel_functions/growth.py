@@ -24,7 +24,8 @@ def copies(source: str, blanked: str) -> int:
     bodies = (_inside(blanked, found.end()) for found in _MACRO.finditer(blanked))
     in_macros = prod(max(1, len(_COPY.findall(body.partition(",")[2])) + 1) for body in bodies)
     written = (_written(source, blanked, found.end()) for found in _WRITES.finditer(blanked))
-    return in_macros * prod(written) * 2 ** len(_QUOTE.findall(blanked))
+    quoted = 1 << len(_QUOTE.findall(blanked))
+    return in_macros * prod(written) * quoted
 
 
 def _inside(code: str, start: int) -> str:
