@@ -32,8 +32,8 @@ from support.shrinking import smallest
 SEED = int(os.environ.get("FEDSPOKE_SEED", "1"))
 WORLDS = int(os.environ.get("FEDSPOKE_WORLDS", "25"))
 PLACEMENTS = 16
-_NOT_COMPARED = 8
-"""Answers of a world whose scores may be unknown, or that may differ until OCM is asked again: far more than there ever are."""
+_EARLY = 3
+"""Answers of a world that may differ until OCM is asked anew: more than were ever seen."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,19 +66,23 @@ class Case:
         return _compared(self.ours, self.theirs) != _compared(self.theirs, self.theirs)
 
     @property
-    def scores_unknown(self) -> bool:
-        """Whether OCM decided, and the scores by which it did are not known."""
-        return isinstance(self.theirs, Answer) and bool(self.theirs.objects) and self.theirs.scores is None
+    def surely_differs(self) -> bool:
+        """Whether the answers differ in more than scores that may be those of an earlier decision."""
+        if isinstance(self.theirs, Answer) and self.theirs.merged:
+            return replace(self, theirs=replace(self.theirs, scores=None)).differs
+        return self.differs
 
 
 @pytest.mark.parametrize("number", range(WORLDS))
 def test_every_placement_of_a_world_is_decided_as_ocm_decides_it(hub: Hub, number: int) -> None:
     cases = _cases(hub, placements.world(SEED, number, PLACEMENTS))
-    confirmed = next((alone for case in cases if case.differs and _differs(hub, alone := _alone(case))), None)
-    not_compared = [case.placement["metadata"]["name"] for case in cases if case.scores_unknown or case.differs]
+    differing = [_alone(case) for case in cases if case.differs]
+    confirmed = next((alone for alone in differing if _differs(hub, alone)), None)
 
     assert confirmed is None, _report(hub, confirmed)
-    assert len(not_compared) <= _NOT_COMPARED, f"OCM's scores are not known of {not_compared}"
+    assert len(differing) <= _EARLY, (
+        f"OCM agreed when asked anew about {[it.placements[0]['metadata']['name'] for it in differing]}"
+    )
 
 
 def test_the_worlds_meet_every_reason_that_ocm_has() -> None:
@@ -175,7 +179,7 @@ def _alone(case: Case) -> World:
 
 def _differs(hub: Hub, alone: World) -> bool:
     """Whether the two answers differ when OCM is asked anew: twice, as it may once be asked too early."""
-    return all(_cases(hub, alone)[0].differs for _ in range(2))
+    return all(_cases(hub, alone)[0].surely_differs for _ in range(2))
 
 
 def _report(hub: Hub, alone: World) -> str:

@@ -7,6 +7,7 @@ from functools import partial
 
 import pytest
 
+from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from support import build, ocm_answers, placements
 from support.fleet import ocm
@@ -15,6 +16,7 @@ from support.fleet.worlds import Hub
 from support.placements import World
 
 FOUR = placements.crowd(4)
+SPREAD = {"topologyKey": "region", "topologyKeyType": "Label"}
 _SECONDS = 30
 
 
@@ -34,13 +36,24 @@ def test_a_negative_number_of_clusters_makes_the_controller_panic_and_is_refused
         ocm_answers.once(placement, FOUR.fleet)
 
 
-def test_a_number_of_clusters_beyond_32_bits_blinds_the_controller_to_every_placement_and_is_refused(hub: Hub) -> None:
-    placement = build.placement(name="p", numberOfClusters=2**31)
+@pytest.mark.parametrize(
+    ("field", "spec"),
+    [
+        ("numberOfClusters", {"numberOfClusters": 2**31}),
+        ("clustersPerDecisionGroup", {"decisionStrategy": {"groupStrategy": {"clustersPerDecisionGroup": 2**31}}}),
+        ("maxSkew", {"spreadPolicy": {"spreadConstraints": [SPREAD | {"maxSkew": 2**31}]}}),
+    ],
+)
+def test_a_number_beyond_32_bits_blinds_the_controller_to_every_placement_and_is_refused(
+    hub: Hub, field: str, spec: Object
+) -> None:
+    placement = build.placement(name="p", **spec)
     with hub.holding(FOUR) as controller:
         controller.kubernetes.create(ocm.PLACEMENT, placement)
-        controller.process.says("failed to list *v1beta1.Placement: json: cannot unmarshal number 2147483648", _SECONDS)
+        controller.process.says("failed to list *v1beta1.Placement: ", _SECONDS)
+        controller.process.says("2147483648", _SECONDS)
 
-    with pytest.raises(Refused, match="numberOfClusters"):
+    with pytest.raises(Refused, match=field):
         ocm_answers.once(placement, FOUR.fleet)
 
 

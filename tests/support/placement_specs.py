@@ -172,7 +172,9 @@ _MISTAKES: list[Callable[[Object, Random], object]] = [
     lambda spec, draw: spec.update(predicates=[{"requiredClusterSelector": {"celSelector": {"celExpressions": "true"}}}]),
     lambda spec, draw: spec.update(tolerations=[{"key": "gpu", "effect": "NoExecute"}]),
     lambda spec, draw: spec.update(tolerations=[{"key": draw.choice(["a b", "", "-a", "a/b/c"]), "operator": "Exists"}]),
-    lambda spec, draw: spec.update(tolerations=[{"key": "gpu", "tolerationSeconds": draw.choice(["60", 1.5])}]),
+    lambda spec, draw: spec.update(
+        tolerations=[{"key": "gpu", "tolerationSeconds": draw.choice(["60", 1.5, 2**63, -(2**63) - 1])}]
+    ),
     lambda spec, draw: spec.update(tolerations=[{"key": "gpu", "value": "x" * 1025}]),
     lambda spec, draw: spec.update(prioritizerPolicy={"configurations": [{"weight": 1}]}),
     lambda spec, draw: spec.update(prioritizerPolicy={"configurations": [_weighted(draw.choice([11, -11, "1", 1.5]))]}),

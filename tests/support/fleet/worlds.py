@@ -31,12 +31,13 @@ class Answer:
 
     `conditions` has status, reason and message by type; `objects` has, by the name of each PlacementDecision, its group's index
     and name and its clusters in their order; `scores` has the totals of the clusters that qualify, chosen or not, and is
-    None where they are not known.
+    None where OCM does not say them. With `merged`, they may be those of an earlier decision.
     """
 
     conditions: dict[str, tuple[str, str, str]]
     objects: dict[str, tuple[int, str, tuple[str, ...]]]
     scores: dict[str, int] | None
+    merged: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,7 +91,10 @@ class Controller:
         last = [(version, each["metadata"]["name"], each["metadata"]["resourceVersion"]) for each in decisions]
         if not _complete(placement, decisions) or not all(event in events for event in last):
             return None
-        return Answer(_conditions(placement), _objects(decisions), _scores(events[last[0]]) if last else None)
+        event = events[last[0]] if last else None
+        # A series of events keeps what the first of them said.
+        merged = bool(event and event.get("series"))
+        return Answer(_conditions(placement), _objects(decisions), _scores(event) if event else None, merged)
 
 
 def _complete(placement: Object, decisions: list[Object]) -> bool:
@@ -115,13 +119,9 @@ def _objects(decisions: list[Object]) -> dict[str, tuple[int, str, tuple[str, ..
 
 
 def _scores(event: Object) -> dict[str, int] | None:
-    """The totals as the event has them, "a:100 b:-20 ".
-
-    None where they were cut at a thousand characters, and end in dots; and where several events were merged into a series,
-    which keeps what the first one said.
-    """
+    """The totals as the event has them, "a:100 b:-20 "; None where they were cut at a thousand characters, and end in dots."""
     note = event.get("note", "")
-    if note.endswith("...") or event.get("series"):
+    if note.endswith("..."):
         return None
     return {name: int(score) for name, _, score in (each.rpartition(":") for each in note.split())}
 
