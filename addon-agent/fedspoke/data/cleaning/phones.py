@@ -14,7 +14,7 @@ from fedspoke.data.cleaning.masks import PHONE, masked
 
 _REGIONS = (
     *("US", "IN", "ID", "BR", "MX", "PH", "VN", "TH", "BD", "PK", "GB", "TR", "EG", "FR", "IT", "DE", "CO", "NG", "ES", "AR"),
-    *("PL", "NL", "JP", "KR", "AU", "ZA", "SE", "UA"),
+    *("PL", "NL", "JP", "KR", "AU", "ZA", "SE", "UA", "CN"),
 )
 """Where most of the platforms' posts are written; many of their plans cover their neighbours' numbers, too."""
 
@@ -24,18 +24,18 @@ _CANDIDATE = re.compile(rf"(?:\(?\+\(?|(?<![A-Za-z\d_#])\(?)\d(?:{_GAP}\d){{6,}}
 _NO_PHONE = re.compile(
     r"(?<![\d.])(?:\d{1,2}[.:]\d\d(?!\.?\d)"  # a time
     r"|\d{1,2}\.\d{1,2}\.(?:\d\d)?\d\d(?!\.?\d)"  # a date
-    r"|\d{4}-\d\d-\d\d(?!\d)"
+    r"|[12]\d{3}-[01]\d-[0-3]\d(?!\d)"
     r"|\A\d{5}-\d{4}\Z"  # a ZIP code
     r"|\d{1,3}\.\d{5,}(?!\.?\d))"  # a fraction, as of coordinates
 )
 _CALL = re.compile(
     r"(?:\b(?:tel|telp|t[eé]l|tele[fp]h?on\w*|t[eé]l[eé]fono|phone|fone|fono|call|text|sms|mob|mobile?|cell?|celular|m[oó]vil|"
     r"handy|handynummer|whats ?app|wa|hp|viber|telegram|ruf\w*|anruf\w*|appel\w*|ll[aá]m\w+|lig[au]\w*|chiam\w+|hubungi|"
-    r"тел\w*|звон\w*)\b|[☎📞📱📲])[^\d\n]{0,16}$",
+    r"тел\w*|звон\w*)\b|[☎📞📱📲]|wechat|微信|[电電][话話]|手[机機]|携帯)[^\d\n]{0,16}$",
     re.IGNORECASE,
 )
 _REFERENCE = re.compile(
-    r"(?:\b(?:no|nr|order|bestell\w*|invoice|rechnung\w*|tracking|ref\w*|isbn|iban|account|konto|pedido|commande)|[#№])[\s.:#°-]*$",
+    r"(?:\b(?:no|nr|order|bestell\w*|invoice|rechnung\w*|tracking|ref\w*|isbn|iban|iva|siret|cnpj|account|konto|pedido|commande|room|zimmer|km)|[#№])[\s.:#°-]*$",
     re.IGNORECASE,
 )
 

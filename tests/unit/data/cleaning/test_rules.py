@@ -60,7 +60,16 @@ def test_mail_addresses_are_masked_whole(mail: str) -> None:
     "number",
     [
         *("+49 171 2345678", "+49 (0)171 234 56 78", "0049 171 2345678", "+1-650-253-0000", "+33 6 12 34 56 78"),
-        *("0171 2345678", "0171/2345678", "06 12 34 56 78", "06.12.34.56.78", "020 7183 8750", "(030) 2345 6789", "01712345678"),
+        *(
+            "0171 2345678",
+            "0171/2345678",
+            "06 12 34 56 78",
+            "06.12.34.56.78",
+            "020 7183 8750",
+            "0151-23-45-67-89",
+            "(030) 2345 6789",
+            "01712345678",
+        ),
         *("(650) 253-0000", "650-253-0000", "650.253.0000", "(11) 91234-5678", "98765 43210", "612 345 678"),
         *(
             "٠١٠٠١٢٣٤٥٦٧",
@@ -77,7 +86,9 @@ def test_phone_numbers_are_masked(number: str) -> None:
     assert clean(f"電話は{number}です") == "電話は[phone]です"
 
 
-@pytest.mark.parametrize("text", ["call me at 9876543210", "📞 9876543210", "WhatsApp: 9876543210", "llámame al 612345678"])
+@pytest.mark.parametrize(
+    "text", ["call me at 9876543210", "📞 9876543210", "WhatsApp: 9876543210", "llámame al 612345678", "微信 13812345678"]
+)
 def test_a_word_that_asks_for_a_call_makes_a_number_a_phones(text: str) -> None:
     assert "[phone]" in clean(text)
 
@@ -96,7 +107,15 @@ def test_a_word_that_asks_for_a_call_makes_a_number_a_phones(text: str) -> None:
             "IBAN DE89 3704 0044 0532 0130 00",
             "host 192.168.178.123",
         ),
-        *("digits 3 1 4 1 5 9 2 6 5 3 5", "IMG_20190512_123456 it is", "won 10-20-30-40-50", "id 20190512123456"),
+        *(
+            "digits 3 1 4 1 5 9 2 6 5 3 5",
+            "IMG_20190512_123456 it is",
+            "won 10-20-30-40-50",
+            "P.IVA 01234567890",
+            "Room 0211 0212 0213",
+            "Km 0-10-20-30-40-50",
+            "id 20190512123456",
+        ),
     ],
 )
 def test_dates_prices_years_and_order_numbers_stay(prose: str) -> None:
