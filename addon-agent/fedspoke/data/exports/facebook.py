@@ -3,9 +3,9 @@
 A post's text is in `data[].post`; its photos are in `attachments[].data[].media`, each with words of its own, which are often
 the post's once more. A `title` ("Ada added a new photo.", "Timeline photos") is Facebook's, not the person's; a note's is.
 
-Files of what others wrote (on the timeline, in comments) and the folder `groups` are not read. What the person wrote on somebody's timeline
-or in a group may stand among the posts all the same, told from them by its title alone ("Ada wrote on Bob's timeline."), in the
-account's language: it is read as a post.
+Files of what others wrote (on the timeline, in comments) and the folder `groups` are not read. What the person wrote on
+somebody's timeline or in a group may stand among the posts all the same, told from them by its title alone ("Ada wrote on Bob's
+timeline."), in the account's language: it is read as a post.
 """
 
 from typing import Any
