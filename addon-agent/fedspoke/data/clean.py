@@ -24,7 +24,7 @@ from fedspoke.data.progress import Progress
 from fedspoke.data.records import CLEANED, record
 from fedspoke.data.work import Work
 
-_MADE_BY = ("pillow", "pi-heif", "imagehash", "linkify-it-py", "phonenumbers", "py3langid")
+_MADE_BY = ("pillow", "pi-heif", "linkify-it-py", "phonenumbers", "py3langid")
 _OWN_IMAGE = re.compile(r"[0-9a-f]{16}\.jpg")
 
 

@@ -62,7 +62,7 @@ def test_records_that_cannot_be_written_are_a_failure_and_not_a_platform_without
     in_the_way = Path(told.output) / "records/facebook/cleaned_data.json"
     (in_the_way / "folder").mkdir(parents=True)
 
-    with pytest.raises(Failed, match="cleaned_data.json cannot be written"):
+    with pytest.raises(Failed, match=r"cleaned_data\.json cannot be written"):
         steps.clean_data()
 
 
