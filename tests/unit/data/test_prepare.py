@@ -1,9 +1,5 @@
 import io
-import json
-import os
 import struct
-import subprocess
-import sys
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -96,30 +92,6 @@ def test_a_photo_is_upright_bounded_and_stripped_to_its_pixels(tmp_path: Path) -
     assert b"SECRET" not in cleaned
 
 
-@pytest.mark.parametrize("mode", ["RGBA", "LA", "P", "L", "CMYK", "1", "I;16"])
-def test_every_kind_of_pixel_becomes_rgb(tmp_path: Path, mode: str) -> None:
-    export = facebook(tmp_path / "export", build.facebook_post("hello", "1.jpg"))
-    Image.new(mode, (8, 8)).save(export / "1.jpg", "JPEG" if mode == "CMYK" else "PNG")
-
-    prepare(export, tmp_path / "out")
-
-    [record] = made(tmp_path / "out")
-    with Image.open(tmp_path / "out" / str(record.image)) as image:
-        assert (image.mode, image.getpixel((4, 4))) == ("RGB", (255,) * 3 if mode in ("RGBA", "LA", "CMYK") else (0,) * 3)
-
-
-@pytest.mark.parametrize("kind", ["JPEG", "MPO", "PNG", "WEBP", "GIF"])
-def test_photos_of_every_kind_that_people_post_are_read_whatever_they_are_called(tmp_path: Path, kind: str) -> None:
-    export = facebook(tmp_path / "export", build.facebook_post("hello", "1.png"))
-    both = {"save_all": True, "append_images": [Image.new("RGB", (8, 8))]} if kind == "MPO" else {}
-    Image.new("RGB", (8, 8), "red").save(export / "1.png", kind, **both)
-
-    prepare(export, tmp_path / "out")
-
-    [record] = made(tmp_path / "out")
-    assert record.image
-
-
 @pytest.mark.parametrize("cut", [0, 40, 300], ids=["empty", "header only", "half"])
 def test_a_broken_photo_is_counted_and_its_text_stays(tmp_path: Path, cut: int) -> None:
     export = facebook(tmp_path / "export", build.facebook_post("hello", "1.jpg"), photos=["1.jpg"])
@@ -129,22 +101,6 @@ def test_a_broken_photo_is_counted_and_its_text_stays(tmp_path: Path, cut: int) 
 
     assert [(record.text, record.image) for record in made(tmp_path / "out")] == [("hello", None)]
     assert cleaned.dropped == {"broken_image": 1}
-
-
-def test_a_program_that_is_called_a_photo_is_not_run(tmp_path: Path) -> None:
-    export = facebook(tmp_path / "export", build.facebook_post("hello", "1.jpg"), photos=["1.jpg"])
-    (export / "1.jpg").write_bytes(b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 8 8\n%%EndComments\nshowpage\n%%EOF\n")
-    ghostscript = tmp_path / "bin" / "gs"
-    ghostscript.parent.mkdir()
-    ghostscript.write_text(f"#!/bin/sh\ntouch {tmp_path}/ran\n")
-    ghostscript.chmod(0o755)
-    path = {"PATH": f"{ghostscript.parent}:{os.environ['PATH']}"}  # a process of its own: its workers have its environment
-    command = [sys.executable, "-m", "fedspoke.cli", "data", "prepare", str(export), str(tmp_path / "out"), "-o", "json"]
-
-    done = subprocess.run(command, env=os.environ | path, capture_output=True, check=True)
-
-    assert not (tmp_path / "ran").exists()
-    assert json.loads(done.stdout)["dropped"] == {"broken_image": 1}
 
 
 @pytest.mark.parametrize("side", [12_000, 30_000], ids=["where Pillow only warns", "where Pillow gives up"])
