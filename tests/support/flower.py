@@ -133,6 +133,23 @@ class Site:
         )
 
 
+def with_fake_trainer(folder: Path, gateway: int) -> CollaboratorSettings:
+    """One cluster's settings, whose output is in the folder; its data is never read, as a fake trainer reads none."""
+    (folder / "out").mkdir()
+    return CollaboratorSettings(
+        run="test.tiny",
+        cluster="cluster1",
+        datasets={"facebook": "unused"},
+        output=str(folder / "out"),
+        training=Training(),
+        profiles=Profiles(),
+        gateway=f"127.0.0.1:{gateway}",
+        mcp_port=free_port(),
+        mcp_token=str(folder / "token"),
+        supernode_port=free_port(),
+    )
+
+
 @contextmanager
 def fake_trainer(
     settings: CollaboratorSettings, log: Path, behaviour: Behaviour = _OBEDIENT

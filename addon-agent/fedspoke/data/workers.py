@@ -97,8 +97,10 @@ def each_of_many(
     source = iter(items)
     many = iter(lambda: list(islice(source, _TOGETHER)), [])
     for together, answers in each(partial(_all, function), many, None, returns=returns):
-        alone = answers is None
-        yield from each(function, together, lost, returns=returns) if alone else zip(together, answers or [], strict=True)
+        if answers is None:
+            yield from each(function, together, lost, returns=returns)
+        else:
+            yield from zip(together, answers, strict=True)
 
 
 def _all(function: Callable[[T], R], items: list[T]) -> list[R] | None:

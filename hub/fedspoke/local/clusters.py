@@ -13,7 +13,7 @@ from fedspoke.api.names import MANAGED_CLUSTER, Platform, data_claim
 from fedspoke.local import described
 from fedspoke.placement import declared
 from fedspoke.placement.evaluate import Decision, evaluate
-from fedspoke.placement.fleet import Fleet, namespace
+from fedspoke.placement.fleet import Fleet
 from fedspoke.placement.objects import bindings, placement
 from fedspoke.placement.sets import SET_LABEL
 
@@ -54,7 +54,7 @@ class Clusters:
         return replace(
             fleet,
             sets=tuple(_set_of_all(name) for name in names),
-            bindings=tuple({"metadata": {"name": name, "namespace": namespace(placement)}} for name in names),
+            bindings=tuple({"metadata": {"name": name, "namespace": declared.namespace(placement)}} for name in names),
         )
 
     def named(self, cluster: str) -> Object:

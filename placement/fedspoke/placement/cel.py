@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
+from fedspoke.placement import declared
 from fedspoke.placement.as_read import as_read, fields_of
 from fedspoke.placement.cel_functions.growth import MOST, copies
 
@@ -58,7 +59,7 @@ class Environment:
     """What expressions may use, and the AddOnPlacementScores that `scores` looks at."""
 
     def __init__(self, scores: Sequence[Object] = ()) -> None:
-        self._scores = {(it["metadata"]["namespace"], it["metadata"]["name"]): it for it in scores}
+        self._scores = {(declared.namespace(it), it["metadata"]["name"]): it for it in scores}
         self._compiled: dict[str, Expression] = {}
         self._fields: frozenset[str] = frozenset()
         self._cluster: Object = {}

@@ -11,6 +11,11 @@ def name(cluster: Object) -> str:
     return str(cluster["metadata"]["name"])
 
 
+def namespace(namespaced: Object) -> str:
+    """The object's namespace, as kubectl would choose it where the object names none."""
+    return str(namespaced["metadata"].get("namespace") or "default")
+
+
 def labels(cluster: Object) -> dict[str, str]:
     """The cluster's labels."""
     return cluster["metadata"].get("labels") or {}

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fedspoke.api.base import Object
+from fedspoke.placement import declared
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,18 +49,13 @@ class Moment:
 def moment(placement: Object, fleet: Fleet, now: datetime) -> Moment:
     """The moment `now` as one Placement sees it; it does not weigh its own decisions against itself."""
     own, others = set[str](), Counter[str]()
-    whose = namespace(placement), placement["metadata"]["name"]
+    whose = declared.namespace(placement), placement["metadata"]["name"]
     for decision in fleet.decisions:
         names = [chosen["clusterName"] for chosen in (decision.get("status") or {}).get("decisions") or []]
         labels = decision["metadata"].get("labels") or {}
-        if (namespace(decision), labels.get(PLACEMENT_LABEL)) == whose:
+        if (declared.namespace(decision), labels.get(PLACEMENT_LABEL)) == whose:
             own.update(names)
         else:
             others.update(names)
-    reported = {(namespace(score), score["metadata"]["name"]): score for score in fleet.scores}
+    reported = {(declared.namespace(score), score["metadata"]["name"]): score for score in fleet.scores}
     return Moment(chosen=frozenset(own), elsewhere=others, reported=reported, now=now)
-
-
-def namespace(namespaced: Object) -> str:
-    """The object's namespace, as kubectl would choose it where the object names none."""
-    return str(namespaced["metadata"].get("namespace") or "default")

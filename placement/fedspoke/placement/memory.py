@@ -46,7 +46,7 @@ class Memory:
         known = self._kept if predicates == self._predicates and not _looks_around(predicates) else {}
         own = defaultdict(list)
         for score in scores:
-            own[score["metadata"]["namespace"]].append(score)
+            own[declared.namespace(score)].append(score)
         kept: dict[str, _Kept] = {}
         for cluster in clusters:
             name = declared.name(cluster)

@@ -45,9 +45,9 @@ def view(placement: Object, fleet: Fleet) -> View:
     Raises:
         Refused: a set's selector is one on which OCM's controller fails, again and again, without a decision or a condition.
     """
-    namespace = placement["metadata"].get("namespace") or "default"
+    namespace = declared.namespace(placement)
     members = {declared.name(it): _members(it) for it in fleet.sets}
-    bindings = {declared.name(it) for it in fleet.bindings if (it["metadata"].get("namespace") or "default") == namespace}
+    bindings = {declared.name(it) for it in fleet.bindings if declared.namespace(it) == namespace}
     bound = bindings & members.keys()
     asked = (placement.get("spec") or {}).get("clusterSets") or []
     eligible = sorted(bound & set(asked) if asked else bound)

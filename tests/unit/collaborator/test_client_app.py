@@ -14,15 +14,13 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fedspoke.api.federated_learning import Profiles, Training
 from fedspoke.api.records import CollaboratorSettings, Failure, Order, Prepared, PrepareOrder, Trained, TrainOrder
 from fedspoke.collaborator import client_app, workflow
 from fedspoke.collaborator.trainer import Trainer
 from fedspoke.flower.messages import pack, unpack
 from fedspoke.hub import loopback
 from support import adapters
-from support.flower import fake_trainer
-from support.mcp import free_port
+from support.flower import fake_trainer, with_fake_trainer
 from support.trainer import Behaviour
 
 READY = workflow.Workflow(step="ready", prepared=Prepared(cluster="cluster1", posts={"facebook": 5}, layout=adapters.layout()))
@@ -36,21 +34,9 @@ def collaborator(tmp_path: Path, behaviour: Behaviour | None = None) -> Iterator
     async def answer(request: Request) -> Response:
         return Response(adapter) if request.method == "GET" else JSONResponse({}, 201)
 
-    (tmp_path / "out").mkdir()
     app = Starlette(routes=[Route("/{path:path}", answer, methods=["GET", "PUT"])])
     with loopback.serving(app, 0) as port:
-        settings = CollaboratorSettings(
-            run="test.tiny",
-            cluster="cluster1",
-            datasets={"facebook": "unused"},
-            output=str(tmp_path / "out"),
-            training=Training(),
-            profiles=Profiles(),
-            gateway=f"127.0.0.1:{port}",
-            mcp_port=free_port(),
-            mcp_token=str(tmp_path / "token"),
-            supernode_port=free_port(),
-        )
+        settings = with_fake_trainer(tmp_path, port)
         with ExitStack() as stack:
             if behaviour:
                 stack.enter_context(fake_trainer(settings, tmp_path / "trainer.log", behaviour))

@@ -17,7 +17,6 @@ from flwr.app import Context, Message, RecordDict
 from flwr.supercore.task_identity import TaskIdentity
 
 from fedspoke.api.errors import Failed
-from fedspoke.api.federated_learning import Profiles, Training
 from fedspoke.api.records import CollaboratorSettings, Failure, Prepared, PrepareOrder, TrainOrder
 from fedspoke.collaborator import client_app, workflow
 from fedspoke.collaborator.answers import LlavaTrained
@@ -26,26 +25,14 @@ from fedspoke.flower.messages import pack, unpack
 from fedspoke.hub import loopback
 from support import adapters
 from support.envoy import wait_for
-from support.flower import any_ticket, fake_trainer
+from support.flower import any_ticket, fake_trainer, with_fake_trainer
 from support.mcp import free_port
 from support.trainer import Behaviour
 
 
 @pytest.fixture
 def settings(tmp_path: Path) -> CollaboratorSettings:
-    (tmp_path / "out").mkdir()
-    return CollaboratorSettings(
-        run="test.tiny",
-        cluster="cluster1",
-        datasets={"facebook": "unused"},
-        output=str(tmp_path / "out"),
-        training=Training(),
-        profiles=Profiles(),
-        gateway=f"127.0.0.1:{free_port()}",
-        mcp_port=free_port(),
-        mcp_token=str(tmp_path / "token"),
-        supernode_port=free_port(),
-    )
+    return with_fake_trainer(tmp_path, free_port())
 
 
 @contextmanager
