@@ -49,7 +49,7 @@ def test_a_federation_from_the_first_node_to_the_general_profile(tmp_path: Path)
     progress = hub.progress()
     assert progress is not None
     assert (progress.phase, progress.round) == ("Completed", 2)
-    assert {name: cluster.phase for name, cluster in progress.clusters.items()} == dict.fromkeys(TWO, "Profiled")
+    assert {name: cluster.phase for name, cluster in progress.clusters.items()} == dict.fromkeys(TWO, "Finished")
     general = GeneralProfile.model_validate_json((hub.state / "general_profile.json").read_bytes())
     assert [part.cluster for part in general.parts] == list(TWO)
     _, alive = psutil.wait_procs(processes, timeout=20)

@@ -25,6 +25,7 @@ def settings(folder: Path, datasets: Mapping[Platform, Path], *, min_posts: int 
         datasets={platform: str(path) for platform, path in datasets.items()},
         output=str(folder / "output"),
         training=Training.model_validate(training),
+        rounds=3,
         profiles=Profiles(encoder=str(minilm()), min_posts=min_posts),
         gateway="127.0.0.1:1",
         mcp_port=mcp_port,

@@ -14,7 +14,7 @@ from starlette.testclient import TestClient
 from fedspoke.api.errors import Failed
 from fedspoke.api.federated_learning import Lora, Server
 from fedspoke.api.names import identity
-from fedspoke.api.records import AggregatorSettings, Failure, Prepared, PrepareOrder, Profiled, ProfileOrder, Trained, TrainOrder
+from fedspoke.api.records import AggregatorSettings, Failure, Finished, FinishOrder, Prepared, PrepareOrder, Trained, TrainOrder
 from fedspoke.hub.aggregation.exchange import Exchange
 from fedspoke.hub.aggregation.federation import Federation
 from fedspoke.hub.aggregation.members import Answer, Order
@@ -38,6 +38,7 @@ def settings(folder: Path, clusters: Iterable[str] = ("cluster1", "cluster2"), *
         "server": Server.model_validate(server),
         "lora": Lora(rank=2),
         "model": "tiny",
+        "holdout": False,
         "profiles": False,
         "state": str(folder),
         "superlink_port": 1,
@@ -118,10 +119,10 @@ class Cluster:
                 return self._prepare()
             case TrainOrder():
                 return None if order.round in self.silent else self._train(order)
-            case ProfileOrder():
+            case FinishOrder():
                 if self.shares:
-                    return Profiled(cluster=self.name, shared=("facebook",))
-                return Profiled(cluster=self.name, shared=(), refused={"facebook": "5 posts are fewer than 20"})
+                    return Finished(cluster=self.name, shared=("facebook",))
+                return Finished(cluster=self.name, shared=(), refused={"facebook": "5 posts are fewer than 20"})
 
     def _prepare(self) -> Prepared | Failure:
         if self.unready:

@@ -47,8 +47,8 @@ def cr(**status: Any) -> dict[str, Any]:
             "completionTime": "2026-11-21T07:30:41Z",
             "rounds": {"completed": 3, "total": 3},
             "clusters": [
-                {"name": "cluster1", "platform": "facebook", "phase": "Profiled", "posts": 48, "lastRound": 3, "loss": 3.6543},
-                {"name": "cluster2", "platform": "instagram", "phase": "Profiled", "posts": 36, "lastRound": 3, "loss": 3.4567},
+                {"name": "cluster1", "platform": "facebook", "phase": "Finished", "posts": 48, "lastRound": 3, "loss": 3.6543},
+                {"name": "cluster2", "platform": "instagram", "phase": "Finished", "posts": 36, "lastRound": 3, "loss": 3.4567},
             ],
             "conditions": [
                 condition("PlacementSatisfied", "True", "Chosen", "2 of 3 clusters qualify"),

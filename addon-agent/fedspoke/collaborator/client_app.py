@@ -19,11 +19,11 @@ from fedspoke.api.names import Platform
 from fedspoke.api.records import (
     CollaboratorSettings,
     Failure,
+    Finished,
+    FinishOrder,
     Order,
     Prepared,
     PrepareOrder,
-    Profiled,
-    ProfileOrder,
     Record,
     Trained,
     TrainOrder,
@@ -54,10 +54,10 @@ def train(message: Message, context: Context) -> Message:
     return _answer("train", message, context, TrainOrder, _trained)
 
 
-@app.query("profile")
-def profile(message: Message, context: Context) -> Message:
-    """One profile for each platform, as far as the cluster's owner lets it be shared."""
-    return _answer("profile", message, context, ProfileOrder, _profiled)
+@app.query("finish")
+def finish(message: Message, context: Context) -> Message:
+    """The final adapter, measured; one profile for each platform, as far as the cluster's owner lets it be shared."""
+    return _answer("finish", message, context, FinishOrder, _finished)
 
 
 def _answer(
@@ -131,7 +131,7 @@ def _trained(settings: CollaboratorSettings, order: TrainOrder, until: float) ->
         raise Failed(f"the trainer's account of round {order.round} is of no use: {cause(error)}") from error
 
 
-def _profiled(settings: CollaboratorSettings, order: ProfileOrder, until: float) -> Profiled:
+def _finished(settings: CollaboratorSettings, order: FinishOrder, until: float) -> Finished:
     _ready(settings, until)
     final = _adapter(settings)
     base = f"http://{settings.gateway}/v1/runs/{order.run}"
@@ -145,7 +145,7 @@ def _profiled(settings: CollaboratorSettings, order: ProfileOrder, until: float)
         else:
             transfer.put(f"{base}/profiles/{platform}", made.profile.model_dump_json(by_alias=True), _left(until))
             shared.append(platform)
-    return Profiled(cluster=settings.cluster, shared=tuple(shared), refused=refused)
+    return Finished(cluster=settings.cluster, shared=tuple(shared), refused=refused)
 
 
 def _left(until: float) -> float:

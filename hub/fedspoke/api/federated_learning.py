@@ -47,6 +47,24 @@ __all__ = [
 SUMS: tuple[str, ...] = ("fedavg", "fedprox", "fedadam", "fedyogi")
 """Strategies that need only the sum of the updates, so that no single one is ever seen."""
 
+_ADAPTIVE = ["learningRate", "beta1", "beta2", "tau"]
+OPTIONS: dict[str, list[str]] = {
+    "fedavg": [],
+    "fedprox": ["mu"],
+    "fedadam": _ADAPTIVE,
+    "fedyogi": _ADAPTIVE,
+    "fedmedian": [],
+    "trimmedmean": ["beta"],
+    "krum": ["malicious"],
+    "multikrum": ["malicious", "select"],
+    "bulyan": ["malicious"],
+}
+"""Strategy → the numbers that it takes."""
+
+
+MALICIOUS = 1
+"""How many clusters may lie, where spec.server.aggregation.options does not say."""
+
 
 class S3(Api):
     """An S3 bucket that receives the model."""
@@ -111,7 +129,63 @@ class Aggregation(Api):
         "average",
         description="average: A and B each by their mean; svd: the best rank-r factors of the mean of B·A; ffa: A never changes.",
     )
-    options: dict[str, float] = Field(default_factory=dict, description="The strategy's own numbers.")
+    options: dict[str, float] = Field(
+        default_factory=dict,
+        max_length=8,
+        description="The strategy's own numbers. fedprox: mu; fedadam, fedyogi: learningRate, beta1, beta2, tau; trimmedmean: "
+        "beta, the share cut off at each end; krum, multikrum, bulyan: malicious, how many clusters may lie; multikrum: select.",
+    )
+
+    rules = (
+        Rule(
+            field="options",
+            message="must be the strategy's own: "
+            + "; ".join(f"{name}: {', '.join(takes) or 'none'}" for name, takes in OPTIONS.items()),
+            cel=f"!has(self.options) || self.options.all(name, name in {OPTIONS}[self.strategy])",
+            holds=lambda it: it.options.keys() <= set(OPTIONS[it.strategy]),
+        ),
+        Rule(
+            field="options",
+            message="must be in range: mu 0 or more, learningRate and tau greater than 0, beta1 and beta2 at least 0 and less "
+            "than 1, beta at least 0 and less than 0.5, malicious a whole number from 0, select a whole number from 1",
+            cel="!has(self.options) || self.options.all(name, name in ['learningRate', 'tau'] ? self.options[name] > 0.0 : "
+            "name in ['beta1', 'beta2'] ? self.options[name] >= 0.0 && self.options[name] < 1.0 : "
+            "name == 'beta' ? self.options[name] >= 0.0 && self.options[name] < 0.5 : "
+            "name == 'malicious' ? self.options[name] >= 0.0 && double(int(self.options[name])) == self.options[name] : "
+            "name == 'select' ? self.options[name] >= 1.0 && double(int(self.options[name])) == self.options[name] : "
+            "self.options[name] >= 0.0)",
+            holds=lambda it: all(_in_range(name, value) for name, value in it.options.items()),
+        ),
+        Rule(
+            field="lora",
+            message="can be svd only with the strategies fedavg and fedprox: the others work on each number of A and B, "
+            "of which svd makes new ones",
+            cel="self.lora != 'svd' || self.strategy in ['fedavg', 'fedprox']",
+            holds=lambda it: it.lora != "svd" or it.strategy in ("fedavg", "fedprox"),
+        ),
+    )
+
+    @property
+    def responses(self) -> int:
+        """How many clusters' updates the strategy needs at least (Krum: arXiv 1703.02757, Bulyan: 1802.07927)."""
+        liars = int(self.options.get("malicious", MALICIOUS))
+        return {"krum": 2 * liars + 3, "multikrum": 2 * liars + 3, "bulyan": 4 * liars + 3}.get(self.strategy, 1)
+
+
+def _in_range(name: str, value: float) -> bool:
+    match name:
+        case "learningRate" | "tau":
+            return value > 0
+        case "beta1" | "beta2":
+            return 0 <= value < 1
+        case "beta":
+            return 0 <= value < 0.5
+        case "malicious":
+            return value >= 0 and value == int(value)
+        case "select":
+            return value >= 1 and value == int(value)
+        case _:
+            return value >= 0
 
 
 class Convergence(Api):
@@ -154,6 +228,16 @@ class Server(Api):
             message="must be longer than 0s",
             cel="duration(self.roundTimeout) > duration('0s')",
             holds=lambda it: it.round_timeout > timedelta(0),
+        ),
+        Rule(
+            field="aggregation.strategy",
+            message="needs more clusters a round than minResponses (or minAvailableClients) makes sure of: krum and multikrum "
+            f"2·malicious + 3, bulyan 4·malicious + 3, where options.malicious is {MALICIOUS} unless it is given",
+            cel="!(self.aggregation.strategy in ['krum', 'multikrum', 'bulyan']) || "
+            "double(has(self.minResponses) ? self.minResponses : self.minAvailableClients) >= "
+            "(self.aggregation.strategy == 'bulyan' ? 4.0 : 2.0) * (has(self.aggregation.options) && "
+            f"'malicious' in self.aggregation.options ? self.aggregation.options['malicious'] : {MALICIOUS}.0) + 3.0",
+            holds=lambda it: it.quorum >= it.aggregation.responses,
         ),
     )
 
@@ -247,6 +331,12 @@ class FederatedLearningSpec(Api):
                 not it.privacy.secure_aggregation
                 or (it.server.aggregation.lora != "svd" and it.server.aggregation.strategy in SUMS)
             ),
+        ),
+        Rule(
+            field="training.lora.ranks",
+            message="needs server.aggregation.lora svd: factors of different ranks cannot be averaged",
+            cel="!has(self.training.lora.ranks) || size(self.training.lora.ranks) == 0 || self.server.aggregation.lora == 'svd'",
+            holds=lambda it: not it.training.lora.ranks or it.server.aggregation.lora == "svd",
         ),
     )
 

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 from pydantic.alias_generators import to_camel
 
-from fedspoke.api.federated_learning import Lora, Phase, Profiles, Server, Training
+from fedspoke.api.federated_learning import AdapterPrivacy, Aggregation, Lora, Phase, Profiles, Server, Training
 from fedspoke.api.names import PLATFORMS, Platform
 
 Digest = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
@@ -56,7 +56,10 @@ class CollaboratorSettings(Record):
     output: str = Field(
         description="Folder for all that the collaborator makes; its sub-folders are written by one process each."
     )
-    training: Training
+    training: Training = Field(description="With the rank that this cluster trains.")
+    rounds: int = Field(description="Of the federation at most: over all of them the learning rate falls.")
+    aggregation: Aggregation = Aggregation()
+    privacy: AdapterPrivacy = AdapterPrivacy()
     profiles: Profiles
     gateway: str = Field(description="host:port of the sidecar, on loopback: plaintext in, mutual TLS out.")
     mcp_port: int
@@ -74,6 +77,8 @@ class AggregatorSettings(Record):
     server: Server
     lora: Lora
     model: str = Field(description="The base model's name, for adapter_config.json.")
+    holdout: bool = Field(description="Whether clusters measure adapters on posts that they hold out.")
+    privacy: AdapterPrivacy = AdapterPrivacy()
     profiles: bool
     state: str = Field(description="Folder for checkpoints, rounds.jsonl and progress.json.")
     superlink_port: int
@@ -133,6 +138,14 @@ class TrainOrder(Order):
     digest: Digest
 
 
+class HeldOut(Record):
+    """Mean loss per supervised token on the posts that a cluster never trains on, before something and after it."""
+
+    posts: Annotated[Count, Field(ge=1)]
+    before: Loss
+    after: Loss
+
+
 class Trained(Record):
     """This cluster's adapter is on the hub; a hub that finds other bytes under its name does not use them."""
 
@@ -142,21 +155,24 @@ class Trained(Record):
     examples: Annotated[Count, Field(ge=1)]
     loss: Loss = Field(description="Mean training loss of the round.")
     seconds: Seconds
+    held_out: HeldOut | None = Field(None, description="Of the adapter that the round started from, and of the trained one.")
+    releases: Count = Field(0, description="Noised adapters of this federation that have left the cluster, this one included.")
 
 
-class ProfileOrder(Order):
-    """Make and share the profiles, with the final adapter."""
+class FinishOrder(Order):
+    """Measure the final adapter; make and share the profiles."""
 
     round: int = Field(description="The round whose result is final; its adapter is served as that of round + 1.")
     digest: Digest
 
 
-class Profiled(Record):
-    """Which platforms' profiles were shared, and why the others were not."""
+class Finished(Record):
+    """What the final adapter is worth here; which platforms' profiles were shared, and why the others were not."""
 
     cluster: ClusterName
     shared: tuple[Platform, ...] = Field(max_length=len(PLATFORMS))
     refused: dict[Platform, Sentence] = {}
+    held_out: HeldOut | None = Field(None, description="Of the base model, and of the final adapter.")
 
 
 class Failure(Record):
@@ -165,6 +181,7 @@ class Failure(Record):
     cluster: ClusterName
     step: Annotated[str, Field(max_length=63)]
     message: Sentence
+    passing: bool = Field(False, description="Whether another attempt may succeed, with nothing changed by a person.")
 
 
 # Profiles.
@@ -229,6 +246,8 @@ class ClusterRound(Record):
     seconds: Seconds
     bytes_in: int
     bytes_out: int
+    held_out: HeldOut | None = None
+    releases: Count = 0
 
 
 class RoundRecord(Record):
@@ -240,17 +259,22 @@ class RoundRecord(Record):
     seconds: Seconds
     clusters: dict[str, ClusterRound]
     refused: dict[str, str] = Field({}, description="Clusters whose update was not used, and why.")
-    lora_bias: float | None = None
+    late: int = Field(0, description="Answers and uploads that came when their round was closed; they were dropped.")
+    repeated: int = Field(0, description="Answers and uploads that came once more; they counted once.")
+    lora_bias: float | None = Field(
+        None, description="Distance of the round's B·A from the mean of the clusters' B·A, relative to it; None: not measured."
+    )
 
 
 class ClusterProgress(Record):
     """Where one chosen cluster is."""
 
-    phase: Literal["Waiting", "Preparing", "Ready", "Training", "Trained", "Profiled", "Failed"] = "Waiting"
+    phase: Literal["Waiting", "Preparing", "Ready", "Training", "Trained", "Finished", "Failed"] = "Waiting"
     reason: str = ""
     posts: dict[Platform, Count] = {}
     last_round: int | None = None
     loss: Loss | None = None
+    releases: Count = 0
 
 
 class Progress(Record):
@@ -263,3 +287,4 @@ class Progress(Record):
     model: Digest | None = None
     profile: Digest | None = None
     fused: str = Field("", description="Why profiles were not fused, or left out of it.")
+    held_out: HeldOut | None = Field(None, description="Of the base model and of the final adapter, over all clusters.")

@@ -44,7 +44,7 @@ class ClusterStatus(Reported):
 
     name: str = Field(description="The ManagedCluster's name.")
     platform: str = Field("", description="The platforms whose data it trains on, comma-separated.")
-    phase: str = Field(description="Where it is: Waiting, Preparing, Ready, Training, Trained, Profiled or Failed.")
+    phase: str = Field(description="Where it is: Waiting, Preparing, Ready, Training, Trained, Finished or Failed.")
     reason: str = Field("", description="Why it is there, where that needs a reason.")
     posts: int | None = Field(None, description="Posts that it trains on.")
     last_round: int | None = Field(None, description="The last round that used its update.")
@@ -60,7 +60,12 @@ class RoundMetrics(Reported):
     seconds: float = Field(description="How long it took.")
     bytes_in: int = Field(description="Bytes of adapters received from clusters.")
     bytes_out: int = Field(description="Bytes of adapters sent to clusters.")
-    lora_bias: float | None = Field(None, description="Distance of the mean of B·A from the product of the means, relative.")
+    held_out_loss: float | None = Field(
+        None, description="Loss of its adapter on posts held out; measured in the next round, or at the end."
+    )
+    lora_bias: float | None = Field(
+        None, description="Distance of the round's B·A from the mean of the clusters' B·A, relative to it."
+    )
 
 
 class Artifact(Reported):
@@ -68,6 +73,23 @@ class Artifact(Reported):
 
     uri: str = Field(description="Where it is kept.")
     digest: str = Field(description="SHA-256 of its content, in hex.")
+
+
+class Evaluation(Reported):
+    """What the final adapter is worth, on posts that no cluster trained on."""
+
+    posts: int = Field(description="Posts held out, of all clusters.")
+    base_loss: float = Field(description="The base model's loss on them.")
+    loss: float = Field(description="The final adapter's loss on them.")
+
+
+class SpentPrivacy(Reported):
+    """What the clipped and noised adapters of the cluster that sent most of them may tell of its posts, all together."""
+
+    epsilon: float = Field(description="Privacy loss of all releases together, at this delta.")
+    delta: float = Field(description="Probability that epsilon does not hold.")
+    releases: int = Field(description="Adapters that left the cluster.")
+    unit: str = Field(description="What is hidden: two data sets that differ in it alone can hardly be told apart.")
 
 
 class Summary(Reported):
@@ -104,6 +126,8 @@ class FederatedLearningStatus(Reported):
     metrics: list[RoundMetrics] = Field([], description="The last 20 rounds; all of them are in the stored rounds.jsonl.")
     model: Artifact | None = Field(None, description="The global adapter.")
     profile: Artifact | None = Field(None, description="The general profile.")
+    evaluation: Evaluation | None = Field(None, description="What the final adapter is worth.")
+    privacy: SpentPrivacy | None = Field(None, description="What the adapters may have told; absent where they are not noised.")
 
     @computed_field(description="The same in a few words.")  # type: ignore[prop-decorator]  # mypy knows no decorated property
     @property

@@ -14,12 +14,35 @@ class Model(Api):
     claim_name: str | None = Field(None, description="A PVC on the spoke that holds or caches the model.")
 
 
+Rank = Annotated[int, Field(ge=1, le=256)]
+
+
 class Lora(Api):
     """Low-rank adapters on the language model's linear layers (arXiv 2106.09685)."""
 
-    rank: Annotated[int, Field(ge=1, le=256)] = Field(16, description="Inner dimension of B·A.")
+    rank: Rank = Field(16, description="Inner dimension of B·A.")
     alpha: Annotated[float, Field(gt=0)] = Field(32, description="B·A is scaled by alpha / rank.")
     dropout: Annotated[float, Field(ge=0, lt=1)] = Field(0.05, description="Share of an adapter's inputs dropped in training.")
+    projector: bool = Field(False, description="Whether the layers between vision tower and language model get adapters, too.")
+    ranks: dict[str, Rank] = Field(
+        default_factory=dict,
+        max_length=1000,
+        description="Clusters with a lower rank of their own, by name; only with aggregation.lora svd.",
+    )
+
+    rules = (
+        Rule(
+            field="ranks",
+            message="must not be greater than rank, which is the global adapter's",
+            cel="!has(self.ranks) || self.ranks.all(name, self.ranks[name] <= self.rank)",
+            holds=lambda it: all(rank <= it.rank for rank in it.ranks.values()),
+        ),
+    )
+
+    def of(self, cluster: str) -> "Lora":
+        """The adapter that a cluster trains: with a lower rank, at the same scale, so that products B·A compare."""
+        rank = self.ranks.get(cluster, self.rank)
+        return self.model_copy(update={"rank": rank, "alpha": self.alpha * rank / self.rank, "ranks": {}})
 
 
 class Training(Api):
@@ -30,10 +53,28 @@ class Training(Api):
     quantization: Literal["none", "int8", "nf4"] = Field("none", description="How the frozen base model is kept in memory.")
     epochs: Annotated[int, Field(ge=1)] = Field(1, description="Passes over the cluster's posts a round.")
     steps: Annotated[int, Field(ge=1)] | None = Field(None, description="Optimizer steps a round, instead of epochs.")
-    batch_size: Annotated[int, Field(ge=1)] = Field(4, description="Posts a forward pass.")
+    batch_size: Annotated[int, Field(ge=1)] = Field(
+        4, description="Posts a forward pass; halved by itself where the device's memory does not suffice."
+    )
     gradient_accumulation: Annotated[int, Field(ge=1)] = Field(4, description="Forward passes an optimizer step.")
     learning_rate: Annotated[float, Field(gt=0)] = Field(2.0e-4, description="AdamW's peak learning rate.")
-    max_length: Annotated[int, Field(ge=16)] = Field(2048, description="Tokens of a post, the image's included.")
+    schedule: Literal["constant", "linear", "cosine"] = Field(
+        "cosine", description="How the learning rate falls, over all rounds together."
+    )
+    warmup: Annotated[float, Field(ge=0, lt=1)] = Field(0.03, description="Share of all steps in which the learning rate rises.")
+    weight_decay: Annotated[float, Field(ge=0)] = Field(0.0, description="AdamW's weight decay.")
+    max_grad_norm: Annotated[float, Field(gt=0)] = Field(1.0, description="Gradients are scaled down to this L2 norm.")
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = Field(0, description="Decides the order of posts and what dropout drops.")
+    max_length: Annotated[int, Field(ge=16)] = Field(2048, description="Tokens of a post, its images' included.")
+    images: Annotated[int, Field(ge=1, le=16)] = Field(
+        3, description="Images of one post at most, as far as maxLength lets them."
+    )
+    holdout: Annotated[float, Field(ge=0, le=0.5)] = Field(
+        0.1, description="Share of a cluster's posts that it never trains on, and measures the adapters with."
+    )
+    captions: Annotated[int, Field(ge=0, le=100)] = Field(
+        8, description="Held-out posts for which captions are written at the end, beside the true ones; they stay on the cluster."
+    )
 
 
 class Profiles(Api):
@@ -48,6 +89,8 @@ class Profiles(Api):
     )
     delta: Annotated[float, Field(gt=0, lt=1)] = Field(1.0e-5, description="Probability that epsilon does not hold.")
     min_posts: Annotated[int, Field(ge=1)] = Field(20, description="A platform with fewer posts shares no profile.")
+    topics: bool = Field(True, description="Whether a profile counts the posts of each of a fixed list of topics.")
+    visual: bool = Field(False, description="Whether a profile has the mean of the photos as the frozen vision tower sees them.")
 
 
 class AdapterPrivacy(Api):
@@ -56,6 +99,7 @@ class AdapterPrivacy(Api):
     mechanism: Literal["none", "gaussian"] = Field("none", description="none: neither clipped nor noised.")
     clip: Annotated[float, Field(gt=0)] = Field(1.0, description="Largest L2 norm of an update.")
     noise_multiplier: Annotated[float, Field(ge=0)] = Field(0.0, description="Standard deviation of the noise, in units of clip.")
+    delta: Annotated[float, Field(gt=0, lt=1)] = Field(1.0e-5, description="Probability that the spent epsilon does not hold.")
 
     rules = (
         Rule(

@@ -89,6 +89,8 @@ def _files(fl: FederatedLearning, clusters: Sequence[str], hub: str, deadline: d
         server=fl.spec.server,
         lora=fl.spec.training.lora,
         model=fl.spec.training.model.name,
+        holdout=fl.spec.training.holdout > 0,
+        privacy=fl.spec.privacy.adapters,
         profiles=fl.spec.profiles.enabled,
         state=place.state,
         superlink_port=place.superlink_port,

@@ -25,7 +25,8 @@ SPEC = SCHEMA["properties"]["spec"]
 # JSONSchemaProps as far as it is used here; of the rest, structural schemas forbid much.
 KEYWORDS = {
     "additionalProperties", "default", "description", "enum", "exclusiveMaximum", "exclusiveMinimum", "format", "items",
-    "maxItems", "maxLength", "maximum", "minItems", "minLength", "minimum", "nullable", "pattern", "properties", "required",
+    "maxItems", "maxLength", "maxProperties", "maximum",
+    "minItems", "minLength", "minimum", "nullable", "pattern", "properties", "required",
     "type", "x-kubernetes-int-or-string", "x-kubernetes-list-map-keys", "x-kubernetes-list-type", "x-kubernetes-validations",
 }  # fmt: skip
 

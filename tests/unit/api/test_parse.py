@@ -148,7 +148,7 @@ def test_a_bad_field_is_named_with_its_value_and_what_would_be_right(spec: Objec
             id="noise that would not be added",
         ),
         pytest.param(
-            {"privacy": {"secureAggregation": True}, "server": {"aggregation": {"strategy": "krum"}}},
+            {"privacy": {"secureAggregation": True}, "server": {"aggregation": {"strategy": "fedmedian"}}},
             "spec.privacy.secureAggregation is true, but shows the hub only sums",
             id="a strategy that compares updates which nobody sees",
         ),

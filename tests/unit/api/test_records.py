@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from fedspoke.api.records import Failure, Prepared, Profiled, RoundRecord, Trained, cause
+from fedspoke.api.records import Failure, Finished, Prepared, RoundRecord, Trained, cause
 
 TRAINED = {"cluster": "cluster1", "round": 1, "digest": "0" * 64, "examples": 3, "loss": 1.5, "seconds": 2.0}
 
@@ -48,7 +48,7 @@ def test_a_sentence_is_one_line_and_ends() -> None:
     assert failure.message.startswith("out of memory out of memory ")
     assert (len(failure.message), failure.message[-1]) == (1000, "…")
     assert Failure.model_validate_json(failure.model_dump_json()) == failure
-    assert len(Profiled(cluster="cluster1", shared=(), refused={"facebook": "x" * 2000}).refused["facebook"]) == 1000
+    assert len(Finished(cluster="cluster1", shared=(), refused={"facebook": "x" * 2000}).refused["facebook"]) == 1000
 
 
 def test_a_cause_names_the_field_and_not_what_is_in_it() -> None:

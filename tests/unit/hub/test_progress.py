@@ -16,7 +16,9 @@ def test_the_file_says_what_was_said_last(tmp_path: Path) -> None:
     account.cluster("cluster1", phase="Trained", loss=0.5, last_round=1)
     told = json.loads((tmp_path / "progress.json").read_text())
     assert (told["phase"], told["message"], told["round"]) == ("Running", "Round 1 of 2 is done.", 1)
-    assert told["clusters"]["cluster1"] == {"phase": "Trained", "reason": "", "posts": {}, "lastRound": 1, "loss": 0.5}
+    assert told["clusters"]["cluster1"] == {
+        "phase": "Trained", "reason": "", "posts": {}, "lastRound": 1, "loss": 0.5, "releases": 0,
+    }  # fmt: skip
 
 
 def test_what_is_not_mentioned_stays(tmp_path: Path) -> None:

@@ -14,9 +14,9 @@ from fedspoke.api.records import (
     AggregatorSettings,
     ClusterRound,
     Failure,
+    Finished,
+    FinishOrder,
     GeneralProfile,
-    Profiled,
-    ProfileOrder,
     Trained,
     TrainOrder,
 )
@@ -136,7 +136,7 @@ class Federation:
         self.account.say(f"round {number} of {self.settings.server.rounds} is done", phase="Running", round=number)
         return path, record.digest
 
-    def _ask(self, order: TrainOrder | ProfileOrder, what: str, ready: Mapping[str, int]) -> Iterator[Mapping[str, Answer | str]]:
+    def _ask(self, order: TrainOrder | FinishOrder, what: str, ready: Mapping[str, int]) -> Iterator[Mapping[str, Answer | str]]:
         """Sends the order to all. Each look at what came gives the clusters' answers, or why one will not come, until all are
         heard or the order's time is up; whoever has heard enough does not ask for more.
         """
@@ -193,14 +193,14 @@ class Federation:
         last = self.settings.server.rounds
         until = min(self.now() + self.settings.server.round_timeout, self.settings.deadline)
         self.exchange.open(last + 1, adapter, digest, self._layout, ready.keys(), uploads=False)
-        order = ProfileOrder(run=self.settings.run, until=until, round=last, digest=digest)
+        order = FinishOrder(run=self.settings.run, until=until, round=last, digest=digest)
         answers = dict[str, Answer | str]()
         for news in self._ask(order, "the profiles", ready):
             answers |= news
             for cluster, answer in news.items():
                 self.account.cluster(cluster, **_shared(answer))
-        shared = any(isinstance(answer, Profiled) and answer.shared for answer in answers.values())
-        failures = {name: _shared(answer)["reason"] for name, answer in answers.items() if not isinstance(answer, Profiled)}
+        shared = any(isinstance(answer, Finished) and answer.shared for answer in answers.values())
+        failures = {name: _shared(answer)["reason"] for name, answer in answers.items() if not isinstance(answer, Finished)}
         if shared:
             profile = self.general_profile()
             self.state.write("general_profile.json", profile)
@@ -222,8 +222,8 @@ def _after(answer: Answer | str, number: int, reason: str | None) -> dict[str, o
 
 def _shared(answer: Answer | str) -> dict[str, str]:
     match answer:
-        case Profiled():
-            return {"phase": "Profiled", "reason": "; ".join(f"{platform}: {why}" for platform, why in answer.refused.items())}
+        case Finished():
+            return {"phase": "Finished", "reason": "; ".join(f"{platform}: {why}" for platform, why in answer.refused.items())}
         case Failure():
             return {"phase": "Failed", "reason": rounds.said(answer)}
         case str():

@@ -9,12 +9,12 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fedspoke.api.names import Platform
-from fedspoke.api.records import AggregatorSettings, Failure, Prepared, PrepareOrder, Profiled, ProfileOrder, Trained, TrainOrder
+from fedspoke.api.records import AggregatorSettings, Failure, Finished, FinishOrder, Prepared, PrepareOrder, Trained, TrainOrder
 from fedspoke.hub.aggregation import rounds
 from fedspoke.hub.aggregation.tickets import Tickets
 
-Order = PrepareOrder | TrainOrder | ProfileOrder
-Answer = Prepared | Trained | Profiled | Failure
+Order = PrepareOrder | TrainOrder | FinishOrder
+Answer = Prepared | Trained | Finished | Failure
 
 log = logging.getLogger("fedspoke")
 

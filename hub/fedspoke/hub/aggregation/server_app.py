@@ -12,7 +12,7 @@ from flwr.app import Context, Message
 from flwr.serverapp import Grid, ServerApp
 
 from fedspoke.api.errors import Failed
-from fedspoke.api.records import AggregatorSettings, Failure, Prepared, PrepareOrder, Profiled, ProfileOrder, Trained, TrainOrder
+from fedspoke.api.records import AggregatorSettings, Failure, Finished, FinishOrder, Prepared, PrepareOrder, Trained, TrainOrder
 from fedspoke.flower.messages import pack, unpack
 from fedspoke.hub.aggregation.exchange import Exchange, serve
 from fedspoke.hub.aggregation.federation import Federation
@@ -30,7 +30,7 @@ _LINGER = 30.0
 _TYPES: dict[type[Order], tuple[str, type[Answer]]] = {  # order: Flower's message type, the answer that is no Failure
     PrepareOrder: ("query.prepare", Prepared),
     TrainOrder: ("train", Trained),
-    ProfileOrder: ("query.profile", Profiled),
+    FinishOrder: ("query.finish", Finished),
 }
 
 
