@@ -7,3 +7,7 @@ class Refused(Exception):
 
 class Failed(Exception):
     """The work was begun and did not succeed; the command exits with 1."""
+
+
+class Final(Failed):
+    """It failed, and would fail again the same way: nothing but a changed input helps."""
