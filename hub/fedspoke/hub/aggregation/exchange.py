@@ -14,7 +14,7 @@ import os
 import tempfile
 import threading
 from collections import Counter
-from collections.abc import Callable, Collection, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -26,12 +26,12 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from fedspoke.api.errors import Refused
-from fedspoke.api.records import Tensor
 from fedspoke.hub import loopback
 from fedspoke.hub.aggregation import layout as layouts
 from fedspoke.hub.aggregation import tensor_file
 from fedspoke.hub.aggregation.claim import Claim, read
 from fedspoke.hub.aggregation.spool import NoRoomError, discard, spool
+from fedspoke.hub.aggregation.terms import Terms
 from fedspoke.hub.aggregation.tickets import Tickets
 
 PATH = "/v1/runs/{run}/rounds/{round:int}/adapter"
@@ -50,10 +50,7 @@ class Upload:
 
 @dataclass
 class _Round:
-    adapter: Path
-    digest: str
-    layout: tuple[Tensor, ...]
-    clusters: frozenset[str]
+    terms: Mapping[str, Terms]
     open: bool
     uploads: dict[str, Upload] = field(default_factory=dict)
     arriving: Counter[str] = field(default_factory=Counter)
@@ -77,14 +74,11 @@ class Exchange:
     def open(
         self,
         round: int,  # noqa: A002  the field's word
-        adapter: Path,
-        digest: str,
-        layout: Sequence[Tensor],
-        clusters: Collection[str],
+        terms: Mapping[str, Terms],
         *,
         uploads: bool = True,
     ) -> None:
-        """From now on these clusters may fetch the adapter and, unless `uploads` is false, leave theirs.
+        """From now on each of these clusters may fetch its adapter and, unless `uploads` is false, leave one.
 
         The uploads of earlier rounds are deleted.
         """
@@ -93,7 +87,7 @@ class Exchange:
                 known.open = False
                 while known.uploads:
                     known.uploads.popitem()[1].path.unlink(missing_ok=True)
-            self._rounds[round] = _Round(adapter, digest, tuple(layout), frozenset(clusters), open=uploads)
+            self._rounds[round] = _Round(dict(terms), open=uploads)
 
     def upload(self, round: int, cluster: str) -> Upload | None:  # noqa: A002
         """What the cluster left, if it is whole and verified."""
@@ -117,17 +111,18 @@ class Exchange:
             return self._introduce(request, ticket)
         number, known = self._round(request)
         cluster = _member(request, known)
-        tag = f'"{known.digest}"'
+        given = known.terms[cluster]
+        tag = f'"{given.digest}"'
         if tag in (value.strip() for value in request.headers.get("if-none-match", "").split(",")):
             return Response(status_code=304, headers={"etag": tag})
-        if not known.adapter.is_file():
+        if not given.adapter.is_file():
             raise HTTPException(404, f"the adapter of round {number} is no longer kept")
 
         def count(size: int) -> None:
             with self._lock:
                 known.sent[cluster] += size
 
-        return _File(known.adapter, tag, count)
+        return _File(given.adapter, tag, count)
 
     def _introduce(self, request: Request, ticket: str) -> Response:
         cluster = loopback.sender(request)
@@ -153,7 +148,7 @@ class Exchange:
             if digest != claim.digest:
                 raise HTTPException(400, "the bytes that arrived are not those of Content-Digest")
             try:
-                await asyncio.to_thread(layouts.verify, path, known.layout)
+                await asyncio.to_thread(layouts.verify, path, known.terms[cluster].upload)
             except Refused as error:
                 raise HTTPException(422, str(error)) from None
             return JSONResponse({"digest": digest.hex()}, self._keep(known, number, cluster, claim, path))
@@ -166,7 +161,7 @@ class Exchange:
             raise HTTPException(410, f"round {number} is closed")
         if known.arriving[cluster] >= _AT_ONCE:
             raise HTTPException(429, f"{_AT_ONCE} uploads of {cluster} are already under way")
-        return number, known, cluster, read(request.headers, tensor_file.largest(known.layout))
+        return number, known, cluster, read(request.headers, tensor_file.largest(known.terms[cluster].upload))
 
     def _round(self, request: Request) -> tuple[int, _Round]:
         run, number = request.path_params["run"], request.path_params["round"]
@@ -216,7 +211,7 @@ def serve(exchange: Exchange, port: int) -> AbstractContextManager[int]:
 
 def _member(request: Request, known: _Round) -> str:
     cluster = loopback.sender(request)
-    if cluster not in known.clusters:
+    if cluster not in known.terms:
         raise HTTPException(403, f"{cluster} takes no part in this round")
     return cluster
 

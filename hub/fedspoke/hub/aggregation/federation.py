@@ -21,11 +21,12 @@ from fedspoke.api.records import (
     TrainOrder,
 )
 from fedspoke.hub.aggregation import rounds
-from fedspoke.hub.aggregation.exchange import Exchange
-from fedspoke.hub.aggregation.fold import Fold
+from fedspoke.hub.aggregation.combine import Update, combine
+from fedspoke.hub.aggregation.exchange import Exchange, Upload
 from fedspoke.hub.aggregation.members import Answer, Members, Nodes
 from fedspoke.hub.aggregation.progress import Account, waiting
 from fedspoke.hub.aggregation.state import State
+from fedspoke.hub.aggregation.terms import Terms, terms
 
 POLL = 0.3
 """Seconds between two looks at what came; Flower's own loop takes 3."""
@@ -113,17 +114,29 @@ class Federation:
     def _round(self, number: int, start: Path, digest: str, ready: Mapping[str, int]) -> tuple[Path, str]:
         began, quorum = self.now(), self.settings.server.quorum
         until = min(began + self.settings.server.round_timeout, self.settings.deadline)
-        self.exchange.open(number, start, digest, self._layout, ready.keys())
-        order = TrainOrder(run=self.settings.run, until=until, round=number, digest=digest)
+        given = self._terms(ready, start, digest)
+        self.exchange.open(number, given)
+        run = self.settings.run
+        orders = {name: TrainOrder(run=run, until=until, round=number, digest=own.digest) for name, own in given.items()}
         posts = {cluster: sum(self._members.posts(node).values()) for cluster, node in ready.items()}
-        fold, parts, refused = Fold(self._layout), dict[str, ClusterRound](), dict[str, str]()
+        parts, updates, refused = dict[str, ClusterRound](), list[Update](), dict[str, str]()
         for cluster in ready:
             self.account.cluster(cluster, phase="Training", reason="")
-        for news in self._ask(order, f"the training of round {number}", ready):
+        for news in self._ask(orders, f"the training of round {number}", ready):
             for cluster, answer in news.items():
-                reason = self._add(fold, parts, number, cluster, posts[cluster], answer)
+                upload = self.exchange.upload(number, cluster)
+                reason = _refusal(number, posts[cluster], answer, upload)
                 if reason:
                     refused[cluster] = reason
+                elif upload and isinstance(answer, Trained):
+                    updates.append(Update(cluster, upload.path, upload.examples, given[cluster].upload))
+                    parts[cluster] = ClusterRound(
+                        loss=answer.loss,
+                        examples=upload.examples,
+                        seconds=answer.seconds,
+                        bytes_in=upload.size,
+                        bytes_out=self.exchange.sent(number, cluster),
+                    )
                 self.account.cluster(cluster, **_after(answer, number, reason))
             if rounds.hopeless(ready, refused, quorum):
                 break
@@ -131,71 +144,54 @@ class Federation:
         if len(parts) < quorum:
             raise Failed(rounds.shortage(f"round {number}", quorum, ready, refused))
         path = self.state.checkpoint(number)
-        record = rounds.summary(number, fold.mean(path), (self.now() - began).total_seconds(), parts, refused)
+        try:
+            made = combine(self.settings.server.aggregation, self._layout, start, updates, path)
+        except Refused as error:
+            raise Failed(f"round {number}: {error}") from error
+        record = rounds.summary(number, made.digest, (self.now() - began).total_seconds(), parts, refused, made.lora_bias)
         self.state.add(record)
         self.account.say(f"round {number} of {self.settings.server.rounds} is done", phase="Running", round=number)
         return path, record.digest
 
-    def _ask(self, order: TrainOrder | FinishOrder, what: str, ready: Mapping[str, int]) -> Iterator[Mapping[str, Answer | str]]:
-        """Sends the order to all. Each look at what came gives the clusters' answers, or why one will not come, until all are
-        heard or the order's time is up; whoever has heard enough does not ask for more.
+    def _ask(
+        self, orders: Mapping[str, TrainOrder] | Mapping[str, FinishOrder], what: str, ready: Mapping[str, int]
+    ) -> Iterator[Mapping[str, Answer | str]]:
+        """Sends each cluster its order. Each look at what came gives the clusters' answers, or why one will not come, until all
+        are heard or the orders' time is up; whoever has heard enough does not ask for more.
         """
         since, awaited = self.now(), dict(ready)
-        for node in ready.values():
-            self.nodes.ask(node, order)
+        until = next(order.until for order in orders.values())
+        for cluster, node in ready.items():
+            self.nodes.ask(node, orders[cluster])
         while awaited:
-            answers = {node: answer for node, answered, answer in self._members.look() if answered == order}
-            late = self.now() >= order.until
+            answers = {(node, order): answer for node, order, answer in self._members.look()}
+            late = self.now() >= until
             news = dict[str, Answer | str]()
             for cluster, node in awaited.items():
-                if node in answers:
-                    news[cluster] = answers[node]
+                if (node, orders[cluster]) in answers:
+                    news[cluster] = answers[node, orders[cluster]]
                 elif self._members.gone(node):
                     news[cluster] = "its Flower node is not connected any more"
                 elif late:
-                    news[cluster] = (
-                        f"no answer by {order.until:%H:%M:%S} UTC, the end of spec.server.roundTimeout or spec.deadline"
-                    )
+                    news[cluster] = f"no answer by {until:%H:%M:%S} UTC, the end of spec.server.roundTimeout or spec.deadline"
             yield news
             awaited = {cluster: node for cluster, node in awaited.items() if cluster not in news}
             if awaited:
-                self.account.say(waiting(what, awaited, since, order.until), phase="Running")
+                self.account.say(waiting(what, awaited, since, until), phase="Running")
                 self.wait(POLL)
 
-    def _add(
-        self, fold: Fold, parts: dict[str, ClusterRound], number: int, cluster: str, posts: int, answer: Answer | str
-    ) -> str | None:
-        """The cluster's update goes into the sum, once; or the reason why not."""
-        if isinstance(answer, str):
-            return answer
-        if not isinstance(answer, Trained | Failure):
-            return f"it answered an order to train with {type(answer).__name__}"
-        upload = self.exchange.upload(number, cluster)
-        if reason := rounds.refusal(number, posts, answer, upload):
-            return reason
-        assert upload is not None and isinstance(answer, Trained)  # noqa: S101, PT018  else it was refused
-        try:
-            fold.add(upload.path, upload.examples)
-        except Refused as error:
-            return str(error)
-        except Failed as error:
-            raise Failed(f"round {number} is lost, as its sum holds a part of {cluster}'s adapter: {error}") from error
-        parts[cluster] = ClusterRound(
-            loss=answer.loss,
-            examples=upload.examples,
-            seconds=answer.seconds,
-            bytes_in=upload.size,
-            bytes_out=self.exchange.sent(number, cluster),
-        )
-        return None
+    def _terms(self, ready: Mapping[str, int], adapter: Path, digest: str) -> dict[str, Terms]:
+        return terms(ready, self.settings.server.aggregation, self.settings.lora, self._layout, adapter, digest)
 
     def _profiles(self, adapter: Path, digest: str, ready: Mapping[str, int]) -> None:
         last = self.settings.server.rounds
         until = min(self.now() + self.settings.server.round_timeout, self.settings.deadline)
-        self.exchange.open(last + 1, adapter, digest, self._layout, ready.keys(), uploads=False)
-        order = FinishOrder(run=self.settings.run, until=until, round=last, digest=digest)
+        given = self._terms(ready, adapter, digest)
+        self.exchange.open(last + 1, given, uploads=False)
+        run = self.settings.run
+        orders = {name: FinishOrder(run=run, until=until, round=last, digest=own.digest) for name, own in given.items()}
         answers = dict[str, Answer | str]()
-        for news in self._ask(order, "the profiles", ready):
+        for news in self._ask(orders, "the profiles", ready):
             answers |= news
             for cluster, answer in news.items():
                 self.account.cluster(cluster, **_shared(answer))
@@ -212,6 +208,15 @@ class Federation:
         else:  # what was asked for was done: no cluster has as many posts as spec.profiles.minPosts demands
             refused = {name: _shared(answer)["reason"] for name, answer in answers.items()}
             self.account.say("there was no profile to fuse", fused=f"no cluster shared a profile: {rounds.reasons(refused)}")
+
+
+def _refusal(number: int, posts: int, answer: Answer | str, upload: Upload | None) -> str | None:
+    """Why the answer puts nothing into the round's result; None when its update counts."""
+    if isinstance(answer, str):
+        return answer
+    if not isinstance(answer, Trained | Failure):
+        return f"it answered an order to train with {type(answer).__name__}"
+    return rounds.refusal(number, posts, answer, upload)
 
 
 def _after(answer: Answer | str, number: int, reason: str | None) -> dict[str, object]:

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fedspoke.api.errors import Refused
-from fedspoke.api.records import ClusterRound, Digest, Failure, Prepared, RoundRecord, Tensor, Trained
+from fedspoke.api.federated_learning import Lora
+from fedspoke.api.records import ClusterRound, Digest, Failure, Prepared, RoundRecord, Trained
 from fedspoke.hub.aggregation import layout as layouts
 
-Layout = tuple[Tensor, ...]
+Layout = layouts.Layout
 
 
 class Upload(Protocol):
@@ -30,6 +31,7 @@ class Standing:
     """The chosen clusters at one moment; those in neither map have not answered."""
 
     layout: Layout
+    """Of the global adapter."""
     ready: Mapping[str, int]
     """Cluster → its Flower node."""
     failed: Mapping[str, str]
@@ -37,14 +39,14 @@ class Standing:
 
 
 def standing(
-    clusters: Collection[str], answers: Iterable[tuple[int, Prepared | Failure]], rank: int, agreed: Layout = ()
+    clusters: Collection[str], answers: Iterable[tuple[int, Prepared | Failure]], lora: Lora, agreed: Layout = ()
 ) -> Standing:
     """Who is ready. One adapter for all: that of the federation so far, or else the one that most clusters' models take.
 
     Args:
         clusters: The chosen ones; an answer from another is nobody's.
         answers: What each node answered to `prepare`, the newest node last: a cluster's last word counts.
-        rank: Of the LoRA that was asked for.
+        lora: The adapter that was asked for; a cluster that may have a lower rank has the same layers.
         agreed: The layout of the rounds before, if there were any.
     """
     last = {record.cluster: (node, record) for node, record in answers if record.cluster in clusters}
@@ -53,10 +55,11 @@ def standing(
     for cluster, (node, record) in last.items():
         if isinstance(record, Failure):
             failed[cluster] = said(record)
-        elif reason := _unfit(record.layout, rank):
+        elif reason := _unfit(record.layout, lora.of(cluster).rank):
             failed[cluster] = f"{cluster}'s model takes no adapter that can be averaged: {reason}"
         else:
-            prepared[cluster] = (node, tuple(sorted(record.layout, key=lambda tensor: tensor.name)))
+            layout = layouts.with_rank(record.layout, lora.rank)
+            prepared[cluster] = (node, tuple(sorted(layout, key=lambda tensor: tensor.name)))
     common = agreed or _most_common(layout for _, layout in prepared.values())
     for cluster, (_, layout) in prepared.items():
         if layout != common:
@@ -100,12 +103,25 @@ def refusal(  # noqa: PLR0911  a list of reasons
 
 
 def summary(
-    number: int, digest: Digest, seconds: float, parts: Mapping[str, ClusterRound], refused: Mapping[str, str]
+    number: int,
+    digest: Digest,
+    seconds: float,
+    parts: Mapping[str, ClusterRound],
+    refused: Mapping[str, str],
+    lora_bias: float | None = None,
 ) -> RoundRecord:
     """A finished round; its loss is the clusters', weighted by examples."""
     examples = sum(part.examples for part in parts.values())
     loss = sum(part.loss * part.examples for part in parts.values()) / examples
-    return RoundRecord(round=number, digest=digest, loss=loss, seconds=seconds, clusters=dict(parts), refused=dict(refused))
+    return RoundRecord(
+        round=number,
+        digest=digest,
+        lora_bias=lora_bias,
+        loss=loss,
+        seconds=seconds,
+        clusters=dict(parts),
+        refused=dict(refused),
+    )
 
 
 def shortage(what: str, need: int, clusters: Collection[str], lost: Mapping[str, str]) -> str:
