@@ -4,9 +4,9 @@ from typing import Any
 import pytest
 
 from fedspoke.api.federated_learning import Lora
-from fedspoke.api.records import ClusterRound, Failure, Prepared, Tensor, Trained
+from fedspoke.api.records import ClusterRound, Failure, HeldOut, Prepared, RoundRecord, Tensor, Trained
 from fedspoke.hub.aggregation.exchange import Upload
-from fedspoke.hub.aggregation.rounds import hopeless, refusal, shortage, standing, summary
+from fedspoke.hub.aggregation.rounds import absent, hopeless, refusal, shortage, standing
 from support import adapters
 
 CLUSTERS = ("cluster1", "cluster2", "cluster3")
@@ -104,25 +104,23 @@ def test_an_update_counts_when_the_certificate_brought_what_the_message_says(tmp
         pytest.param(trained(examples=4), DIGEST, "trained on 4 posts, but its upload says 3", id="another weight"),
         pytest.param(trained(), OTHER, "but bbbbbbbbbbbb… came under its certificate", id="another file"),
         pytest.param(trained(round=1), DIGEST, "it answered for round 1 in round 2", id="an old answer"),
-        pytest.param(failure("cluster1"), DIGEST, "prepare failed: no post is left", id="a failure after the upload"),
+        pytest.param(
+            trained(held_out=HeldOut(posts=6, before=1, after=1)),
+            DIGEST,
+            "held out 6 posts, but when it was ready it had 5",
+            id="more posts held out than it has",
+        ),
+        pytest.param(prepared("cluster1"), DIGEST, "it answered an order to train with Prepared", id="another answer"),
     ],
 )
 def test_an_update_that_does_not_count_is_refused(answer: Any, upload: str | None, reason: str, tmp_path: Path) -> None:
     came = held(upload, 3, tmp_path) if upload else None
-    assert reason in (refusal(2, 3, answer, came) or "")
+    assert reason in (refusal(2, 5, answer, came) or "")
 
 
 def test_a_weight_beyond_the_posts_that_a_cluster_has_is_refused(tmp_path: Path) -> None:
     said = refusal(2, 5, trained(examples=6), held(DIGEST, 6, tmp_path))
     assert said == "it says that it trained on 6 posts, but when it was ready it had 5"
-
-
-def test_a_rounds_loss_is_weighted_by_examples() -> None:
-    def part(loss: float, examples: int) -> ClusterRound:
-        return ClusterRound(loss=loss, examples=examples, seconds=1, bytes_in=1, bytes_out=1)
-
-    record = summary(1, DIGEST, 5.0, {"cluster1": part(4.0, 1), "cluster2": part(1.0, 3)}, {})
-    assert record.loss == pytest.approx(1.75)
 
 
 def test_a_shortage_names_who_is_missing_and_why() -> None:

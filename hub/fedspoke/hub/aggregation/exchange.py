@@ -16,7 +16,7 @@ import threading
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -48,6 +48,14 @@ class Upload:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Uploads that put nothing into a sum: their round was closed, or the same bytes had come before."""
+
+    late: int = 0
+    repeated: int = 0
+
+
 @dataclass
 class _Round:
     terms: Mapping[str, Terms]
@@ -65,6 +73,7 @@ class Exchange:
         self._run = run
         self._folder = folder
         self._rounds: dict[int, _Round] = {}
+        self._dropped = Dropped()
         self._lock = threading.Lock()  # the ServerApp's thread opens, closes and asks; the event loop's threads store
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob("*.safetensors*"):
@@ -94,6 +103,18 @@ class Exchange:
         with self._lock:
             known = self._rounds.get(round)
             return known.uploads.get(cluster) if known else None
+
+    def forget(self, round: int, cluster: str) -> None:  # noqa: A002
+        """The cluster is asked anew: what an earlier attempt left must not stand against what comes now."""
+        with self._lock:
+            if stale := self._rounds[round].uploads.pop(cluster, None):
+                stale.path.unlink(missing_ok=True)
+
+    def dropped(self) -> Dropped:
+        """What was dropped since the last call."""
+        with self._lock:
+            dropped, self._dropped = self._dropped, Dropped()
+            return dropped
 
     def close(self, round: int) -> None:  # noqa: A002
         """Whoever comes later is told so; what is there stays until another round is opened."""
@@ -158,6 +179,8 @@ class Exchange:
         number, known = self._round(request)
         cluster = _member(request, known)
         if not known.open:
+            with self._lock:
+                self._late()
             raise HTTPException(410, f"round {number} is closed")
         if known.arriving[cluster] >= _AT_ONCE:
             raise HTTPException(429, f"{_AT_ONCE} uploads of {cluster} are already under way")
@@ -176,14 +199,19 @@ class Exchange:
         upload = Upload(final, claim.digest.hex(), claim.examples, claim.size)
         with self._lock:
             if not known.open:
+                self._late()
                 raise HTTPException(410, f"round {number} was closed while the upload arrived")
             if cluster in known.uploads:
                 if known.uploads[cluster] == upload:
+                    self._dropped = replace(self._dropped, repeated=self._dropped.repeated + 1)
                     return 200
                 raise HTTPException(409, f"{cluster} has already left another adapter in round {number}")
             path.replace(final)
             known.uploads[cluster] = upload
             return 201
+
+    def _late(self) -> None:
+        self._dropped = replace(self._dropped, late=self._dropped.late + 1)
 
     @contextmanager
     def _arriving(self, known: _Round, number: int, cluster: str) -> Iterator[Path]:
