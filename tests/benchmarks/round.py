@@ -18,7 +18,7 @@ from pathlib import Path
 
 import psutil
 
-from benchmarks import fold, payload, product, stock_flower
+from benchmarks import combining, payload, product, stock_flower
 from benchmarks.meter import Meter, Sample
 from fedspoke.api.errors import Failed
 
@@ -45,7 +45,7 @@ def main() -> None:
         arguments.error(f"--rounds is {chosen.rounds}; the first is not measured, so there must be 2 at least")
     measured = {name: _measure(name, chosen.clusters, chosen.rounds) for name in _SIDES}
     ratios = {row: measured["flower"][row] / measured["fedspoke"][row] for row in _ROWS}
-    folds = {clusters: fold.peak(clusters) for clusters in (1, 4, 16)}
+    peaks = {clusters: combining.peak(clusters) for clusters in (1, 4, 16)}
     report = {
         "machine": f"{os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB, Python {platform.python_version()}",
         "flwr": version("flwr"),
@@ -53,7 +53,7 @@ def main() -> None:
         "rounds": chosen.rounds - 1,
         **measured,
         "ratios": ratios,
-        "foldMegabytes": folds,
+        "combiningMegabytes": peaks,
     }
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(json.dumps(report, indent=1))
@@ -62,7 +62,7 @@ def main() -> None:
     print(f"{'':34}{'mutual TLS':>12}{'no TLS':>15}")
     for row, words in _ROWS.items():
         print(f"{words:34}{measured['fedspoke'][row]:12.1f}{measured['flower'][row]:15.1f}{ratios[row]:8.1f}×")
-    print(f"\nThe mean alone, MB at the most: {', '.join(f'{peak:.0f} for {n} clusters' for n, peak in folds.items())}.")
+    print(f"\nThe mean alone, MB at the most: {', '.join(f'{peak:.0f} for {n} clusters' for n, peak in peaks.items())}.")
     print(f"\nAll of it is in {chosen.out}.")
 
 

@@ -20,6 +20,7 @@ from fedspoke.api.names import identity
 from fedspoke.hub.aggregation import spool
 from fedspoke.hub.aggregation.exchange import Exchange, serve
 from fedspoke.hub.aggregation.initial import initial
+from fedspoke.hub.aggregation.terms import Terms
 from support import adapters
 from support.envoy import wait_for
 from support.federation import tickets
@@ -37,6 +38,10 @@ def headers(cluster: str) -> dict[str, str]:
 def claims(body: bytes, examples: int = 10) -> dict[str, str]:
     digest = base64.b64encode(hashlib.sha256(body).digest()).decode()
     return {"Content-Digest": f"sha-256=:{digest}:", "Fedspoke-Examples": str(examples)}
+
+
+def terms_of(adapter: Path, digest: str, *clusters: str) -> dict[str, Terms]:
+    return dict.fromkeys(clusters, Terms(adapter, digest, LAYOUT))
 
 
 @dataclass(frozen=True)
@@ -66,7 +71,7 @@ def hub(tmp_path: Path) -> Iterator[Hub]:
     digest = initial(LAYOUT, RUN, adapter)
     folder = tmp_path / "uploads"
     exchange = Exchange(RUN, folder, tickets())
-    exchange.open(1, adapter, digest, LAYOUT, ["cluster1", "cluster2"])
+    exchange.open(1, terms_of(adapter, digest, "cluster1", "cluster2"))
     with serve(exchange, 0) as port:
         yield Hub(exchange, port, folder, adapter, digest)
 
@@ -128,7 +133,7 @@ def test_there_is_nothing_elsewhere(hub: Hub, path: str) -> None:
 
 
 def test_the_final_adapter_is_there_to_be_read_only(hub: Hub, tmp_path: Path) -> None:
-    hub.exchange.open(2, hub.adapter, hub.digest, LAYOUT, ["cluster1"], uploads=False)
+    hub.exchange.open(2, terms_of(hub.adapter, hub.digest, "cluster1"), uploads=False)
     final = f"/v1/runs/{RUN}/rounds/2/adapter"
     assert hub.get(path=final).content == hub.adapter.read_bytes()
     assert hub.put(trained(tmp_path), path=final).status_code == 410
@@ -295,7 +300,7 @@ def test_whoever_is_still_sending_hears_the_refusal_too(hub: Hub) -> None:
 def test_an_upload_for_a_round_that_was_opened_anew_meanwhile_is_too_late(hub: Hub, tmp_path: Path) -> None:
     with begun(hub, trained(tmp_path)) as late:
         wait_for(hub.files, "an upload under way")
-        hub.exchange.open(1, hub.adapter, hub.digest, adapters.layout(rank=3), ["cluster1"])
+        hub.exchange.open(1, {"cluster1": Terms(hub.adapter, hub.digest, adapters.layout(rank=3))})
         assert late.finish() == 410
     assert_nothing_was_left(hub)
 
@@ -332,7 +337,7 @@ def test_a_full_disk_is_said_so(hub: Hub, tmp_path: Path) -> None:
 
 def test_the_next_round_forgets_the_uploads_of_the_last(hub: Hub, tmp_path: Path) -> None:
     hub.put(trained(tmp_path))
-    hub.exchange.open(2, hub.adapter, hub.digest, LAYOUT, ["cluster1"])
+    hub.exchange.open(2, terms_of(hub.adapter, hub.digest, "cluster1"))
     assert hub.files() == []
     assert hub.exchange.upload(1, "cluster1") is None
     assert hub.put(trained(tmp_path)).status_code == 410, "the round before is closed by that"

@@ -67,7 +67,7 @@ def test_a_cluster_beyond_the_quorum_may_join_in_a_later_round(tmp_path: Path) -
 def test_the_deadline_ends_the_wait_with_the_names_of_those_who_did_not_come(tmp_path: Path) -> None:
     site = Site(settings(tmp_path))
     site.join("cluster1")
-    assert "cluster2: not ready by the deadline, 2026-01-01 13:00:00 UTC" in site.failure()
+    assert "cluster2: not ready by 2026-01-01 13:00:00 UTC, which is spec.deadline" in site.failure()
 
 
 def test_a_failure_that_puts_the_quorum_out_of_reach_ends_the_run_at_once(tmp_path: Path) -> None:
@@ -104,9 +104,7 @@ def test_a_round_ends_at_its_timeout_with_those_who_answered(tmp_path: Path) -> 
     site.join("cluster1")
     site.join("cluster2", silent={1})
     site.run()
-    assert site.state.records()[0].refused == {
-        "cluster2": "no answer by 12:01:00 UTC, the end of spec.server.roundTimeout or spec.deadline"
-    }
+    assert site.state.records()[0].refused == {"cluster2": "no answer by 12:01:00 UTC, the end of spec.server.roundTimeout"}
 
 
 def test_a_message_without_an_upload_under_the_same_certificate_puts_nothing_into_the_sum(tmp_path: Path) -> None:
@@ -139,16 +137,7 @@ def test_a_node_that_vanished_before_it_said_who_it_is_is_asked_again_when_it_co
     assert sum(isinstance(order, PrepareOrder) for _, order in site.nodes.asked) == 2
 
 
-def test_a_round_that_lost_too_many_nodes_ends_at_once(tmp_path: Path) -> None:
-    site = Site(settings(tmp_path, rounds=1))
-    site.join("cluster1", silent={1})
-    gone = site.join("cluster2", silent={1})
-    site.clock.later.append((START + timedelta(seconds=1), lambda: site.nodes.connected.pop(gone)))
-    assert site.failure().endswith("cluster2: its Flower node is not connected any more")
-    assert site.clock.now() < START + timedelta(seconds=5)
-
-
-def test_an_adapter_that_breaks_off_while_it_is_added_fails_the_round_with_its_clusters_name(
+def test_an_adapter_that_breaks_off_while_it_is_read_fails_the_round_with_its_clusters_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def broken(*_: object) -> None:
@@ -158,7 +147,7 @@ def test_an_adapter_that_breaks_off_while_it_is_added_fails_the_round_with_its_c
     site.join("cluster1")
     monkeypatch.setattr(tensor_file, "blocks", broken)
     monkeypatch.setattr(layout, "verify", lambda path, layout: None)  # what it read was still whole
-    assert site.failure().startswith("round 1 is lost, as its sum holds a part of cluster1's adapter: ")
+    assert "1-cluster1.safetensors cannot be read to its end" in site.failure()
 
 
 def test_an_aggregator_that_is_restarted_after_the_last_round_needs_nobody(tmp_path: Path) -> None:

@@ -14,6 +14,7 @@ import numpy as np
 
 from fedspoke.api.records import Tensor
 from fedspoke.hub.aggregation import tensor_file
+from fedspoke.hub.aggregation.layout import is_b
 
 
 def initial(layout: Sequence[Tensor], seed: str, path: Path) -> str:
@@ -26,7 +27,7 @@ def initial(layout: Sequence[Tensor], seed: str, path: Path) -> str:
 
 
 def _values(tensor: Tensor, seed: str) -> tensor_file.Half:
-    if ".lora_B." in tensor.name:
+    if is_b(tensor):
         return np.zeros(tensor.shape, tensor_file.FP16)
     key = hashlib.sha256(f"{seed}/{tensor.name}".encode()).digest()[:16]
     # Raw bits, since numpy promises that a bit generator's stream never changes and promises no such thing of a distribution's.

@@ -15,6 +15,8 @@ from fedspoke.api.errors import Refused
 from fedspoke.api.records import Tensor
 from fedspoke.hub.aggregation import tensor_file
 
+Layout = tuple[Tensor, ...]
+
 _NAME = re.compile(r"base_model\.model\.(?P<module>[A-Za-z0-9_.]{1,300})\.lora_(?P<factor>[AB])\.weight")  # as PEFT saves them
 _TENSORS = 1 << 13  # a 70B language model has 2 × 560
 _VALUES = 1 << 31  # 4 GiB of fp16: LLaVA 13B at rank 256 is half of it; the hub's sum takes twice the file
@@ -47,6 +49,19 @@ def check(layout: Sequence[Tensor], rank: int) -> None:
             raise Refused(f"layer {module} has the factor lora_{pair.pop()} without the other one")
     if sum(map(tensor_file.count, layout)) > _VALUES:
         raise Refused(f"the adapter is larger than {_VALUES * 2 >> 30} GiB; a lower spec.training.lora.rank would fit")
+
+
+def is_b(tensor: Tensor) -> bool:
+    """Whether the tensor is a layer's factor B (out × rank), and not its A (rank × in)."""
+    return tensor.name.endswith(".lora_B.weight")
+
+
+def with_rank(layout: Sequence[Tensor], rank: int) -> Layout:
+    """The same layers' factors at another rank."""
+    return tuple(
+        tensor.model_copy(update={"shape": (tensor.shape[0], rank) if is_b(tensor) else (rank, tensor.shape[1])})
+        for tensor in layout
+    )
 
 
 def verify(path: Path, layout: Sequence[Tensor]) -> None:

@@ -31,8 +31,9 @@ class Account:
     def cluster(self, name: str, **changes: Any) -> None:
         """The fields of `ClusterProgress` that changed."""
         clusters = dict(self._progress.clusters)
-        clusters[name] = ClusterProgress.model_validate(dict(clusters[name]) | changes)
-        self._replace(clusters=clusters)
+        now = ClusterProgress.model_validate(dict(clusters[name]) | changes)
+        if now != clusters[name]:
+            self._replace(clusters=clusters | {name: now})
 
     def _replace(self, **changes: Any) -> None:
         progress = Progress.model_validate(dict(self._progress) | changes)

@@ -83,10 +83,11 @@ class State:
         return last.round, path, last.digest
 
     def add(self, record: RoundRecord) -> None:
-        """A round is finished, and its checkpoint written; that of the round before the last is not needed any more."""
+        """A round is finished, and its checkpoint written; what the round before the last left is not needed any more."""
         lines = [line.model_dump_json(by_alias=True) for line in (*self.records(), record)]
         self.write("rounds.jsonl", "\n".join([*lines, ""]).encode())
-        self.checkpoint(record.round - 2).unlink(missing_ok=True)
+        for old in self.checkpoint(record.round - 2).parent.glob(f"{record.round - 2}.*"):  # and what combine.py keeps beside it
+            old.unlink()
 
     def save(self, adapter: Path, settings: AggregatorSettings) -> None:
         """`global/`: a folder that `PeftModel.from_pretrained` loads."""
