@@ -3,6 +3,7 @@
 numpy has no bf16, and fp16 rounds an adapter by 2e-4 of its norm, which is far below what one optimiser step changes.
 """
 
+from collections.abc import Mapping
 from pathlib import Path
 
 import safetensors.torch
@@ -11,7 +12,7 @@ from peft import PeftModel, get_peft_model_state_dict, set_peft_model_state_dict
 from safetensors import SafetensorError
 
 from fedspoke.api import files
-from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.errors import Final, Refused
 from fedspoke.api.records import Tensor
 
 
@@ -20,17 +21,36 @@ def layout(model: PeftModel) -> tuple[Tensor, ...]:
     return tuple(Tensor(name=name, shape=tuple(value.shape)) for name, value in sorted(_state(model).items()))
 
 
-def save(model: PeftModel, path: Path) -> None:
-    """Write the model's adapter.
+def learned(model: PeftModel) -> dict[str, torch.nn.Parameter]:
+    """What training changes, under the names that it has in files, sorted: all of the adapter, or of ffa's lora_B alone."""
+    found = {name.replace(".default.", "."): value for name, value in model.named_parameters() if value.requires_grad}
+    return dict(sorted(found.items()))
+
+
+def read(path: Path) -> dict[str, torch.Tensor]:
+    """What an adapter's file holds.
 
     Raises:
-        Failed: a value is not finite, or too large for fp16.
+        Refused: it is no safetensors file.
     """
-    tensors = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in sorted(_state(model).items())}
-    for name, value in tensors.items():
+    try:
+        tensors: dict[str, torch.Tensor] = safetensors.torch.load_file(path)
+    except (SafetensorError, OSError) as error:
+        raise Refused(f"the adapter {path} cannot be read: {error}") from error
+    return tensors
+
+
+def save(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
+    """Write an adapter, or the part of one that crosses the wire.
+
+    Raises:
+        Final: a value is not finite, or too large for fp16.
+    """
+    rounded = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in sorted(tensors.items())}
+    for name, value in rounded.items():
         if not value.isfinite().all():
-            raise Failed(f"the trained adapter's tensor {name} has values that fp16 cannot hold; training diverged")
-    files.replace(path, safetensors.torch.save(tensors))
+            raise Final(f"the trained adapter's tensor {name} has values that fp16 cannot hold; training diverged")
+    files.replace(path, safetensors.torch.save(rounded))
 
 
 def load(model: PeftModel, path: Path) -> None:
@@ -39,10 +59,7 @@ def load(model: PeftModel, path: Path) -> None:
     Raises:
         Refused: the file is no safetensors file, or names, shapes or values that do not fit the model.
     """
-    try:
-        tensors = safetensors.torch.load_file(path)
-    except (SafetensorError, OSError) as error:
-        raise Refused(f"the adapter {path} cannot be read: {error}") from error
+    tensors = read(path)
     expected = {tensor.name: tensor.shape for tensor in layout(model)}
     for name in sorted(expected.keys() | tensors.keys()):
         if name not in expected:

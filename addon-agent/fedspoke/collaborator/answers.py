@@ -4,11 +4,15 @@ from typing import Annotated
 
 from pydantic import Field
 
-from fedspoke.api.names import Platform
-from fedspoke.api.records import Count, Profile, Record, Tensor
+from fedspoke.api.names import DOMAIN, Platform
+from fedspoke.api.records import Count, HeldOut, Profile, Record, Tensor
 
 Counts = Annotated[dict[Annotated[str, Field(max_length=63)], Count], Field(max_length=63)]
 """By reason or rule, whose names are ours: nothing of a post."""
+
+
+FINAL = f"{DOMAIN}/final"
+"""In the `_meta` of a tool's error, true: called again, it would fail the same way, until a person changes something."""
 
 
 class ModelReady(Record):
@@ -35,9 +39,17 @@ class DataCleaned(Record):
 class LlavaTrained(Record):
     """train_llava: this cluster's adapter of the round is written."""
 
-    examples: int = Field(description="This cluster's posts: its adapter's weight in the mean.")
+    examples: int = Field(description="The posts trained on: this adapter's weight in the mean.")
     loss: float = Field(description="Mean training loss of the round.")
     seconds: float
+    held_out: HeldOut | None = Field(None, description="Of the adapter that the round started from, and of the written one.")
+    releases: int = Field(0, description="Noised adapters of this federation, this one included.")
+
+
+class Evaluated(Record):
+    """evaluate: the final adapter beside the base model."""
+
+    held_out: HeldOut | None = Field(None, description="None where no post is held out.")
 
 
 class ProfileMade(Record):

@@ -14,7 +14,7 @@ from flwr.app import Context, Message
 from flwr.clientapp import ClientApp
 from pydantic import ValidationError
 
-from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
 from fedspoke.api.records import (
     CollaboratorSettings,
@@ -30,7 +30,7 @@ from fedspoke.api.records import (
     cause,
 )
 from fedspoke.collaborator import transfer, workflow
-from fedspoke.collaborator.answers import LlavaTrained, ProfileMade
+from fedspoke.collaborator.answers import Evaluated, LlavaTrained, ProfileMade
 from fedspoke.collaborator.trainer import Trainer
 from fedspoke.flower.messages import pack, unpack
 
@@ -69,11 +69,12 @@ def _answer(
         order = unpack(message, kind)
         answer = work(settings, order, _end(message, order, settings.cluster))
     except (Failed, Refused) as error:
-        answer = Failure(cluster=settings.cluster, step=step, message=str(error))
+        passing = not isinstance(error, Final | Refused)
+        answer = Failure(cluster=settings.cluster, step=step, message=str(error), passing=passing)
     except Exception as error:  # whatever it is, the hub must hear of it
         log.exception("%s", step)
         said = f"{type(error).__name__}; the log of flower-client says more"
-        answer = Failure(cluster=settings.cluster, step=step, message=said)
+        answer = Failure(cluster=settings.cluster, step=step, message=said, passing=True)  # a full disk, perhaps
     return Message(pack(answer), reply_to=message)
 
 
@@ -126,6 +127,8 @@ def _trained(settings: CollaboratorSettings, order: TrainOrder, until: float) ->
             examples=outcome.examples,
             loss=outcome.loss,
             seconds=outcome.seconds,
+            held_out=outcome.held_out,
+            releases=outcome.releases,
         )
     except ValidationError as error:
         raise Failed(f"the trainer's account of round {order.round} is of no use: {cause(error)}") from error
@@ -136,16 +139,18 @@ def _finished(settings: CollaboratorSettings, order: FinishOrder, until: float) 
     final = _adapter(settings)
     base = f"http://{settings.gateway}/v1/runs/{order.run}"
     transfer.fetch(f"{base}/rounds/{order.round + 1}/adapter", order.digest, final, _left(until))
+    trainer = Trainer(settings)
+    evaluated = trainer.call("evaluate", {"adapter": str(final)}, Evaluated, until)
     shared: list[Platform] = []
     refused: dict[Platform, str] = {}
     for platform in settings.datasets:
-        made = Trainer(settings).call("generate_profile", {"platform": platform, "adapter": str(final)}, ProfileMade, until)
+        made = trainer.call("generate_profile", {"platform": platform, "adapter": str(final)}, ProfileMade, until)
         if made.profile is None:
             refused[platform] = made.refused or "the trainer gave no reason"
         else:
             transfer.put(f"{base}/profiles/{platform}", made.profile.model_dump_json(by_alias=True), _left(until))
             shared.append(platform)
-    return Finished(cluster=settings.cluster, shared=tuple(shared), refused=refused)
+    return Finished(cluster=settings.cluster, shared=tuple(shared), refused=refused, held_out=evaluated.held_out)
 
 
 def _left(until: float) -> float:

@@ -1,4 +1,4 @@
-"""A collaborator's five steps, on plain files, with what must stay warm between them: the model, the records, the encoder.
+"""A collaborator's six steps, on plain files, with what must stay warm between them: the model, the records, the encoder.
 
 Each can be repeated. One that comes too early is refused with the name of the step that is missing. Only one runs at a time.
 """
@@ -8,14 +8,18 @@ import logging
 from collections.abc import Callable
 from pathlib import Path
 
-from fedspoke.api import adapter as adapters
+from fedspoke.api import adapter as peft_folder
 from fedspoke.api import files
-from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.errors import Final, Refused
 from fedspoke.api.names import Platform
-from fedspoke.api.records import CollaboratorSettings, Profile
-from fedspoke.collaborator import release
-from fedspoke.collaborator.answers import DataCleaned, DataFetched, LlavaTrained, ModelReady, ProfileMade
+from fedspoke.api.records import CollaboratorSettings, HeldOut, Profile
+from fedspoke.collaborator import adapters, release
+from fedspoke.collaborator.answers import DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
+from fedspoke.collaborator.checkpoint import Checkpoints
 from fedspoke.collaborator.encoder import TextEncoder
+from fedspoke.collaborator.heldout import Split, split
+from fedspoke.collaborator.kept import Kept
+from fedspoke.collaborator.privacy import Gaussian, Ledger
 from fedspoke.collaborator.profiles import refusal, span
 from fedspoke.collaborator.training import Trainer
 from fedspoke.data import records
@@ -40,6 +44,10 @@ class Steps:
         self._fetched: dict[Platform, Extracted] = {}
         self._posts: dict[Platform, tuple[CleanRecord, ...]] = {}
         self._profiles: dict[Platform, Profile] = {}
+        self._own = self._output / "training"
+        self._kept = Kept(self._own / "round.json")
+        self._checkpoints = Checkpoints(self._own / "checkpoint.safetensors")
+        self._ledger = Ledger(self._output / "releases.json", settings.run)
 
     def download_model(self) -> ModelReady:
         """Find or fetch the model, and load it; the text encoder too, so that a wrong one is known before the first round."""
@@ -47,7 +55,7 @@ class Steps:
         if profiles.enabled and self._encoder is None:
             self._encoder = TextEncoder(profiles.encoder)
         if self._trainer is None:
-            self._trainer = Trainer(self._settings.training.model.name, self._settings.training)
+            self._trainer = self._loaded()
         return ModelReady(layout=self._trainer.layout())
 
     def fetch_data(self, platform: Platform) -> DataFetched:
@@ -81,7 +89,7 @@ class Steps:
                 continue
             self._posts[platform] = tuple(_among_all(record, platform) for record in records.load(folder))
         if not self._posts:
-            raise Failed("; ".join(empty))
+            raise Final("; ".join(empty))
         for sentence in empty:
             _log.warning(sentence)
         return DataCleaned(
@@ -91,16 +99,47 @@ class Steps:
         )
 
     def train_llava(self, round: int, adapter: str, output: str, progress: Callable[[int, int, float], None]) -> LlavaTrained:  # noqa: A002
-        """Train one round from the adapter in one file to the adapter in another; `lora_weights/` is this cluster's latest."""
-        trainer = self._ready("train_llava")
-        posts = [post for platform in self._posts.values() for post in platform]
+        """Train one round from the adapter in one file to the adapter in another; `lora_weights/` is this cluster's latest.
+
+        For the same round and start again, the answer and the adapter are those of the first time.
+        """
+        trainer, posts = self._ready("train_llava"), self._split()
         start, result = self._inside(adapter), self._inside(output)
+        key = trainer.key(posts.trained, start, round)
+        if kept := self._kept.find(key, result):
+            _log.info("round %d: trained before; the adapter is the same", round)
+            return kept
         result.parent.mkdir(parents=True, exist_ok=True)
-        outcome = trainer.train(posts, self._images, start, result, round, progress)
-        training = self._settings.training
-        adapters.save(self._output / "lora_weights", result, training.lora, training.model.name)
+        before = self._measured(trainer, posts, start)
+        outcome = trainer.train(posts.trained, self._images, start, result, round, progress)
+        after = self._measured(trainer, posts, self._keep_weights(start, result))
         _log.info("round %d: %d posts, loss %.4f, %.1f s", round, outcome.examples, outcome.loss, outcome.seconds)
-        return LlavaTrained(examples=outcome.examples, loss=outcome.loss, seconds=outcome.seconds)
+        answer = LlavaTrained(
+            examples=outcome.examples,
+            loss=outcome.loss,
+            seconds=outcome.seconds,
+            held_out=_held_out(posts, before, after),
+            releases=self._ledger.count(),
+        )
+        self._kept.keep(key, result, answer)
+        self._checkpoints.remove()
+        return answer
+
+    def evaluate(self, adapter: str) -> Evaluated:
+        """What the final adapter is worth on the posts that were held out.
+
+        `captions.json` has, for some of them, the caption that the model writes beside the true one. It stays on the cluster.
+        """
+        trainer, posts, final = self._ready("evaluate"), self._split(), self._inside(adapter)
+        base, tuned = (self._measured(trainer, posts, which) for which in (None, final))
+        if shown := posts.held[: self._settings.training.captions]:
+            generated = trainer.captions(shown, self._images, final)
+            captions = [
+                {"id": post.id, "image": post.image, "true": post.text, "generated": text}
+                for post, text in zip(shown, generated, strict=True)
+            ]
+            files.replace(self._output / "captions.json", json.dumps(captions, indent=1, ensure_ascii=False).encode())
+        return Evaluated(held_out=_held_out(posts, base, tuned))
 
     def generate_profile(self, platform: Platform, adapter: str) -> ProfileMade:
         """One platform's profile, with the loss of the base model and of the model with the final adapter.
@@ -132,6 +171,33 @@ class Steps:
         self._keep_profiles()
         return ProfileMade(profile=made)
 
+    def _loaded(self) -> Trainer:
+        settings = self._settings
+        return Trainer(
+            settings.training.model.name,
+            settings.training,
+            rounds=settings.rounds,
+            aggregation=settings.aggregation,
+            hide=Gaussian(settings.privacy, self._ledger) if settings.privacy.mechanism == "gaussian" else None,
+            checkpoints=self._checkpoints,
+        )
+
+    def _split(self) -> Split:
+        return split([post for platform in self._posts.values() for post in platform], self._settings.training.holdout)
+
+    def _measured(self, trainer: Trainer, posts: Split, adapter: Path | None) -> float | None:
+        return trainer.loss(posts.held, self._images, adapter) if posts.held else None
+
+    def _keep_weights(self, start: Path, result: Path) -> Path:
+        """`lora_weights/`: the adapter as it leaves, with what of it did not change. Returns its file."""
+        training = self._settings.training
+        folder, whole = self._output / "lora_weights", result
+        if self._settings.aggregation.lora == "ffa":
+            whole = self._own / "whole.safetensors"
+            adapters.save(adapters.read(start) | adapters.read(result), whole)
+        peft_folder.save(folder, whole, training.lora, training.model.name)
+        return folder / peft_folder.WEIGHTS_FILE
+
     def _keep_profiles(self) -> None:
         kept = [profile.model_dump(mode="json", by_alias=True) for _, profile in sorted(self._profiles.items())]
         files.replace(self._output / "profile.json", json.dumps(kept[0] if len(kept) == 1 else kept, indent=1).encode())
@@ -156,6 +222,10 @@ class Steps:
         if not file.is_relative_to(self._output):
             raise Refused(f"{path} lies outside the collaborator's output; name a file below {self._settings.output}")
         return file
+
+
+def _held_out(posts: Split, before: float | None, after: float | None) -> HeldOut | None:
+    return None if before is None or after is None else HeldOut(posts=len(posts.held), before=before, after=after)
 
 
 def _logged(platform: Platform) -> Progress:

@@ -16,12 +16,12 @@ from mcp.server.fastmcp import Context, FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
 from mcp.server.session import ServerSession
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp.types import ContentBlock
+from mcp.types import CallToolResult, ContentBlock, TextContent
 from pydantic import ValidationError
 
-from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
-from fedspoke.collaborator.answers import DataCleaned, DataFetched, LlavaTrained, ModelReady, ProfileMade
+from fedspoke.collaborator.answers import FINAL, DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
 
 if TYPE_CHECKING:  # it imports torch; the process that loads it says when
     from fedspoke.collaborator.steps import Steps
@@ -33,7 +33,7 @@ _log = logging.getLogger(__name__)
 
 
 def tools(steps: "Future[Steps]", port: int) -> FastMCP:
-    """The MCP server with its five tools. Each call stands alone (stateless): a caller that goes away ends what it asked for."""
+    """The MCP server with its six tools. Each call stands alone (stateless): a caller that goes away ends what it asked for."""
     hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
     server = _Server(
         "fedspoke",
@@ -75,6 +75,11 @@ def tools(steps: "Future[Steps]", port: int) -> FastMCP:
         return await run(lambda steps: steps.train_llava(round, adapter, output, progress))
 
     @server.tool()
+    async def evaluate(adapter: str) -> Evaluated:
+        """Measure the base model and the adapter in the file `adapter` on the held-out posts; write captions for some."""
+        return await run(lambda steps: steps.evaluate(adapter))
+
+    @server.tool()
     async def generate_profile(platform: Platform, adapter: str) -> ProfileMade:
         """Describe one platform's posts as they may be shared, or say why they are not."""
         return await run(lambda steps: steps.generate_profile(platform, adapter))
@@ -99,7 +104,9 @@ def sentence(error: BaseException) -> str:
 class _Server(FastMCP[Any]):
     """Tells failures in our words and logs them; the SDK would send any exception's text."""
 
-    async def call_tool(self, name: str, arguments: dict[str, Any]) -> Sequence[ContentBlock] | dict[str, Any]:
+    async def call_tool(  # type: ignore[override]  # the server takes a result as it is, which FastMCP's type leaves out
+        self, name: str, arguments: dict[str, Any]
+    ) -> Sequence[ContentBlock] | dict[str, Any] | CallToolResult:
         try:
             answer = await super().call_tool(name, arguments)
         except ToolError as error:
@@ -112,7 +119,9 @@ class _Server(FastMCP[Any]):
             else:
                 said = sentence(cause)
             _log.error("%s: %s", name, said, exc_info=None if isinstance(cause, Refused) else cause)
-            raise ToolError(said) from None
+            # Of what is unforeseen nobody knows whether it passes, and another attempt is cheap.
+            final = isinstance(cause, Final | Refused)
+            return CallToolResult(content=[TextContent(type="text", text=said)], isError=True, _meta={FINAL: final})
         except anyio.get_cancelled_exc_class():
             _log.warning("%s: given up, since the caller went away", name)
             raise

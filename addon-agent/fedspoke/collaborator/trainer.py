@@ -13,8 +13,9 @@ from typing import Any, TypeVar
 
 import httpx
 
-from fedspoke.api.errors import Failed
+from fedspoke.api.errors import Failed, Final
 from fedspoke.api.records import CollaboratorSettings, Record
+from fedspoke.collaborator.answers import FINAL
 
 R = TypeVar("R", bound=Record)
 
@@ -59,11 +60,13 @@ class Trainer:
         """Run a tool to its end, or to `until` (of the monotonic clock): then the call is dropped, and the server with it stops.
 
         Raises:
-            Failed: it failed, in its own words; or it took too long; or the server does not answer.
+            Final: it failed, in its own words, and says that it would again.
+            Failed: it failed otherwise, or took too long, or the server does not answer.
         """
         result = self._request("tools/call", {"name": tool, "arguments": arguments}, until)
         if result.get("isError"):
-            raise Failed("".join(part.get("text", "") for part in result.get("content", ())) or f"{tool} says that it failed")
+            said = "".join(part.get("text", "") for part in result.get("content", ())) or f"{tool} says that it failed"
+            raise (Final if (result.get("_meta") or {}).get(FINAL) is True else Failed)(said)
         return answer.model_validate(result["structuredContent"])
 
     def _request(self, method: str, parameters: dict[str, object], until: float = math.inf) -> dict[str, Any]:

@@ -1,10 +1,16 @@
 """One cluster's training: LoRA on a LLaVA's language model, in a process that keeps the model loaded between rounds.
 
-The loop is our own: a round is a few steps from a given adapter to the next one, and what `transformers.Trainer` adds (schedules,
-checkpoints, logging, resuming) has no place in it. The learning rate is constant and the optimiser starts anew each round, as the
-adapter that a round starts from is the mean of the clusters' and no longer what the moments were measured on.
+The loop is our own, which is the less code to own. A round is a few steps from one adapter to the next, and most of what it is
+made of `transformers.Trainer` does not have: batches of one kind of post, FedProx's pull, a learning rate that falls over several
+trainings, clipping and noise on the result, smaller parts of the same step where memory is short (`auto_find_batch_size` starts
+the training over with another batch). What it has we would have to work around: checkpoints are folders of pickles that know
+nothing of our rounds, taken by steps and not by time, and data set, collator and callbacks have to be classes of its own. What
+is left is a loop of twenty lines over parts of a page each: the order of posts (plan.py), the learning rate (schedule.py), the
+optimiser (descent.py), forward passes (passes.py) within memory (memory.py), the checkpoint (checkpoint.py), and what leaves
+the cluster (privacy.py).
 """
 
+import hashlib
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -12,21 +18,25 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from itertools import islice
 from pathlib import Path
-from typing import Any
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
 from fedspoke.api.adapter import peft_config
-from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.federated_learning import Object, Training
+from fedspoke.api.errors import Final, Refused
+from fedspoke.api.federated_learning import Aggregation, Object, Training
 from fedspoke.api.records import Tensor
-from fedspoke.collaborator import adapters
-from fedspoke.collaborator.batches import Batch, Collator, Example, epochs, in_batches
+from fedspoke.collaborator import adapters, plan
+from fedspoke.collaborator.batches import Collator, Example
+from fedspoke.collaborator.checkpoint import Checkpoints, State
+from fedspoke.collaborator.descent import Descent, pull
 from fedspoke.collaborator.model import load
+from fedspoke.collaborator.passes import Passes, supervised
+from fedspoke.collaborator.privacy import Gaussian
+from fedspoke.collaborator.schedule import share
 from fedspoke.data.records import CleanRecord
 
-_LONGEST_CAPTION = 128  # tokens
+_AVERAGED = Aggregation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +44,10 @@ class Outcome:
     """What a round's training did.
 
     Attributes:
-        examples: The cluster's posts. They are what FedAvg weights its adapter by, however many of them `training.steps` let
+        examples: The posts it was given. They are what FedAvg weights its adapter by, however many of them `training.steps` let
             the round see: the adapter stands for all of the data set, each round for other posts of it.
         loss: Mean per supervised token over all steps.
-        seconds: Wall time.
+        seconds: Wall time, that before an interruption included.
     """
 
     examples: int
@@ -48,8 +58,25 @@ class Outcome:
 class Trainer:
     """A LLaVA with a LoRA adapter, ready for the next round."""
 
-    def __init__(self, model: str, training: Training) -> None:
+    def __init__(
+        self,
+        model: str,
+        training: Training,
+        *,
+        rounds: int = 1,
+        aggregation: Aggregation = _AVERAGED,
+        hide: Gaussian | None = None,
+        checkpoints: Checkpoints | None = None,
+    ) -> None:
         """Load the model.
+
+        Args:
+            model: A folder, or a name on the model hub.
+            training: With this cluster's own rank.
+            rounds: Of the federation; the learning rate falls over all of them.
+            aggregation: fedprox and ffa change what a cluster trains.
+            hide: What is done to a trained adapter before it is written; None: nothing.
+            checkpoints: Where a round goes on that was interrupted; None: it starts over.
 
         Raises:
             Refused: the model cannot be used, or training asks for what is not there.
@@ -57,19 +84,29 @@ class Trainer:
         if training.quantization != "none":
             raise Refused(f"training.quantization is {training.quantization}, which is not there yet; use none")
         processor, base = load(model)
-        self._training = training
-        self._tokenizer = processor.tokenizer
+        self._training, self._rounds, self._aggregation = training, rounds, aggregation
+        self._hide, self._checkpoints = hide, checkpoints
         self._collator = Collator(processor, training.max_length)
-        self._dtype, self._device = base.dtype, base.device
         self._model = _with_adapter(base, peft_config(training.lora, model))
-        if self._device.type == "cuda":
-            # Half as slow again, but bf16 LoRA of the 7B then fits a 24 GB card at batch size 4.
-            self._model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        if aggregation.lora == "ffa":
+            for name, value in self._model.named_parameters():
+                if ".lora_A." in name:
+                    value.requires_grad_(False)
         self._model.eval()
+        self._passes = Passes(self._model, self._collator, processor.tokenizer, base.dtype, training.batch_size)
 
     def layout(self) -> tuple[Tensor, ...]:
         """The adapter's tensors, sorted by name."""
         return adapters.layout(self._model)
+
+    def key(self, records: Sequence[CleanRecord], start: Path, round: int) -> str:  # noqa: A002  the field's word
+        """What a round's training depends on, as a digest: two of one key end in the same adapter, but for noise."""
+        with start.open("rb") as file:
+            adapter = hashlib.file_digest(file, "sha256").hexdigest()
+        posts = [(record.id, record.image, record.images) for record in records]
+        privacy = self._hide.privacy if self._hide else None
+        on = (round, self._rounds, adapter, posts, self._training, self._aggregation, privacy)
+        return hashlib.sha256(repr(on).encode()).hexdigest()
 
     def train(
         self,
@@ -82,70 +119,58 @@ class Trainer:
     ) -> Outcome:
         """Train from the adapter in `start` to the one in `result`; `progress` hears (step, steps, loss) after each step.
 
-        Gradients are weighted by supervised token, over all batches of a step. Same data, adapter and round: same result.
+        Same data, adapter, settings and round: same result, interrupted or not. (On a GPU up to the order in which its kernels
+        add, which differs in the last bits.) Under ffa the result holds the lora_B alone.
 
         Raises:
             Refused: there are no records, or `start` does not fit the model.
-            Failed: loss or gradient stopped being finite, or an image cannot be read.
+            Failed: an image cannot be read.
+            Final: loss, gradient or a value of the result is not finite, or one post does not fit in memory.
         """
         began = time.monotonic()
         examples = self._examples(records, images)
         adapters.load(self._model, start)
-        parameters = [parameter for parameter in self._model.parameters() if parameter.requires_grad]
-        optimizer = torch.optim.AdamW(parameters, lr=self._training.learning_rate, weight_decay=0.0)
-        steps = self._steps(examples)
-        loss_sum, token_sum = 0.0, 0
+        descent = Descent(adapters.learned(self._model), self._training, pull(self._aggregation))
+        state = self._restored(self.key(records, start, round), descent)
+        earlier = state.seconds
+        steps = plan.steps(examples, self._training)
         with torch.random.fork_rng(), _learning(self._model):
-            torch.manual_seed(round)  # LoRA's dropout
-            for step, batches in enumerate(islice(self._plan(examples, round), steps), 1):
-                loss, tokens = self._accumulate([self._collator.batch(batch) for batch in batches])
-                norm = torch.nn.utils.clip_grad_norm_(parameters, 1.0)
-                if not math.isfinite(loss) or not norm.isfinite():
-                    raise Failed(
+            for batches in islice(plan.batches(examples, self._training, round), state.step, None):
+                step = state.step + 1
+                loss = self._passes.gradients(batches, plan.seed(self._training.seed, round, step))
+                rate = share(self._training.schedule, self._training.warmup, (round - 1) * steps + step, self._rounds * steps)
+                if not math.isfinite(loss) or not descent.step(rate):
+                    raise Final(
                         f"training diverged in round {round}, step {step} of {steps}: the loss is {loss:.4g}; "
                         f"try a training.learningRate below {self._training.learning_rate:g}"
                     )
-                optimizer.step()
-                optimizer.zero_grad()
-                loss_sum, token_sum = loss_sum + loss * tokens, token_sum + tokens
+                state = self._after(state, loss, supervised(batches), earlier + time.monotonic() - began)
+                if self._checkpoints and self._checkpoints.due():
+                    self._checkpoints.save(state, descent)
                 progress(step, steps, loss)
-        adapters.save(self._model, result)
-        return Outcome(examples=len(examples), loss=loss_sum / token_sum, seconds=time.monotonic() - began)
+        trained = descent.parameters
+        adapters.save(self._hide(adapters.read(start), trained) if self._hide else trained, result)
+        return Outcome(examples=len(examples), loss=state.loss / state.tokens, seconds=earlier + time.monotonic() - began)
 
     def loss(self, records: Sequence[CleanRecord], images: Path, adapter: Path | None) -> float:
         """Mean loss per supervised token without training; adapter None is the base model.
 
         Raises:
             Refused: there are no records, or the adapter does not fit the model.
+            Final: it is not finite, or one post does not fit in memory.
         """
-        examples = self._examples(records, images)
-        batches = (self._collator.batch(batch) for batch in in_batches(examples, self._training.batch_size))
-        loss_sum, token_sum = 0.0, 0
-        with self._using(adapter), torch.inference_mode():
-            for batch in batches:
-                loss_sum += float(self._model(**self._placed(batch.inputs), num_items_in_batch=1).loss)
-                token_sum += batch.tokens
-        return loss_sum / token_sum
+        with self._using(adapter):
+            loss = self._passes.loss(self._examples(records, images))
+        if not math.isfinite(loss):
+            raise Final(
+                f"the loss {'with the adapter' if adapter else 'of the base model'} is {loss:.4g} on {len(records)} posts"
+            )
+        return loss
 
     def captions(self, records: Sequence[CleanRecord], images: Path, adapter: Path | None) -> list[str]:
-        """What the model would write for each record, greedily; the records' own texts play no part.
-
-        No step of a federation asks for it: it is how one sees, and a test proves, that captions were learned.
-        """
-        written: dict[str, str] = {}
-        batches = in_batches(self._examples(records, images), self._training.batch_size)
-        with self._using(adapter), torch.inference_mode():
-            for batch in batches:
-                prompts = self._placed(self._collator.prompts(batch))
-                tokens = self._model.generate(
-                    **prompts,
-                    max_new_tokens=_LONGEST_CAPTION,
-                    do_sample=False,
-                    eos_token_id=self._tokenizer.eos_token_id,
-                    pad_token_id=self._tokenizer.eos_token_id,
-                )
-                answers = self._tokenizer.batch_decode(tokens[:, prompts["input_ids"].shape[1] :], skip_special_tokens=True)
-                written |= {example.id: answer.strip() for example, answer in zip(batch, answers, strict=True)}
+        """What the model would write for each record, greedily; the records' own texts play no part."""
+        with self._using(adapter):
+            written = self._passes.captions(self._examples(records, images))
         return [written[record.id] for record in records]
 
     def _examples(self, records: Sequence[CleanRecord], images: Path) -> list[Example]:
@@ -153,32 +178,26 @@ class Trainer:
             raise Refused("there are no records to train or measure on; clean an export that holds posts first")
         return [self._collator.example(record, images) for record in records]
 
-    def _steps(self, examples: Sequence[Example]) -> int:
-        batches = len(in_batches(examples, self._training.batch_size))
-        return self._training.steps or self._training.epochs * math.ceil(batches / self._training.gradient_accumulation)
+    def _restored(self, key: str, descent: Descent) -> State:
+        """Where the training of this key is: at its beginning, or where it was interrupted."""
+        state = self._checkpoints.restore(key, descent) if self._checkpoints else None
+        if state is None:
+            return State(key=key)
+        self._passes.memory.at_most(state.posts, checkpointing=state.checkpointing)
+        return state
 
-    def _plan(self, examples: Sequence[Example], seed: int) -> Iterator[list[list[Example]]]:
-        """The batches of each optimiser step, without end; the last step of an epoch may have fewer."""
-        size = self._training.gradient_accumulation
-        for batches in epochs(examples, self._training.batch_size, torch.Generator().manual_seed(seed)):
-            for start in range(0, len(batches), size):
-                yield batches[start : start + size]
-
-    def _accumulate(self, batches: Sequence[Batch]) -> tuple[float, int]:
-        """Add the step's gradients; its loss is the mean over all supervised tokens of all its batches."""
-        tokens = sum(batch.tokens for batch in batches)
-        loss = 0.0
-        for batch in batches:
-            part = self._model(**self._placed(batch.inputs), num_items_in_batch=tokens).loss
-            part.backward()
-            loss += part.item()
-        return loss, tokens
-
-    def _placed(self, inputs: dict[str, Any]) -> dict[str, Any]:
-        placed = {name: value.to(self._device) if torch.is_tensor(value) else value for name, value in inputs.items()}
-        if "pixel_values" in placed:
-            placed["pixel_values"] = placed["pixel_values"].to(self._dtype)
-        return placed
+    def _after(self, state: State, loss: float, tokens: int, seconds: float) -> State:
+        """The state one step later."""
+        memory = self._passes.memory
+        return State(
+            key=state.key,
+            step=state.step + 1,
+            loss=state.loss + loss * tokens,
+            tokens=state.tokens + tokens,
+            seconds=seconds,
+            posts=memory.posts,
+            checkpointing=memory.checkpointing,
+        )
 
     @contextmanager
     def _using(self, adapter: Path | None) -> Iterator[None]:

@@ -38,7 +38,8 @@ def test_a_round_learns_from_the_posts_of_all_platforms(tmp_path: Path) -> None:
     steps, start = prepared(told)
     result = start.with_name("update.safetensors")
     trained = steps.train_llava(1, str(start), str(result), silent)
-    assert trained.examples == 4 + 3
+    assert trained.held_out is not None
+    assert trained.examples + trained.held_out.posts == 4 + 3
     assert result.read_bytes() != start.read_bytes()
 
 

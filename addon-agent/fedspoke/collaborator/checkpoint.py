@@ -1,0 +1,94 @@
+"""A round's training in its middle, on disk: whoever goes on from there ends in the bytes of a training that nobody disturbed.
+
+One file, replaced as a whole: the adapter in fp32, AdamW's two moments, and as its metadata the step and which training it is.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import safetensors.torch
+import torch
+from pydantic import ValidationError
+from safetensors import SafetensorError, safe_open
+
+from fedspoke.api.records import Record
+from fedspoke.collaborator.descent import Descent
+
+_MOMENTS = ("exp_avg", "exp_avg_sq")
+
+
+class State(Record):
+    """Where a training is.
+
+    Attributes:
+        key: Which training it is; that of another round, adapter, data set or setting is of no use.
+        step: Of the round, done.
+        loss: Sum over all supervised tokens so far.
+        tokens: Supervised, so far.
+        seconds: Spent so far.
+        posts: Of a forward pass, as far as memory sufficed.
+        checkpointing: Whether gradients were checkpointed.
+    """
+
+    key: str
+    step: int = 0
+    loss: float = 0
+    tokens: int = 0
+    seconds: float = 0
+    posts: int = 0
+    checkpointing: bool = False
+
+
+class Checkpoints:
+    """The one file, written every so often."""
+
+    def __init__(self, file: Path, every: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
+        """Args: `every` is in seconds: what a crash costs at most, for a few seconds of writing (three fp32 adapters)."""
+        self._file = file
+        self._every = every
+        self._clock = clock
+        self._last = clock()
+
+    def due(self) -> bool:
+        """Whether it is time for another one."""
+        return self._clock() - self._last >= self._every
+
+    def save(self, state: State, descent: Descent) -> None:
+        """Replace the checkpoint."""
+        tensors = {name: value.detach() for name, value in descent.parameters.items()}
+        for name, value in descent.parameters.items():
+            tensors |= {f"{moment}.{name}": descent.optimizer.state[value][moment] for moment in _MOMENTS}
+        self._file.parent.mkdir(parents=True, exist_ok=True)
+        partial = self._file.with_suffix(".partial")
+        safetensors.torch.save_file(tensors, partial, {"state": state.model_dump_json()})
+        with partial.open("rb+") as file:
+            os.fsync(file.fileno())  # else the new name could outlive a power cut and the content not
+        partial.replace(self._file)
+        self._last = self._clock()
+
+    def restore(self, key: str, descent: Descent) -> State | None:
+        """Give the adapter and its optimiser what they had; None where there is no checkpoint of this training."""
+        self._last = self._clock()
+        try:
+            with safe_open(self._file, "pt") as file:
+                state = State.model_validate_json((file.metadata() or {}).get("state", ""))
+                if state.key != key:
+                    return None
+                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
+        except (OSError, SafetensorError, ValidationError):  # none, or damaged, or of another version
+            return None
+        moments = {
+            index: {"step": torch.tensor(float(state.step))} | {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
+            for index, name in enumerate(descent.parameters)
+        }
+        with torch.no_grad():
+            for name, value in descent.parameters.items():
+                value.copy_(tensors[name])
+        descent.optimizer.load_state_dict({"state": moments, "param_groups": descent.optimizer.state_dict()["param_groups"]})
+        return state
+
+    def remove(self) -> None:
+        """Once its training is done."""
+        self._file.unlink(missing_ok=True)
