@@ -6,6 +6,7 @@ ever. Here an answer comes, or a sentence that says why not.
 
 import json
 import math
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -13,7 +14,7 @@ from typing import Any, TypeVar
 
 import httpx
 
-from fedspoke.api.errors import Failed
+from fedspoke.api.errors import Failed, Final
 from fedspoke.api.records import CollaboratorSettings, Record
 
 R = TypeVar("R", bound=Record)
@@ -27,6 +28,7 @@ class Trainer:
     """The tools of one collaborator's mcp-server."""
 
     def __init__(self, settings: CollaboratorSettings) -> None:
+        self._address = ("127.0.0.1", settings.mcp_port)
         self._url = f"http://127.0.0.1:{settings.mcp_port}/mcp"
         self._token = Path(settings.mcp_token)
         self._name = f"the trainer (mcp-server) of {settings.cluster}"
@@ -37,6 +39,14 @@ class Trainer:
             return self._token.read_text().strip()
         except OSError:
             return None
+
+    def up(self) -> bool:
+        """Whether anything listens where it should: at work or not, a trainer that lives takes connections."""
+        try:
+            socket.create_connection(self._address, timeout=_TIMEOUT.connect).close()
+        except OSError:
+            return False
+        return True
 
     def await_up(self, seconds: float) -> None:
         """Return once the server answers.
@@ -63,7 +73,7 @@ class Trainer:
         """
         result = self._request("tools/call", {"name": tool, "arguments": arguments}, until)
         if result.get("isError"):
-            raise Failed("".join(part.get("text", "") for part in result.get("content", ())) or f"{tool} says that it failed")
+            raise Final("".join(part.get("text", "") for part in result.get("content", ())) or f"{tool} says that it failed")
         return answer.model_validate(result["structuredContent"])
 
     def _request(self, method: str, parameters: dict[str, object], until: float = math.inf) -> dict[str, Any]:
