@@ -96,14 +96,16 @@ def _prepared(settings: CollaboratorSettings, order: PrepareOrder, until: float)
 
 def _ready(settings: CollaboratorSettings, until: float) -> Prepared:
     """Once the steps are done: at the start, and again after mcp-server was started anew."""
+    trainer = Trainer(settings)
     while True:
         state = workflow.load(settings)
         if state.error:
-            raise Failed(f"{state.step}: {state.error}")
-        if state.prepared:
+            raise (Failed if state.passing else Final)(f"{state.step}: {state.error}")
+        if state.prepared and state.trainer == workflow.identity(trainer):
             return state.prepared
         if time.monotonic() > until:
-            raise Failed(f"{settings.cluster} was still at the step {state.step} when the order's time was over")
+            why = f" ({state.again})" if state.again else ""
+            raise Failed(f"{settings.cluster} was still at the step {state.step}{why} when the order's time was over")
         time.sleep(_POLL)
 
 

@@ -6,6 +6,7 @@ ever. Here an answer comes, or a sentence that says why not.
 
 import json
 import math
+import socket
 import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
@@ -28,6 +29,7 @@ class Trainer:
     """The tools of one collaborator's mcp-server."""
 
     def __init__(self, settings: CollaboratorSettings) -> None:
+        self._address = ("127.0.0.1", settings.mcp_port)
         self._url = f"http://127.0.0.1:{settings.mcp_port}/mcp"
         self._token = Path(settings.mcp_token)
         self._name = f"the trainer (mcp-server) of {settings.cluster}"
@@ -38,6 +40,14 @@ class Trainer:
             return self._token.read_text().strip()
         except OSError:
             return None
+
+    def up(self) -> bool:
+        """Whether anything listens where it should: at work or not, a trainer that lives takes connections."""
+        try:
+            socket.create_connection(self._address, timeout=_TIMEOUT.connect).close()
+        except OSError:
+            return False
+        return True
 
     def await_up(self, seconds: float) -> None:
         """Return once the server answers.

@@ -1,34 +1,45 @@
 """flower-client's main program: a SuperNode, the steps that make the trainer ready, and a process for each order of the hub.
 
 The steps run beside the SuperNode and write where they are to workflow.json; the order to prepare is answered from there. A
-trainer that was started anew (out of memory, say) goes through them again; meanwhile workflow.json says where it is.
+trainer that was started anew (out of memory, say) goes through them again; meanwhile workflow.json says where it is. What may
+pass is tried again: for some minutes before an order is told of it, and at long intervals after that.
+
+Whatever of all this is killed is started anew.
 """
 
-import json
+import logging
 import multiprocessing
 import os
 import signal
 import sys
 import time
+from datetime import UTC, datetime, timedelta
+from hashlib import sha256
 from multiprocessing.process import BaseProcess
 from pathlib import Path
-from types import FrameType
-from typing import NoReturn
+from types import FrameType, TracebackType
+from typing import NoReturn, Self
 
 from fedspoke.api import files
-from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.backoff import Backoff
+from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
-from fedspoke.api.records import CollaboratorSettings, Prepared, Record
+from fedspoke.api.records import CollaboratorSettings, Prepared, Record, Sentence
 from fedspoke.collaborator.answers import DataCleaned, DataFetched, ModelReady
+from fedspoke.collaborator.supernode import serve
 from fedspoke.collaborator.trainer import Trainer
 from fedspoke.flower import programs
 
+log = logging.getLogger("fedspoke")
+
 _POLL = 0.1
 _TRAINER_UP = 300.0
-"""Seconds that mcp-server may take to answer."""
+"""Seconds that mcp-server may take to answer, after its end, too: it is started again, and imports torch."""
 
-_REFUSALS, _BRIEF = 5, 30.0
-"""A SuperNode that ends so often, each time within so many seconds, is not wanted."""
+_PATIENCE = 300.0
+"""Seconds in which a step is repeated before orders are told that it fails."""
+
+_REPEAT = Backoff(most=sys.maxsize, well=0)  # what a person mends after hours is noticed within half a minute
 
 
 class Workflow(Record):
@@ -36,8 +47,16 @@ class Workflow(Record):
 
     done: tuple[str, ...] = ()
     step: str = "start"
+    since: datetime | None = None
+    """When the step began."""
+    again: Sentence = ""
+    """Why steps are repeated, since when, and until when before it counts as an error."""
     error: str | None = None
+    passing: bool = False
+    """Whether the steps are being repeated all the same, so that the error may pass."""
     prepared: Prepared | None = None
+    trainer: str | None = None
+    """Which trainer went through the steps: another one has neither model nor records."""
 
 
 def run(settings: CollaboratorSettings) -> None:
@@ -52,83 +71,82 @@ def run(settings: CollaboratorSettings) -> None:
     save(settings, Workflow())
     signal.signal(signal.SIGTERM, _terminate)
     programs.free(settings.supernode_port, "the SuperNode")
-    home = output / "flower"
-    os.environ.update(programs.environment(home))
-    own = output / "collaborator.json"
-    own.write_text(settings.model_dump_json(by_alias=True))
-    steps = multiprocessing.get_context("fork").Process(target=keep_prepared, args=(settings,))
-    steps.start()
-    refused = 0
-    try:
-        while refused < _REFUSALS:
-            began = time.monotonic()
-            status = _supernode(settings, own, home, steps)
-            if status != 0:
-                raise Failed(f"the SuperNode of {settings.cluster} ended with status {status}; its log says why")
-            # A SuperLink that was started anew does not know this node, whereupon Flower's node ends itself: another one starts.
-            refused = refused + 1 if time.monotonic() - began < _BRIEF else 0
-    finally:
-        steps.kill()
-        steps.join()
-    raise Failed(f"the SuperLink sent {settings.cluster}'s SuperNode away {refused} times; is its clock off by minutes?")
+    os.environ.update(programs.environment(output / "flower"))
+    with Steps(settings) as steps:
+        serve(settings, steps.keep)
 
 
-def _supernode(settings: CollaboratorSettings, own: Path, home: Path, steps: BaseProcess) -> int:
-    """One SuperNode from its start to its end, and a process for each order that it receives; returns its exit status."""
-    address = f"127.0.0.1:{settings.supernode_port}"
-    hub = ["--insecure", "--superlink", settings.gateway]  # in the clear to the sidecar on loopback, mutual TLS from there
-    here = ["--host", "127.0.0.1", "--port", str(settings.supernode_port), "--isolation", "process"]
-    with programs.daemon(
-        "flower-supernode", [*hub, *here, "--node-config", f"settings={json.dumps(str(own))}"], home
-    ) as supernode:
-        # Imported while the SuperNode does the same on another core, and after the environment that Flower reads at import.
-        from flwr.supercore.constant import TaskType
+class Steps:
+    """The process of the steps: there is one as long as the block lasts."""
 
-        from fedspoke.flower.apps import Apps, client_app
+    def __init__(self, settings: CollaboratorSettings) -> None:
+        self._task = (settings, os.getpid())
+        self._process: BaseProcess | None = None
 
-        with Apps(address, TaskType.CLIENT_APP, client_app()) as apps:
-            while supernode.poll() is None:
-                apps.step()
-                if steps.exitcode and load(settings).error is None:
-                    died = f"the process of the steps ended with status {steps.exitcode}"
-                    save(settings, load(settings).model_copy(update={"error": died}))
-                time.sleep(_POLL)
-        return int(supernode.returncode)
+    def __enter__(self) -> Self:
+        self.keep()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._process:
+            self._process.kill()
+            self._process.join()
+
+    def keep(self) -> None:
+        """Start one where the last one has ended: nothing but a signal ends it."""
+        if self._process is None or self._process.exitcode is not None:
+            self._process = multiprocessing.get_context("fork").Process(target=_steps, args=self._task)
+            self._process.start()
 
 
-def keep_prepared(settings: CollaboratorSettings) -> None:
+def _steps(settings: CollaboratorSettings, parent: int) -> None:
+    programs.end_with(parent)
+    keep_prepared(settings)
+
+
+def keep_prepared(settings: CollaboratorSettings, patience: float = _PATIENCE) -> None:
     """Prepare the trainer, and each one that is started in its place: a new one has neither model nor records.
 
-    It is known by its token; one that is gone and stays gone is for the next order to report, which then need not wait for it.
-    Returns once the process that began this is gone.
+    A step that fails and may succeed is repeated, at last every half minute; after `patience` seconds orders hear of it.
     """
-    trainer, parent = Trainer(settings), os.getppid()
-    while os.getppid() == parent:
-        token = prepare(settings)
-        while trainer.token() == token and os.getppid() == parent:
+    trainer, state, failures, began = Trainer(settings), Workflow(), 0, datetime.now(UTC)
+    while True:
+        state = prepare(settings, state)
+        if state.passing:
+            failures += 1
+            state = _again(state, began, patience, datetime.now(UTC))
+            save(settings, state)
+            time.sleep(_REPEAT.pause(failures) or _REPEAT.longest)
+            continue
+        while state.trainer == identity(trainer) and trainer.up():
             time.sleep(_POLL)
+        state, failures, began = Workflow(), 0, datetime.now(UTC)
 
 
-def prepare(settings: CollaboratorSettings) -> str | None:
-    """The steps before the first round. However they end, workflow.json says it.
+def _again(state: Workflow, began: datetime, patience: float, now: datetime) -> Workflow:
+    """A failed attempt that is repeated, as orders see it: for a while it is being worked at, then it is an error."""
+    until = began + timedelta(seconds=patience)
+    told = f"{state.error}; repeated since {began:%H:%M:%S}, until {until:%H:%M:%S} UTC before an order hears of it"
+    if now < until:
+        return state.model_copy(update={"again": told, "error": None})
+    return state.model_copy(update={"error": f"{state.error}; repeated since {began:%H:%M:%S} UTC"})
 
-    Returns:
-        The token of the trainer that went through them.
-    """
+
+def prepare(settings: CollaboratorSettings, before: Workflow) -> Workflow:
+    """The steps before the first round, once. However they end, workflow.json says it, and meanwhile how they ended before."""
     trainer = Trainer(settings)
-    token = trainer.token()
-    state = Workflow()
+    state = Workflow(again=before.again, error=before.error, passing=before.passing)
 
     def begin(step: str) -> None:
         nonlocal state
         done = state.done if state.step == "start" else (*state.done, state.step)
-        state = state.model_copy(update={"done": done, "step": step})
+        state = state.model_copy(update={"done": done, "step": step, "since": datetime.now(UTC)})
         save(settings, state)
 
     try:
         begin("wait for the trainer")
         trainer.await_up(_TRAINER_UP)
-        token = trainer.token()
+        state = state.model_copy(update={"trainer": identity(trainer)})
         begin("download_model")
         model = trainer.call("download_model", {}, ModelReady)
         for platform in settings.datasets:
@@ -136,13 +154,27 @@ def prepare(settings: CollaboratorSettings) -> str | None:
             trainer.call("fetch_data", {"platform": platform}, DataFetched)
         begin("clean_data")
         posts: dict[Platform, int] = trainer.call("clean_data", {}, DataCleaned).records
-    except (Failed, Refused) as error:
-        save(settings, state.model_copy(update={"error": str(error)}))
+    except Exception as error:
+        said = str(error)
+        if not isinstance(error, Failed | Refused):
+            log.exception("%s", state.step)
+            said = f"{type(error).__name__}; the log of flower-client says more"
+        # What a trainer refuses that was started meanwhile is only that it lacks the steps before.
+        passing = not isinstance(error, Final | Refused) or state.trainer != identity(trainer)
+        state = state.model_copy(update={"error": said, "passing": passing})
     else:
         begin("ready")
         prepared = Prepared(cluster=settings.cluster, posts=posts, layout=model.layout)
-        save(settings, state.model_copy(update={"prepared": prepared}))
-    return token
+        state = state.model_copy(update={"prepared": prepared, "again": "", "error": None, "passing": False})
+    if not state.passing:
+        save(settings, state)
+    return state
+
+
+def identity(trainer: Trainer) -> str | None:
+    """By which a trainer differs from one that was started in its place; None before the first one."""
+    token = trainer.token()
+    return sha256(token.encode()).hexdigest()[:12] if token else None
 
 
 def load(settings: CollaboratorSettings) -> Workflow:

@@ -4,7 +4,6 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import click
@@ -15,11 +14,11 @@ from fedspoke.api import parse
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.cli.status_view import Seen, line, view
 from fedspoke.local import outcome
-from fedspoke.local.folder import STATUS_FILE
+from fedspoke.local.folder import STATUS_FILE, Folder
 
 _POLL = 0.5  # seconds; a look is one stat of one file
 _FILE_WIDTH = 160  # columns where no terminal says how many it has
-_GRACE = timedelta(minutes=1)  # after its deadline a run still ends its processes and writes its last status
+_IDLE = "no run is at work in {out}: it was cut off; the command that began it goes on after the last finished round"
 
 
 @click.command
@@ -33,16 +32,21 @@ def status(out: Path, namespace: str | None, watch: bool, output: str) -> None:
         raise Refused(f"-n {namespace} asks a cluster, which this version cannot; name the OUT folder of a `fedspoke run`")
     if watch:
         click.echo(f"Watching {out} until its federation is Completed or Failed; Ctrl-C stops watching.", err=True)
-        states = follow(out, lambda: time.sleep(_POLL), lambda: datetime.now(UTC))
+        states = follow(out, lambda: time.sleep(_POLL), Folder.at_work)
+        if output == "text":
+            _watch(states, _console())
+        else:
+            for seen in states:
+                click.echo(as_json(seen, indent=None))
+        return
+    alive = Folder.at_work(out)  # first: what a run writes last, it writes before it is gone
+    seen = look(out)
+    if output == "text":
+        _console().print(view(seen))
     else:
-        states = iter([look(out)])
-    if output == "json":
-        for seen in states:
-            click.echo(as_json(seen, indent=None if watch else 1))
-    elif watch:
-        _watch(states, _console())
-    else:
-        _console().print(view(next(states)))
+        click.echo(as_json(seen, indent=1))
+    if not alive and not seen.ended:
+        click.echo(_IDLE.format(out=out), err=True)
 
 
 def look(out: Path) -> Seen:
@@ -55,27 +59,24 @@ def look(out: Path) -> Seen:
     return Seen(parse.federated_learning(cr), outcome.status(cr), outcome.rounds(out))
 
 
-def follow(out: Path, pause: Callable[[], None], now: Callable[[], datetime]) -> Iterator[Seen]:
+def follow(out: Path, pause: Callable[[], None], at_work: Callable[[Path], bool]) -> Iterator[Seen]:
     """OUT as it is, and again whenever its status was written, to the end of the federation.
 
     Raises:
         Refused: as `look`.
-        Failed: the federation has not ended by its own deadline, so nobody writes its status any more.
+        Failed: no run is at work in it any more, and its federation has not ended.
     """
-    seen, read, began = None, None, now()
+    seen, read = None, None
     while True:
+        alive = at_work(out)
         written = _written(out)
         if seen is None or written != read:
             seen, read = look(out), written
             yield seen
         if seen.ended:
             return
-        deadline = (seen.status.start_time or began) + seen.fl.spec.deadline
-        if now() > deadline + _GRACE:
-            raise Failed(
-                f"{out} is still {seen.status.phase} after its deadline, {deadline:%Y-%m-%d %H:%M:%S} UTC: "
-                f"the run that wrote it is gone; start it again with the same --out"
-            )
+        if not alive:
+            raise Failed(_IDLE.format(out=out))
         pause()
 
 

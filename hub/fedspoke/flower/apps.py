@@ -20,6 +20,7 @@ from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
 from flwr.supercore.runtime import RuntimeHttpClient
 
 from fedspoke.api.errors import Failed
+from fedspoke.flower import programs
 
 App = Callable[[str, str], None]
 """Runs one task to its end and exits; takes the Runtime API's address and the task's token."""
@@ -29,14 +30,14 @@ def client_app() -> App:
     """Runs the ClientApp for one message; imported here, so that a fork has it."""
     from flwr.supernode.runtime.run_clientapp import run_clientapp
 
-    return lambda address, token: run_clientapp(address, token, insecure=True, parent_pid=os.getppid())
+    return lambda address, token: run_clientapp(address, token, insecure=True)
 
 
 def server_app() -> App:
     """Runs the ServerApp of one run; imported here, so that a fork has it."""
     from flwr.superlink.runtime.run_serverapp import run_serverapp
 
-    return lambda address, token: run_serverapp(address, Queue(), token, insecure=True, parent_pid=os.getppid())
+    return lambda address, token: run_serverapp(address, Queue(), token, insecure=True)
 
 
 class Apps:
@@ -53,6 +54,8 @@ class Apps:
             interceptors=[RuntimeVersionHttpInterceptor(component_name="SuperExec")],
         )
         self._running: list[BaseProcess] = []
+        self.started = 0
+        """How many tasks there were so far."""
 
     def __enter__(self) -> Self:
         return self
@@ -81,7 +84,14 @@ class Apps:
         except httpx.HTTPStatusError as error:
             raise Failed(f"Flower at {self._address} hands out no tasks: {error.response.status_code}") from error
         if answer.HasField("task") and answer.token:
-            process = multiprocessing.get_context("fork").Process(target=self._app, args=(self._address, answer.token))
+            task = (os.getpid(), self._app, self._address, answer.token)
+            process = multiprocessing.get_context("fork").Process(target=_run, args=task)
             process.start()
             self._running.append(process)
+            self.started += 1
         return ended
+
+
+def _run(parent: int, app: App, address: str, token: str) -> None:
+    programs.end_with(parent)
+    app(address, token)

@@ -1,23 +1,30 @@
 """Flower's daemons as children of ours: quiet, offline, and gone when we are."""
 
+import ctypes
 import os
+import shutil
+import signal
 import socket
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 
 import psutil
 
-from fedspoke.api.errors import Failed
+from fedspoke.api.errors import Failed, Final
 
 FLOWER = "1.41.0"
 """The one release whose internals `apps` and the hub's `submit` know; pyproject.toml pins it."""
 
 GRACE = 2.0
 """Seconds that a process tree has to end by itself before it is killed; Flower keeps nothing that is worth more."""
+
+_PR_SET_PDEATHSIG = 1
+_libc = ctypes.CDLL(None, use_errno=True)
 
 
 def environment(home: Path) -> dict[str, str]:
@@ -40,19 +47,36 @@ def daemon(name: str, arguments: list[str], home: Path) -> Iterator[psutil.Popen
     """`flower-superlink` or `flower-supernode`, from start to end; whatever it started ends with it.
 
     Raises:
-        Failed: there is no such program beside this Python, or another Flower than ours.
+        Final: there is no such program beside this Python, or another Flower than ours.
     """
     program = Path(sys.executable).with_name(name)
     if not program.exists():
-        raise Failed(f"there is no {program}; install fedspoke with the extra that this process needs (hub or collaborator)")
+        raise Final(f"there is no {program}; install fedspoke with the extra that this process needs (hub or collaborator)")
     if (found := version("flwr")) != FLOWER:
-        raise Failed(f"Flower {found} is installed, and fedspoke works with {FLOWER} alone; install flwr=={FLOWER}")
+        raise Final(f"Flower {found} is installed, and fedspoke works with {FLOWER} alone; install flwr=={FLOWER}")
+    # Flower installs the app's names here once, and does not look again whether it was killed half-way.
+    shutil.rmtree(home / "apps", ignore_errors=True)
     home.mkdir(parents=True, exist_ok=True)
-    child = psutil.Popen([str(program), *arguments], env={**os.environ, **environment(home)}, stdin=subprocess.DEVNULL)
+    child = psutil.Popen(
+        [str(program), *arguments],
+        env={**os.environ, **environment(home)},
+        stdin=subprocess.DEVNULL,
+        preexec_fn=partial(end_with, os.getpid()),
+    )
     try:
         yield child
     finally:
         end(child)
+
+
+def end_with(parent: int) -> None:
+    """Called first in a process that `parent` has started: the kernel kills it when that ends, however that ends.
+
+    Else a daemon whose owner was killed would keep its port, and an app would write beside the one that follows it.
+    """
+    _libc.prctl(_PR_SET_PDEATHSIG, signal.SIGKILL, 0, 0, 0)
+    if os.getppid() != parent:  # it has ended meanwhile
+        os._exit(1)
 
 
 def end(process: psutil.Process) -> None:

@@ -20,6 +20,8 @@ class Observed:
     rounds: tuple[RoundRecord, ...] = ()
     stopped: Mapping[str, str] = field(default_factory=dict)
     """Cluster → why its collaborator no longer runs."""
+    restarted: Mapping[str, str] = field(default_factory=dict)
+    """Cluster, or `hub` → what of it ended lately and was started again, and why."""
     model: Artifact | None = None
     profile: Artifact | None = None
     failure: str | None = None

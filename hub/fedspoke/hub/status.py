@@ -51,9 +51,10 @@ def _phase(fl: FederatedLearning, seen: Observed) -> tuple[Phase, str]:
     missing = unplaced(fl, seen.decision)
     if missing:
         return "Waiting", missing
+    restarted = f"; the hub's {seen.restarted['hub']}" if "hub" in seen.restarted else ""
     if seen.progress is None:
-        return "Waiting", "the aggregator is starting"
-    return seen.progress.phase, seen.progress.message
+        return "Waiting", f"the aggregator is starting{restarted}"
+    return seen.progress.phase, f"{seen.progress.message}{restarted}"
 
 
 def _cluster(name: str, seen: Observed) -> ClusterStatus:
@@ -62,7 +63,7 @@ def _cluster(name: str, seen: Observed) -> ClusterStatus:
         name=name,
         platform=",".join(progress.posts or seen.platforms.get(name, ())),
         phase="Failed" if stopped else progress.phase,
-        reason=progress.reason or stopped or "",
+        reason=progress.reason or stopped or seen.restarted.get(name, ""),
         posts=sum(progress.posts.values()) if progress.posts else None,
         last_round=progress.last_round,
         loss=progress.loss,

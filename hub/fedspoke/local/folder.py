@@ -6,6 +6,7 @@ import fcntl
 import json
 import os
 import shutil
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -18,6 +19,8 @@ from fedspoke.api.names import PHASE_LABEL, ROUND_LABEL
 from fedspoke.hub.status import mirrored
 
 STATUS_FILE = "federatedlearning.yaml"
+
+_LOOK = 1.0  # seconds; `at_work` holds the lock for a moment, another run for long
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,16 +46,36 @@ class Folder:
         except OSError as error:
             raise Refused(f"--out {path} cannot be used: {error.strerror}; name another folder") from error
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _lock(lock, _LOOK)
             cls._refuse_others(path, document)
-            yield cls(path)
+            folder = cls(path)
+            if not (path / STATUS_FILE).exists():  # first of all: without it, nobody could tell whose folder it is
+                folder.write_status(document, FederatedLearningStatus())
+            yield folder
         except BlockingIOError as error:
             raise Refused(f"--out {path} is in use by another run; wait for its end, or name another folder") from error
         finally:
             os.close(lock)
 
     @staticmethod
+    def at_work(path: Path) -> bool:
+        """Whether a run is at work in the folder: it holds the lock that goes with its process, however that ends."""
+        try:
+            lock = os.open(path, os.O_RDONLY)
+        except OSError:
+            return False
+        try:
+            fcntl.flock(lock, fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except BlockingIOError:
+            return True
+        finally:
+            os.close(lock)
+        return False
+
+    @staticmethod
     def _refuse_others(path: Path, document: Object) -> None:
+        for partial in path.glob(f".{STATUS_FILE}.*"):  # of a run that was killed while it wrote
+            partial.unlink()
         if any(path.iterdir()):
             before = _previous(path / STATUS_FILE)
             if before is None or before.get("status", {}).get("phase") == "Completed":
@@ -112,6 +135,17 @@ def write(path: Path, text: str, mode: int = 0o644) -> None:
     """Replace a file by `text` in one step, in a folder that is made where there is none."""
     path.parent.mkdir(parents=True, exist_ok=True)
     files.replace(path, text.encode(), mode)
+
+
+def _lock(descriptor: int, seconds: float) -> None:
+    until = time.monotonic() + seconds
+    while True:
+        try:
+            return fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if time.monotonic() > until:
+                raise
+            time.sleep(0.05)
 
 
 def _asked(document: Object) -> Object:

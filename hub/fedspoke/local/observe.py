@@ -1,6 +1,6 @@
-"""What a run on this machine sees: the aggregator's files, and which processes have ended that should not have."""
+"""What a run on this machine sees: the aggregator's files, and which pods were started again or have ended for good."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import replace
 
 from fedspoke.api.adapter import WEIGHTS_FILE
@@ -9,21 +9,25 @@ from fedspoke.api.records import RoundRecord
 from fedspoke.hub.aggregation.progress import read
 from fedspoke.hub.observed import Observed
 from fedspoke.local.folder import Folder, write
-from fedspoke.local.processes import Machine, Process
+from fedspoke.local.kubelet import Pods
 
 
-def observe(fl: FederatedLearning, folder: Folder, machine: Machine, before: Observed, *, overdue: bool) -> Observed:
+def observe(fl: FederatedLearning, folder: Folder, pods: Pods, before: Observed, *, overdue: bool) -> Observed:
     """The federation as it is now; finished parts are brought to the top of the folder as soon as they are there.
 
-    `overdue` says that the deadline has passed without a word of the aggregator's.
+    Args:
+        fl: the federation.
+        folder: where its files are, read after `pods` was: what an aggregator wrote before it ended is not missed.
+        pods: what became of them.
+        before: what was seen the last time.
+        overdue: whether the deadline has passed without a word of the aggregator's.
     """
-    ended = machine.ended()
-    # Read after the processes were looked at: what an aggregator wrote before it ended is not missed.
     progress = read(folder.state / "progress.json") or before.progress
     finished = progress is not None and progress.phase in ("Completed", "Failed")
-    stopped = before.stopped if finished else {process.pod: _why(process) for process in ended if process.pod != "hub"}
     rounds = _rounds(folder)
-    seen = replace(before, progress=progress, rounds=rounds, stopped=stopped)
+    seen = replace(before, progress=progress, rounds=rounds, restarted={} if finished else pods.restarted)
+    if not finished:
+        seen = replace(seen, stopped={pod: why for pod, why in pods.stopped.items() if pod != "hub"})
     if progress and progress.model and not before.model:
         uri = str(folder.publish(folder.state / "global") / WEIGHTS_FILE)
         seen = replace(seen, model=Artifact(uri=uri, digest=f"sha256:{progress.model}"))
@@ -32,17 +36,16 @@ def observe(fl: FederatedLearning, folder: Folder, machine: Machine, before: Obs
         seen = replace(seen, profile=Artifact(uri=uri, digest=f"sha256:{progress.profile}"))
     if finished:
         return seen
-    failure = _gone(fl, ended, stopped, left=len(before.chosen) - len(stopped), begun=bool(rounds))
+    failure = _gone(fl, pods.stopped.get("hub"), seen.stopped, left=len(before.chosen) - len(seen.stopped), begun=bool(rounds))
     if overdue and not failure:
         failure = f"not completed within spec.deadline; the last word was: {progress.message if progress else 'none'}"
     return replace(seen, failure=failure)
 
 
-def _gone(fl: FederatedLearning, ended: Sequence[Process], stopped: Mapping[str, str], *, left: int, begun: bool) -> str | None:
+def _gone(fl: FederatedLearning, hub: str | None, stopped: Mapping[str, str], *, left: int, begun: bool) -> str | None:
     """The first cause, where something that the federation cannot do without is gone."""
-    for process in ended:
-        if process.pod == "hub":
-            return f"the hub's {_why(process)}"
+    if hub:
+        return f"the hub's {hub}"
     server = fl.spec.server
     needed = server.quorum if begun else max(server.quorum, server.min_available_clients)
     if stopped and left < needed:
@@ -59,10 +62,3 @@ def _rounds(folder: Folder) -> tuple[RoundRecord, ...]:
     if not shown.exists() or shown.read_text() != lines:
         write(shown, lines)
     return tuple(RoundRecord.model_validate_json(line) for line in lines.splitlines())
-
-
-def _why(process: Process) -> str:
-    code = process.exit_code or 0
-    if code < 0:  # what it logged before is not why
-        return f"{process.container} was killed by signal {-code}"
-    return f"{process.container} ended with exit code {code}: {process.last_words()}"

@@ -32,6 +32,8 @@ class Process:
     container: str
     log: Path
     popen: subprocess.Popen[bytes]
+    begin: int = 0
+    """Where in its log it begins: those before it in the same container wrote what comes first."""
 
     @property
     def exit_code(self) -> int | None:
@@ -40,7 +42,8 @@ class Process:
 
     def last_words(self) -> str:
         """The last line that it logged, which most often says why it ended."""
-        lines = [line.strip() for line in click.unstyle(self.log.read_text(errors="replace")).splitlines() if line.strip()]
+        text = self.log.read_bytes()[self.begin :].decode(errors="replace")
+        lines = [line.strip() for line in click.unstyle(text).splitlines() if line.strip()]
         return lines[-1][:300] if lines else "it logged nothing"
 
 
@@ -61,21 +64,19 @@ class Machine:
         # console scripts of this very environment (envoy, flower-superlink, …), even when it is not activated
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
         with log.open("ab") as sink:
+            begin = sink.tell()
             popen = subprocess.Popen(
-                ["setpriv", "--pdeathsig", "TERM", *_command([*container["command"], *container.get("args", [])])],
+                # At once: whoever goes on after this process was killed must find neither ports nor files in use.
+                ["setpriv", "--pdeathsig", "KILL", *_command([*container["command"], *container.get("args", [])])],
                 stdin=subprocess.DEVNULL,
                 stdout=sink,
                 stderr=subprocess.STDOUT,
                 env=environment,
                 start_new_session=True,  # Ctrl-C reaches this process alone, which then ends the others in order
             )
-        process = Process(pod, container["name"], log, popen)
+        process = Process(pod, container["name"], log, popen, begin)
         self.processes.append(process)
         return process
-
-    def ended(self) -> list[Process]:
-        """Those that no longer run."""
-        return [process for process in self.processes if process.exit_code is not None]
 
     def stop(self, pod: str | None = None) -> None:
         """End one pod, or everything below this process, and wait until it is gone."""

@@ -21,10 +21,11 @@ from fedspoke.hub.observed import Observed, unplaced
 from fedspoke.hub.reconcile import Site, wanted
 from fedspoke.hub.status import status
 from fedspoke.hub.unsupported import unsupported
-from fedspoke.local import kubelet, ports, report
+from fedspoke.local import ports, report
 from fedspoke.local.certificates import Certificates, authority
 from fedspoke.local.clusters import Clusters, read
 from fedspoke.local.folder import Folder, write
+from fedspoke.local.kubelet import Kubelet
 from fedspoke.local.observe import observe
 from fedspoke.local.processes import Machine, machine
 from fedspoke.manifestworks.collaborator import Hub, Spoke
@@ -68,7 +69,7 @@ def run(
 
         with on(folder.logs) as here:
             try:
-                last = _Federation(local, decision, spokes, folder, here).run(changed)
+                last = _Federation(local, decision, spokes, folder, Kubelet(here)).run(changed)
             except Failed:
                 report.write(folder.path)
                 raise
@@ -84,7 +85,7 @@ class _Federation:
     decision: Decision
     spokes: Sequence[Spoke]
     folder: Folder
-    machine: Machine
+    kubelet: Kubelet
 
     def run(self, changed: Callable[[FederatedLearningStatus], None]) -> FederatedLearningStatus:
         """Start what is wanted and watch it until the federation has ended."""
@@ -105,7 +106,10 @@ class _Federation:
                     return new
                 time.sleep(_POLL)
                 certificates.keep_fresh(now)
-                seen = observe(self.fl, self.folder, self.machine, seen, overdue=now > deadline + _GRACE)
+                # An aggregator that has done its work is seen here first to have ended, and then to have said why: it is not
+                # started again, as by then its pause is not over.
+                pods = self.kubelet.tend(time.monotonic())
+                seen = observe(self.fl, self.folder, pods, seen, overdue=now > deadline + _GRACE)
         except Failed as error:  # what ended it belongs in its status too
             changed(status(self.fl, replace(seen, failure=str(error)), current, datetime.now(UTC)))
             raise
@@ -147,10 +151,11 @@ class _Federation:
             spoke_places={name: _place(path, others[3 * i : 3 * i + 3]) for i, (name, path) in enumerate(folders.items())},
         )
         objects = wanted(fl, self.spokes, site)
-        kubelet.apply(self.machine, "hub", [item for item in objects if item["kind"] != "ManifestWork"], hub / "config")
+        ours, clock = [item for item in objects if item["kind"] != "ManifestWork"], time.monotonic()
+        self.kubelet.apply("hub", ours, hub / "config", clock)
         for work in (item for item in objects if item["kind"] == "ManifestWork"):
             cluster = work["metadata"]["namespace"]
-            kubelet.apply(self.machine, cluster, work["spec"]["workload"]["manifests"], folders[cluster] / "config")
+            self.kubelet.apply(cluster, work["spec"]["workload"]["manifests"], folders[cluster] / "config", clock)
         return ListenerStatus(name="local", type="Loopback", address="127.0.0.1", port=port), certificates
 
 

@@ -1,6 +1,5 @@
 import json
 from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -12,9 +11,8 @@ from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import Object
 from fedspoke.cli.status import follow, look, status
 from fedspoke.cli.status_view import Seen, line, view
+from fedspoke.local.folder import Folder
 from support import outcome as build
-
-NOW = datetime(2026, 11, 21, 7, 31, tzinfo=UTC)
 
 
 def ask(*arguments: object) -> str:
@@ -92,7 +90,7 @@ def test_following_shows_each_new_state_up_to_the_last(tmp_path: Path) -> None:
     def pause() -> None:
         build.write(tmp_path, coming.pop(0))
 
-    assert [seen.status.message for seen in follow(out, pause, lambda: NOW)] == [
+    assert [seen.status.message for seen in follow(out, pause, lambda _: True)] == [
         "round 1 is being trained",
         "round 2 is being trained",
         "round 3 is being trained",
@@ -102,11 +100,30 @@ def test_following_shows_each_new_state_up_to_the_last(tmp_path: Path) -> None:
 
 def test_a_federation_whose_writer_is_gone_is_not_followed_for_ever(tmp_path: Path) -> None:
     out = build.write(tmp_path, running(1))
-    times = iter([NOW, NOW, NOW + timedelta(hours=23), NOW + timedelta(hours=25)])
     seen: list[Seen] = []
-    with pytest.raises(Failed, match="still Running after its deadline, 2026-11-22 07:30:00 UTC"):
-        seen.extend(follow(out, lambda: None, lambda: next(times)))
-    assert len(list(times)) == 0
+    with pytest.raises(Failed, match=r"no run is at work in .*: it was cut off; the command that began it goes on"):
+        seen.extend(follow(out, lambda: None, lambda _: False))
+    assert [state.status.phase for state in seen] == ["Running"]
+
+
+def test_what_a_run_wrote_last_is_shown_though_it_was_gone_by_then(tmp_path: Path) -> None:
+    out = build.write(tmp_path, running(2))
+
+    def ends(out: Path) -> bool:
+        build.write(tmp_path, build.cr())
+        return False
+
+    assert [seen.status.phase for seen in follow(out, lambda: None, ends)] == ["Completed"]
+
+
+def test_a_status_that_nobody_goes_on_writing_is_shown_with_what_to_do(tmp_path: Path) -> None:
+    out = build.write(tmp_path, running(1))
+    with Folder.open(out, running(1)):
+        assert "no run is at work" not in CliRunner().invoke(status, [str(out)]).stderr
+    result = CliRunner().invoke(status, [str(out)])
+    assert result.exit_code == 0
+    assert "Running" in result.stdout
+    assert "no run is at work in" in result.stderr
 
 
 def test_watching_without_a_terminal_prints_plain_lines(tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from support import adapters
 from support.flower import fake_trainer, with_fake_trainer
 from support.trainer import Behaviour
 
-READY = workflow.Workflow(step="ready", prepared=Prepared(cluster="cluster1", posts={"facebook": 5}, layout=adapters.layout()))
+PREPARED = Prepared(cluster="cluster1", posts={"facebook": 5}, layout=adapters.layout())
 
 
 @contextmanager
@@ -42,6 +42,11 @@ def collaborator(tmp_path: Path, behaviour: Behaviour | None = None) -> Iterator
                 stack.enter_context(fake_trainer(settings, tmp_path / "trainer.log", behaviour))
                 Trainer(settings).await_up(60)
             yield settings
+
+
+def ready(settings: CollaboratorSettings) -> None:
+    """The trainer that is there now went through the steps."""
+    workflow.save(settings, workflow.Workflow(step="ready", prepared=PREPARED, trainer=workflow.identity(Trainer(settings))))
 
 
 def asked(settings: CollaboratorSettings, kind: str, order: Order, ttl: float = 60) -> Message:
@@ -63,7 +68,7 @@ def train(settings: CollaboratorSettings, number: int = 1, seconds: float = 60, 
 
 def test_each_round_has_a_file_of_its_own_and_the_older_ones_go(tmp_path: Path) -> None:
     with collaborator(tmp_path, Behaviour()) as settings:
-        workflow.save(settings, READY)
+        ready(settings)
         answers = [train(settings, number) for number in (1, 2)]
     assert [answer.round for answer in answers if isinstance(answer, Trained)] == [1, 2]
     assert [path.name for path in (tmp_path / "out" / "rounds").glob("update*")] == ["update-2.safetensors"]
@@ -96,7 +101,7 @@ def test_whichever_clock_says_first_that_an_orders_time_is_over_counts(tmp_path:
 
 def test_an_account_of_the_trainer_that_is_of_no_use_is_said_by_its_field(tmp_path: Path) -> None:
     with collaborator(tmp_path, Behaviour(examples=0)) as settings:
-        workflow.save(settings, READY)
+        ready(settings)
         answer = train(settings)
     assert isinstance(answer, Failure)
     assert answer.message == (
@@ -109,7 +114,7 @@ def test_an_order_without_a_ticket_is_not_answered_with_what_the_cluster_has(tmp
         return JSONResponse({"error": "no node of cluster1 was given this ticket"}, 403)
 
     with collaborator(tmp_path) as settings, loopback.serving(Starlette(routes=[Route("/{path:path}", refuse)]), 0) as port:
-        workflow.save(settings, READY)
+        ready(settings)
         elsewhere = settings.model_copy(update={"gateway": f"127.0.0.1:{port}"})
         order = PrepareOrder(run="test.tiny", until=datetime.now(UTC) + timedelta(seconds=60), ticket="stale")
         answer = unpack(asked(elsewhere, "query.prepare", order), Prepared, Failure)

@@ -86,7 +86,7 @@ def asked_to_prepare(settings: CollaboratorSettings) -> Any:
 
 def test_the_steps_end_with_what_the_hub_must_know(settings: CollaboratorSettings, tmp_path: Path) -> None:
     with trainer(settings, tmp_path):
-        workflow.prepare(settings)
+        workflow.prepare(settings, workflow.Workflow())
     state = workflow.load(settings)
     assert state.error is None
     assert state.done == ("wait for the trainer", "download_model", "fetch_data facebook", "clean_data")
@@ -95,7 +95,7 @@ def test_the_steps_end_with_what_the_hub_must_know(settings: CollaboratorSetting
 
 def test_a_step_that_fails_is_named_with_the_trainers_sentence(settings: CollaboratorSettings, tmp_path: Path) -> None:
     with trainer(settings, tmp_path, fail={"fetch_data facebook": "the export holds no posts"}):
-        workflow.prepare(settings)
+        workflow.prepare(settings, workflow.Workflow())
     answer = asked_to_prepare(settings)
     failure = unpack(answer, Failure)
     assert (failure.cluster, failure.step) == ("cluster1", "prepare")

@@ -1,6 +1,9 @@
 """The folder that a run leaves."""
 
+import fcntl
+import os
 import stat
+import threading
 
 import pytest
 import yaml
@@ -55,6 +58,27 @@ def test_an_unfinished_run_of_another_document_is_refused(tmp_path):
 def test_two_runs_do_not_share_a_folder(tmp_path):
     with Folder.open(tmp_path, CR), pytest.raises(Refused, match="in use by another run"), Folder.open(tmp_path, CR):
         pass
+
+
+def test_whether_a_run_is_at_work_can_be_asked_at_any_time(tmp_path):
+    assert not Folder.at_work(tmp_path / "none")
+    with Folder.open(tmp_path, CR):
+        assert Folder.at_work(tmp_path)
+    assert not Folder.at_work(tmp_path)
+
+
+def test_whoever_asks_does_not_keep_a_run_from_its_folder(tmp_path):
+    looking = os.open(tmp_path, os.O_RDONLY)
+    fcntl.flock(looking, fcntl.LOCK_SH)
+    threading.Timer(0.1, os.close, [looking]).start()
+    with Folder.open(tmp_path, CR) as folder:
+        assert folder.path == tmp_path
+
+
+def test_a_run_that_was_killed_before_its_first_status_goes_on(tmp_path):
+    (tmp_path / ".federatedlearning.yaml.0a1b2c3d").write_text("apiVersion: fed")
+    with Folder.open(tmp_path, CR):
+        assert [path.name for path in tmp_path.iterdir()] == ["federatedlearning.yaml"]
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):

@@ -1,59 +1,37 @@
 """What a run on this machine sees, and when it gives up."""
 
-import subprocess
-import sys
-from dataclasses import dataclass, field
-from pathlib import Path
-
 import pytest
 
 from fedspoke.api import parse
 from fedspoke.api.records import Progress
 from fedspoke.hub.observed import Observed
 from fedspoke.local.folder import Folder, write
+from fedspoke.local.kubelet import Pods
 from fedspoke.local.observe import observe
-from fedspoke.local.processes import Machine, Process
 from fedspoke.placement.evaluate import Decision
 from support import build
 
+NOTHING = Pods()
 BOTH = Observed(decision=Decision(decisions=(("berlin", 100), ("lyon", 100))))
 ROUND = '{"round":1,"digest":"' + "0" * 64 + '","loss":2.0,"seconds":1.0,"clusters":{}}\n'
-
-
-@dataclass(slots=True)
-class Ended(Machine):
-    """A machine on which these processes have ended."""
-
-    gone: list[Process] = field(default_factory=list)
-
-    def ended(self) -> list[Process]:
-        return self.gone
-
-
-def ended(folder: Path, pod: str, container: str, script: str) -> Process:
-    log = folder / f"{pod}-{container}.log"
-    with log.open("wb") as sink:
-        popen = subprocess.Popen([sys.executable, "-c", script], stdout=sink, stderr=sink)
-    popen.wait()
-    return Process(pod, container, log, popen)
 
 
 def federation(**server):
     return parse.federated_learning(build.federated_learning(server=server))
 
 
-def seen(tmp_path, fl, *gone, overdue=False):
-    return observe(fl, Folder(tmp_path), Ended(tmp_path, gone=list(gone)), BOTH, overdue=overdue)
+def seen(tmp_path, fl, pods=NOTHING, overdue=False):
+    return observe(fl, Folder(tmp_path), pods, BOTH, overdue=overdue)
 
 
-def test_a_dead_part_of_the_hub_ends_the_federation_with_its_last_words(tmp_path):
-    fusion = ended(tmp_path, "hub", "fusion", "print('\\033[92mno space left\\033[0m'); raise SystemExit(3)")
-    assert seen(tmp_path, federation(), fusion).failure == "the hub's fusion ended with exit code 3: no space left"
+def said(tmp_path, phase):
+    progress = Progress(phase=phase, message="the last word")
+    write(tmp_path / "hub/state/progress.json", progress.model_dump_json(by_alias=True))
 
 
-def test_of_a_killed_process_the_log_is_not_quoted_as_the_cause(tmp_path):
-    killed = ended(tmp_path, "hub", "aggregator", "import os; print('train: done', flush=True); os.kill(os.getpid(), 9)")
-    assert seen(tmp_path, federation(), killed).failure == "the hub's aggregator was killed by signal 9"
+def test_a_part_of_the_hub_that_cannot_run_ends_the_federation(tmp_path):
+    gone = Pods(stopped={"hub": "fusion ended with exit code 3: no space left, the 7th time in a row"})
+    assert seen(tmp_path, federation(), gone).failure == f"the hub's {gone.stopped['hub']}"
 
 
 @pytest.mark.parametrize(
@@ -63,13 +41,26 @@ def test_of_a_killed_process_the_log_is_not_quoted_as_the_cause(tmp_path):
         pytest.param(True, False, id="after it minResponses are enough"),
     ],
 )
-def test_a_dead_collaborator_counts_against_what_is_needed_now(tmp_path, begun, fails):
+def test_a_collaborator_that_cannot_run_counts_against_what_is_needed_now(tmp_path, begun, fails):
     if begun:
         write(tmp_path / "hub/state/rounds.jsonl", ROUND)
-    dead = ended(tmp_path, "lyon", "flower-client", "raise SystemExit(1)")
-    found = seen(tmp_path, federation(minAvailableClients=2, minResponses=1), dead)
+    gone = Pods(stopped={"lyon": "flower-client ended with exit code 1"})
+    found = seen(tmp_path, federation(minAvailableClients=2, minResponses=1), gone)
     assert bool(found.failure) == fails
-    assert "flower-client ended with exit code 1" in found.stopped["lyon"]
+    assert found.stopped == gone.stopped
+
+
+def test_what_is_started_again_is_seen_until_the_federation_has_ended(tmp_path):
+    pods = Pods(restarted={"lyon": "mcp-server was killed by signal 9; started again, 1st time"})
+    said(tmp_path, "Running")
+    assert seen(tmp_path, federation(), pods).restarted == pods.restarted
+    said(tmp_path, "Completed")
+    assert seen(tmp_path, federation(), pods).restarted == {}
+
+
+def test_an_aggregator_that_has_done_its_work_may_end(tmp_path):
+    said(tmp_path, "Completed")
+    assert seen(tmp_path, federation(), Pods(stopped={"hub": "aggregator ended"})).failure is None
 
 
 def test_a_deadline_that_the_aggregator_lets_pass_in_silence_ends_the_run(tmp_path):

@@ -49,6 +49,12 @@ def write(path: Path, progress: Progress) -> None:
     partial.replace(path)
 
 
+def note(path: Path, message: str) -> None:
+    """One sentence of whoever starts what follows; the rest stands."""
+    if progress := read(path):
+        write(path, progress.model_copy(update={"message": message}))
+
+
 def fail(path: Path, message: str) -> None:
     """The federation failed; a cause that was said before stands."""
     progress = read(path)

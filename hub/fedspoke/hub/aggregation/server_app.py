@@ -56,6 +56,8 @@ def main(grid: Grid, context: Context) -> None:
     except Failed as error:
         account.say(str(error), phase="Failed")
         log.error("%s", error)  # noqa: TRY400  the sentence is all; a traceback would say no more
+    except httpx.HTTPError:  # the SuperLink is gone: whoever started it starts it again, and another of us
+        raise
     except Exception as error:
         account.say(f"the aggregator met an error of its own ({type(error).__name__}: {error}); its log has more", phase="Failed")
         raise
