@@ -24,6 +24,7 @@ from fedspoke.api.records import Tensor
 from fedspoke.collaborator import adapters
 from fedspoke.collaborator.batches import Batch, Collator, Example, epochs, in_batches
 from fedspoke.collaborator.model import load
+from fedspoke.collaborator.visual import Tower
 from fedspoke.data.records import CleanRecord
 
 _LONGEST_CAPTION = 128  # tokens
@@ -58,6 +59,7 @@ class Trainer:
             raise Refused(f"training.quantization is {training.quantization}, which is not there yet; use none")
         processor, base = load(model)
         self._training = training
+        self._processor = processor
         self._tokenizer = processor.tokenizer
         self._collator = Collator(processor, training.max_length)
         self._dtype, self._device = base.dtype, base.device
@@ -70,6 +72,10 @@ class Trainer:
     def layout(self) -> tuple[Tensor, ...]:
         """The adapter's tensors, sorted by name."""
         return adapters.layout(self._model)
+
+    def tower(self) -> Tower:
+        """The frozen vision tower, for visual profiles."""
+        return Tower(self._processor.image_processor, self._model.get_base_model().model.vision_tower)
 
     def train(
         self,
