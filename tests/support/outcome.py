@@ -10,6 +10,7 @@ import yaml
 
 from fedspoke.api.names import API_VERSION, KIND
 from fedspoke.api.records import ClusterRound, GeneralProfile, Noise, Profile, ProfilePart, RoundRecord
+from support.profiles import noised
 
 DIGEST = "ab" * 32
 ENCODER = "cd" * 32
@@ -18,7 +19,7 @@ LOSSES = {
     2: {"cluster1": 4.3217, "cluster2": 4.0981},
     3: {"cluster1": 3.6543, "cluster2": 3.4567},
 }
-NOISE = Noise(epsilon=8, delta=1e-5, sigma=0.0125)
+NOISE = noised(sigma=0.0125)
 REJECTED = "no claim facebook.data or instagram.data, and no such label"
 
 

@@ -20,7 +20,7 @@ from fedspoke.collaborator.encoder import TextEncoder
 from fedspoke.collaborator.heldout import Split, split
 from fedspoke.collaborator.kept import Kept
 from fedspoke.collaborator.privacy import Gaussian, Ledger
-from fedspoke.collaborator.profiles import refusal, span
+from fedspoke.collaborator.profiles import refusal, span, visual_refusal
 from fedspoke.collaborator.training import Trainer
 from fedspoke.data import records
 from fedspoke.data.clean import Cleaned, EmptyError, clean
@@ -152,8 +152,12 @@ class Steps:
             return ProfileMade(refused=reason)
         if self._encoder is None:
             self._encoder = TextEncoder(spec.encoder)
-        file = self._output / "profiles" / f"{platform}.json"
-        shared = release.once(file, [post.text for post in posts], self._encoder, spec)
+        unseen = visual_refusal(self._settings.cluster, platform, posts, spec)
+        if unseen and spec.visual:
+            _log.info("the %s profile has no visual embedding: %s", platform, unseen)
+        ledger = self._output / "profiles" / f"{platform}.json"
+        tower = None if unseen else trainer.tower()
+        shared = release.once(ledger, posts, self._images, self._encoder, tower, spec)
         first, last = span(post.timestamp for post in posts)
         made = Profile(
             cluster=self._settings.cluster,
@@ -163,6 +167,8 @@ class Steps:
             last=last,
             encoder=self._encoder.digest,
             embedding=shared.embedding,
+            visual=shared.visual,
+            topics=shared.topics,
             noise=shared.noise,
             loss_before=trainer.loss(posts, self._images, None),
             loss_after=trainer.loss(posts, self._images, final),
@@ -233,5 +239,8 @@ def _logged(platform: Platform) -> Progress:
 
 
 def _among_all(record: CleanRecord, platform: Platform) -> CleanRecord:
-    """The record with its image named from the folder of all platforms, since training mixes them."""
-    return record if record.image is None else record.model_copy(update={"image": f"{platform}/{record.image}"})
+    """The record with its images named from the folder of all platforms, since training mixes them."""
+    if record.image is None:
+        return record
+    images = tuple(f"{platform}/{image}" for image in record.images)
+    return record.model_copy(update={"image": f"{platform}/{record.image}", "images": images})

@@ -34,6 +34,7 @@ from fedspoke.collaborator.model import load
 from fedspoke.collaborator.passes import Passes, supervised
 from fedspoke.collaborator.privacy import Gaussian
 from fedspoke.collaborator.schedule import share
+from fedspoke.collaborator.visual import Tower
 from fedspoke.data.records import CleanRecord
 
 _AVERAGED = Aggregation()
@@ -86,6 +87,7 @@ class Trainer:
         processor, base = load(model)
         self._training, self._rounds, self._aggregation = training, rounds, aggregation
         self._hide, self._checkpoints = hide, checkpoints
+        self._processor = processor
         self._collator = Collator(processor, training.max_length)
         self._model = _with_adapter(base, peft_config(training.lora, model))
         if aggregation.lora == "ffa":
@@ -107,6 +109,10 @@ class Trainer:
         privacy = self._hide.privacy if self._hide else None
         on = (round, self._rounds, adapter, posts, self._training, self._aggregation, privacy)
         return hashlib.sha256(repr(on).encode()).hexdigest()
+
+    def tower(self) -> Tower:
+        """The frozen vision tower, for visual profiles."""
+        return Tower(self._processor.image_processor, self._model.get_base_model().model.vision_tower)
 
     def train(
         self,

@@ -9,13 +9,11 @@ import pytest
 from numpy.typing import NDArray
 
 from fedspoke.api.errors import Refused
-from fedspoke.api.noise import sigma
 from fedspoke.api.training import Profiles
 from fedspoke.collaborator.encoder import TextEncoder
-from fedspoke.collaborator.profiles import refusal, span, summary
+from fedspoke.collaborator.profiles import noised_counts, noised_mean, refusal, span, visual_refusal
+from fedspoke.data.records import CleanRecord
 from support.text_encoder import minilm
-
-OPEN = Profiles(epsilon=None)
 
 
 def unit(*rows: Sequence[float]) -> NDArray[np.float32]:
@@ -23,38 +21,51 @@ def unit(*rows: Sequence[float]) -> NDArray[np.float32]:
     return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
-def test_without_noise_a_profile_is_the_mean_and_says_that_it_is_not_noised() -> None:
-    embedding, noise = summary(unit([1, 0], [0, 1]), OPEN, random.Random(0))
-    assert embedding == (0.5, 0.5)
-    assert noise is None
+def test_without_noise_a_profile_is_the_mean() -> None:
+    assert noised_mean(unit([1, 0], [0, 1]), 0, random.Random(0)) == (0.5, 0.5)
 
 
-def test_noise_is_measured_for_one_post_among_all() -> None:
-    vectors = unit(*[[1, 0]] * 50)
-    _, noise = summary(vectors, Profiles(epsilon=4, delta=1e-5), random.Random(0))
-    assert noise is not None
-    assert noise.sigma == pytest.approx(sigma(4, 1e-5, 2 / 50))
-    assert (noise.epsilon, noise.delta) == (4, 1e-5)
-
-
-def test_noise_has_the_standard_deviation_that_the_profile_states() -> None:
+def test_noise_has_the_standard_deviation_that_was_asked_for() -> None:
     vectors = np.eye(1, 20_000, dtype=np.float32)
-    embedding, noise = summary(vectors, Profiles(epsilon=8), random.Random(0))
-    assert noise is not None
+    embedding = noised_mean(vectors, 0.3, random.Random(0))
     # The standard error of a deviation over 20 000 draws is 0.5 %.
-    assert np.std(np.array(embedding) - vectors[0]) == pytest.approx(noise.sigma, rel=0.03)
+    assert np.std(np.array(embedding) - vectors[0]) == pytest.approx(0.3, rel=0.03)
 
 
 def test_the_same_generator_gives_the_same_profile_and_another_gives_another() -> None:
     vectors = unit([1, 2], [3, 1])
-    first, again, other = (summary(vectors, Profiles(), random.Random(seed))[0] for seed in (1, 1, 2))
+    first, again, other = (noised_mean(vectors, 1, random.Random(seed)) for seed in (1, 1, 2))
     assert first == again
     assert first != other
 
 
 def test_no_vector_counts_for_more_than_its_share() -> None:
-    shortened, _ = summary(np.array([[100, 0], [0, 1]], np.float32), OPEN, random.Random(0))
-    assert shortened == (0.5, 0.5)
+    assert noised_mean(np.array([[100, 0], [0, 1]], np.float32), 0, random.Random(0)) == (0.5, 0.5)
+
+
+def test_counts_are_noised_as_asked_and_stay_counts() -> None:
+    counts = {str(number): 1000 for number in range(5000)}
+    noised = noised_counts(counts, 20, random.Random(0))
+    assert noised.keys() == counts.keys()
+    assert np.std(list(noised.values())) == pytest.approx(20, rel=0.03)
+    assert min(noised_counts({str(number): 0 for number in range(50)}, 20, random.Random(0)).values()) == 0
+    assert noised_counts(counts, 0, random.Random(0)) == counts
+
+
+@pytest.mark.parametrize("with_photo", [2, 3])
+def test_too_few_photos_make_no_visual_profile_and_are_not_counted_aloud(with_photo: int) -> None:
+    posts = [record("with a photo", f"images/{n:016}.jpg") for n in range(with_photo)] + [record("without", None)] * 9
+    refused = visual_refusal("cluster1", "facebook", posts, Profiles(visual=True, min_posts=3))
+    expected = "fewer than profiles.minPosts, 3, of cluster1's facebook posts have a photo" if with_photo < 3 else None
+    assert refused == expected
+
+
+def test_no_visual_profile_is_made_where_none_is_asked_for() -> None:
+    assert visual_refusal("cluster1", "facebook", [], Profiles()) == "profiles.visual is false"
+
+
+def record(text: str, image: str | None) -> CleanRecord:
+    return CleanRecord(id="0" * 16, image=image, text=text, timestamp=None)
 
 
 def test_too_few_posts_are_refused_with_counts_and_nothing_else() -> None:

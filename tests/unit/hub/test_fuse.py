@@ -9,9 +9,9 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fedspoke.api.errors import Refused
-from fedspoke.api.records import GeneralProfile, Noise, Profile
+from fedspoke.api.records import GeneralProfile, Profile
 from fedspoke.hub.fusion.fuse import fuse
-from support.profiles import profile
+from support.profiles import noised, profile
 
 unit = st.lists(st.floats(-1, 1, allow_subnormal=False), min_size=4, max_size=4).filter(lambda values: math.hypot(*values) > 0.1)
 profiles = st.lists(st.tuples(unit, st.integers(1, 10**6)), min_size=1, max_size=6).map(
@@ -58,7 +58,7 @@ def test_a_part_weighs_as_many_posts_as_it_has() -> None:
     general = fuse(
         "default.social",
         [
-            profile("cluster2", "instagram", embedding=(0.0, 1.0), posts=30, noise=Noise(epsilon=8, delta=1e-5, sigma=0.1)),
+            profile("cluster2", "instagram", embedding=(0.0, 1.0), posts=30, noise=noised(sigma=0.1)),
             profile("cluster1", "facebook", embedding=(1.0, 0.0), posts=10),
         ],
     )

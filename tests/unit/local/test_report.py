@@ -12,6 +12,7 @@ from fedspoke.api.federated_learning import Object
 from fedspoke.api.records import GeneralProfile, Noise, Profile, RoundRecord
 from fedspoke.local import report
 from support import outcome as build
+from support.profiles import noised
 
 HOSTILE = """<script>alert("1")</script><img src=x onerror='alert(2)'>"""
 
@@ -147,7 +148,7 @@ def test_profiles_show_weight_cosine_and_the_noise_with_its_length() -> None:
     [
         pytest.param(None, "The profiles carry no noise", "Gaussian", id="none"),
         pytest.param(build.NOISE, "Gaussian noise was added", "hides most", id="little"),
-        pytest.param(Noise(epsilon=1, delta=1e-5, sigma=0.1), "hides most of the similarity", "no noise", id="much"),
+        pytest.param(noised(epsilon=1, sigma=0.1), "hides most of the similarity", "no noise", id="much"),
     ],
 )
 def test_the_noise_is_told_honestly(noise: Noise | None, said: str, unsaid: str) -> None:

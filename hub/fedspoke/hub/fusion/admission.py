@@ -1,18 +1,22 @@
-"""Which profiles are let in: those that the CR asks for, with an embedding that a mean of unit-length ones can be.
+"""Which profiles are let in: those that the CR asks for, with embeddings that means of unit-length ones can be, and counts that
+posts can have.
 
-Nobody at the hub sees the posts, so a cluster's word on their number is believed, within bounds. What follows from that
-number is not: how much noise there must be, and how long an embedding can then be at most.
+Nobody at the hub sees the posts, so a cluster's word on their number is believed, within bounds, and on what it spent earlier.
+What follows from that number is not: how much noise there must be, how long an embedding and how large a count can be at most.
 """
 
 import math
+from collections.abc import Mapping, Sequence
 
+from fedspoke.api import profile_noise
 from fedspoke.api.errors import Refused
-from fedspoke.api.noise import sigma
 from fedspoke.api.records import Noise, Profile
+from fedspoke.api.topics import NAMES
 from fedspoke.api.training import Profiles
 
 _POSTS = 10**7  # more than any platform lets one account publish
-_DIMENSIONS = 8192  # text encoders have 384 to 4096
+_DIMENSIONS = 8192  # text encoders have 384 to 4096, vision towers 768 to 1664
+_RELEASES = 10**6
 _DEVIATIONS = 6  # the length of Gaussian noise exceeds sigma · (√dimensions + t) with probability exp(-t² / 2) at most: 2e-8
 _ROUNDING = 1e-4  # encoders compute in fp32 or less
 
@@ -29,35 +33,82 @@ def check(profile: Profile, spec: Profiles) -> None:
     if not spec.min_posts <= profile.posts <= _POSTS:
         least = f"{spec.min_posts} (spec.profiles.minPosts)"
         raise Refused(f"{which} has posts {profile.posts!s:.30}; between {least} and {_POSTS} would be right")
-    asked = _noise(profile.posts, spec)
-    if not _alike(profile.noise, asked):
-        said, right = _words(profile.noise), _words(asked)
-        raise Refused(f"{which} has noise {said}; {right} is what spec.profiles asks for with {profile.posts} posts")
-    dimensions = len(profile.embedding)
-    if not 1 <= dimensions <= _DIMENSIONS:
-        raise Refused(f"{which} has an embedding of {dimensions} dimensions; between 1 and {_DIMENSIONS} would be right")
-    longest = 1 + _ROUNDING + (asked.sigma * (math.sqrt(dimensions) + _DEVIATIONS) if asked else 0)
-    if not 0 < (length := math.hypot(*profile.embedding)) <= longest:  # false for NaN, too
-        most = f"{longest:.4g}, since a mean of unit-length embeddings has at most 1 and only noise adds to it,"
-        raise Refused(f"{which} has an embedding of length {length:g}; over 0 and at most {most} would be right")
+    _check_parts(which, profile, spec)
+    asked = profile_noise.noise(spec, profile.posts, visual=profile.visual is not None)
+    _check_noise(which, profile, asked)
+    _check_length(f"{which} has an embedding", profile.embedding, asked.sigma if asked else 0)
+    if profile.visual:
+        _check_length(f"{which} has a visual embedding", profile.visual.embedding, (asked and asked.visual_sigma) or 0)
+    if profile.topics is not None:
+        _check_counts(f"{which} has topics", profile.topics, profile.posts, (asked and asked.topics_sigma) or 0)
     for field, loss in (("lossBefore", profile.loss_before), ("lossAfter", profile.loss_after)):
         if not math.isfinite(loss):
             raise Refused(f"{which} has {field} {loss}; a finite number would be right")
 
 
-def _noise(posts: int, spec: Profiles) -> Noise | None:
-    if spec.epsilon is None:
-        return None
-    # Replacing one post moves a mean of n unit vectors by at most 2 / n.
-    return Noise(epsilon=spec.epsilon, delta=spec.delta, sigma=sigma(spec.epsilon, spec.delta, 2 / posts))
+def _check_parts(which: str, profile: Profile, spec: Profiles) -> None:
+    if profile.visual and not spec.visual:  # the other way round it had too few photos
+        raise Refused(f"{which} has a visual embedding; none would be right, since spec.profiles.visual is false")
+    if (profile.topics is not None) != spec.topics:
+        raise Refused(f"{which} has {'no ' if spec.topics else ''}topics, and spec.profiles.topics is {str(spec.topics).lower()}")
+
+
+def _check_length(what: str, embedding: Sequence[float], sigma: float) -> None:
+    dimensions = len(embedding)
+    if not 1 <= dimensions <= _DIMENSIONS:
+        raise Refused(f"{what} of {dimensions} dimensions; between 1 and {_DIMENSIONS} would be right")
+    longest = 1 + _ROUNDING + sigma * (math.sqrt(dimensions) + _DEVIATIONS)
+    if not 0 < (length := math.hypot(*embedding)) <= longest:  # false for NaN, too
+        most = f"{longest:.4g}, since a mean of unit-length embeddings has at most 1 and only noise adds to it,"
+        raise Refused(f"{what} of length {length:g}; over 0 and at most {most} would be right")
+
+
+def _check_counts(what: str, counts: Mapping[str, int], posts: int, sigma: float) -> None:
+    """Each post has one topic, so the counts add up to the posts, but for the noise, its rounding, and what 0 cuts off of it."""
+    if wrong := counts.keys() ^ set(NAMES):
+        name = min(wrong)
+        raise Refused(
+            f"{what} {'with' if name in counts else 'without'} {name!r:.60}; a count each of {', '.join(NAMES)} would be right"
+        )
+    noise = sigma * _DEVIATIONS * math.sqrt(len(counts)) + (len(counts) / 2 if sigma else 0)
+    cut_off = 0.4 * sigma * len(counts)  # the mean of max(0, N(0, 1)) is 0.399
+    if not posts - noise <= (total := sum(counts.values())) <= posts + noise + cut_off:
+        between = f"between {posts - noise:.0f} and {posts + noise + cut_off:.0f}"
+        raise Refused(f"{what} of {total} posts together; {between} would be right with {posts} posts")
+
+
+def _check_noise(which: str, profile: Profile, asked: Noise | None) -> None:
+    """One release spends what the CR asks for; several spend more, or no one can say how much."""
+    if not _alike(profile.noise, asked):
+        said, right = _words(profile.noise), _words(asked)
+        raise Refused(f"{which} has noise {said}; {right} is what spec.profiles asks for with {profile.posts} posts")
+    if profile.noise:
+        releases, spent, least = profile.noise.releases, profile.noise.spent_epsilon, profile.noise.epsilon
+        if not 1 <= releases <= _RELEASES:
+            raise Refused(f"{which} has releases {releases}; between 1 and {_RELEASES} would be right")
+        if releases == 1 and spent != least:
+            raise Refused(f"{which} has spentEpsilon {spent}; {least:g} would be right for one release")
+        if spent is not None and not least <= spent < math.inf:
+            raise Refused(f"{which} has spentEpsilon {spent}; at least {least:g}, or null for no bound, would be right")
 
 
 def _alike(given: Noise | None, asked: Noise | None) -> bool:
     if given is None or asked is None:
         return given is asked
     same = (given.epsilon, given.delta) == (asked.epsilon, asked.delta)
-    return same and math.isclose(given.sigma, asked.sigma, rel_tol=1e-6)  # libraries differ in the last digits of erfc
+    pairs = ((given.sigma, asked.sigma), (given.visual_sigma, asked.visual_sigma), (given.topics_sigma, asked.topics_sigma))
+    return same and all(_close(one, other) for one, other in pairs)
+
+
+def _close(one: float | None, other: float | None) -> bool:
+    if one is None or other is None:
+        return one is other
+    return math.isclose(one, other, rel_tol=1e-6)  # libraries differ in the last digits of erfc
 
 
 def _words(noise: Noise | None) -> str:
-    return f"of epsilon {noise.epsilon:g}, delta {noise.delta:g} and sigma {noise.sigma:.4g}" if noise else "null"
+    if noise is None:
+        return "null"
+    parts = {"sigma": noise.sigma, "visualSigma": noise.visual_sigma, "topicsSigma": noise.topics_sigma}
+    sigmas = " and ".join(f"{name} {value:.4g}" for name, value in parts.items() if value is not None)
+    return f"of epsilon {noise.epsilon:g}, delta {noise.delta:g}, {sigmas}"

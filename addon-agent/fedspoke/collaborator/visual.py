@@ -1,0 +1,74 @@
+"""Photos as the model's own vision tower sees them: frozen, so that profiles of different rounds and clusters compare.
+
+LoRA never touches it (nor does quantisation), unlike the language model, whose view of a photo drifts with every round.
+"""
+
+import hashlib
+import json
+from collections.abc import Sequence
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from PIL import Image
+
+from fedspoke.api.errors import Failed
+
+_ARCHITECTURE = ("image_size", "patch_size", "num_attention_heads", "hidden_act", "layer_norm_eps")  # what weights do not show
+_PIXELS = ("size", "crop_size", "do_center_crop", "resample", "image_mean", "image_std")
+
+
+class Tower:
+    """Photos in, unit vectors out: CLIP's pooled output, which is its class token after the last layer."""
+
+    def __init__(self, image_processor: Any, tower: Any) -> None:
+        trained = [name for name, parameter in tower.named_parameters() if parameter.requires_grad or "lora_" in name]
+        if trained:
+            raise RuntimeError(f"the vision tower is to stay as it was loaded, but {trained[0]} is trained")
+        self._processor, self._tower = image_processor, tower
+
+    @cached_property
+    def digest(self) -> str:
+        """SHA-256 of weights, architecture and preparation of pixels; vectors of towers with other digests cannot be compared.
+
+        Weights count as bf16, which they are on a GPU: so a cluster without one has the same digest.
+        """
+        told = {key: getattr(self._tower.config, key, None) for key in _ARCHITECTURE}
+        told |= {key: getattr(self._processor, key, None) for key in _PIXELS}
+        digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=dict).encode())
+        for name, weights in sorted(self._tower.named_parameters()):
+            digest.update(f"{name} {tuple(weights.shape)}".encode())
+            digest.update(weights.detach().to(torch.bfloat16).cpu().contiguous().view(torch.uint8).numpy())
+        return digest.hexdigest()
+
+    def __call__(self, posts: Sequence[Sequence[Path]]) -> NDArray[np.float32]:
+        """One vector a post: the direction of the mean over its photos, or zeros where it has none. (posts, width).
+
+        Raises:
+            Failed: a photo cannot be read.
+        """
+        vectors = np.zeros((len(posts), self._tower.config.hidden_size), np.float32)
+        for row, photos in enumerate(posts):
+            if photos:
+                mean = self._see(photos).mean(axis=0)
+                vectors[row] = mean / np.linalg.norm(mean)
+        return vectors
+
+    @torch.inference_mode()
+    def _see(self, photos: Sequence[Path]) -> NDArray[np.float32]:
+        pixels = self._processor(images=[_read(photo) for photo in photos], return_tensors="pt")["pixel_values"]
+        weights = next(self._tower.parameters())
+        pooled = self._tower(pixels.to(weights.device, weights.dtype)).pooler_output
+        vectors: NDArray[np.float32] = torch.nn.functional.normalize(pooled.float(), dim=-1).cpu().numpy()
+        return vectors
+
+
+def _read(photo: Path) -> Image.Image:
+    try:
+        with Image.open(photo, formats=("JPEG",)) as image:
+            return image.convert("RGB")
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow's decoders raise
+        raise Failed("a photo of the records cannot be read; prepare the data again") from error
