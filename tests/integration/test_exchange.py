@@ -5,18 +5,25 @@ import hashlib
 import http.client
 import json
 import resource
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import httpx
 import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from starlette.types import Receive, Scope, Send
 
 from fedspoke.api.errors import Failed
 from fedspoke.api.names import identity
+from fedspoke.api.records import Tensor
+from fedspoke.collaborator import transfer
+from fedspoke.hub import loopback
 from fedspoke.hub.aggregation import spool
 from fedspoke.hub.aggregation.exchange import Exchange, serve
 from fedspoke.hub.aggregation.initial import initial
@@ -24,9 +31,10 @@ from fedspoke.hub.aggregation.terms import Terms
 from support import adapters
 from support.envoy import wait_for
 from support.federation import tickets
+from support.relay import relay
 
 RUN = "default.social"
-LAYOUT = adapters.layout(rank=4, layers=2, inner=1000, outer=500)  # 48 kB
+LAYOUT = adapters.layout(rank=4, layers=2, inner=1000, outer=500)  # 24 kB
 ADAPTER = f"/v1/runs/{RUN}/rounds/1/adapter"
 
 
@@ -40,8 +48,17 @@ def claims(body: bytes, examples: int = 10) -> dict[str, str]:
     return {"Content-Digest": f"sha-256=:{digest}:", "Fedspoke-Examples": str(examples)}
 
 
-def terms_of(adapter: Path, digest: str, *clusters: str) -> dict[str, Terms]:
-    return dict.fromkeys(clusters, Terms(adapter, digest, LAYOUT))
+def terms_of(adapter: Path, digest: str, *clusters: str, layout: Sequence[Tensor] = LAYOUT) -> dict[str, Terms]:
+    return dict.fromkeys(clusters, Terms(adapter, digest, tuple(layout)))
+
+
+def whole(body: bytes) -> dict[str, str]:
+    """Which upload is meant, where not all of it is sent."""
+    return {"Repr-Digest": claims(body)["Content-Digest"]}
+
+
+def follows(body: bytes, begin: int) -> dict[str, str]:
+    return {**whole(body), "Fedspoke-Examples": "10", "Content-Range": f"bytes {begin}-{len(body) - 1}/{len(body)}"}
 
 
 @dataclass(frozen=True)
@@ -55,25 +72,55 @@ class Hub:
     digest: str
 
     def get(self, cluster: str = "cluster1", path: str = ADAPTER, **extra: str) -> httpx.Response:
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", headers={**headers(cluster), **extra})
+        return httpx.get(self.url(path), headers={**headers(cluster), **extra})
 
     def put(self, body: bytes, cluster: str = "cluster1", path: str = ADAPTER, **extra: str) -> httpx.Response:
         sent = {**headers(cluster), **claims(body), **extra}
-        return httpx.put(f"http://127.0.0.1:{self.port}{path}", content=body, headers=sent)
+        return httpx.put(self.url(path), content=body, headers=sent)
+
+    def rest(self, body: bytes, begin: int, cluster: str = "cluster1", **extra: str) -> httpx.Response:
+        sent = {**headers(cluster), **follows(body, begin), **extra}
+        return httpx.put(self.url(ADAPTER), content=body[begin:], headers=sent)
+
+    def ask(self, body: bytes, cluster: str = "cluster1", path: str = ADAPTER) -> tuple[int, str]:
+        """How much of it is here, and whether it was taken."""
+        response = httpx.head(self.url(path), headers={**headers(cluster), **whole(body)})
+        assert response.status_code == 204
+        return int(response.headers["upload-offset"]), response.headers["upload-complete"]
+
+    def url(self, path: str) -> str:
+        return f"http://127.0.0.1:{self.port}{path}"
+
+    def came(self) -> int:
+        """Bytes of the one upload of cluster1 that is under way."""
+        arrivals = self.exchange._rounds[max(self.exchange._rounds)].arriving["cluster1"]
+        return sum(arrival.size + sum(map(len, arrival._pending)) for arrival in arrivals)
 
     def files(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir())
 
 
+@contextmanager
+def exchange(folder: Path, layout: Sequence[Tensor], sender: str | None = None) -> Iterator[Hub]:
+    """A served exchange; with a sender, all that comes is said to be that cluster's, as a gateway would say it."""
+    adapter = folder / "round-1.safetensors"
+    digest = initial(layout, RUN, adapter)
+    opened = Exchange(RUN, folder / "uploads", tickets())
+    opened.open(1, terms_of(adapter, digest, "cluster1", "cluster2", layout=layout))
+    app = opened.app
+
+    async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
+        said = [(name.encode(), value.encode()) for name, value in headers(sender).items()] if sender else []
+        await app({**scope, "headers": [*scope["headers"], *said]}, receive, send)
+
+    with loopback.serving(gateway, 0) as port:
+        yield Hub(opened, port, folder / "uploads", adapter, digest)
+
+
 @pytest.fixture
 def hub(tmp_path: Path) -> Iterator[Hub]:
-    adapter = tmp_path / "round-1.safetensors"
-    digest = initial(LAYOUT, RUN, adapter)
-    folder = tmp_path / "uploads"
-    exchange = Exchange(RUN, folder, tickets())
-    exchange.open(1, terms_of(adapter, digest, "cluster1", "cluster2"))
-    with serve(exchange, 0) as port:
-        yield Hub(exchange, port, folder, adapter, digest)
+    with exchange(tmp_path, LAYOUT) as served:
+        yield served
 
 
 def trained(tmp_path: Path, seed: int = 1) -> bytes:
@@ -224,9 +271,7 @@ def test_only_the_rounds_clusters_take_part(hub: Hub, tmp_path: Path, sender: di
         pytest.param({"Content-Digest": ""}, 400, "Content-Digest", id="no digest"),
         pytest.param({"Content-Digest": "sha-256=:YWJj:"}, 400, "Content-Digest", id="a digest of another length"),
         pytest.param({"Content-Digest": f"sha-512=:{'A' * 43}=:"}, 400, "Content-Digest", id="a digest of another kind"),
-        pytest.param(
-            {"Content-Digest": f"sha-256=:{'A' * 43}=:"}, 400, "not those of Content-Digest", id="another body's digest"
-        ),
+        pytest.param({"Content-Digest": f"sha-256=:{'A' * 43}=:"}, 400, "not those of the digest", id="another body's digest"),
         pytest.param({"Fedspoke-Examples": ""}, 400, "Fedspoke-Examples", id="no examples"),
         pytest.param({"Fedspoke-Examples": "0"}, 400, "1 to 1000000000", id="trained on nothing"),
         pytest.param({"Fedspoke-Examples": "-5"}, 400, "1 to 1000000000", id="a negative weight"),
@@ -305,31 +350,174 @@ def test_an_upload_for_a_round_that_was_opened_anew_meanwhile_is_too_late(hub: H
     assert_nothing_was_left(hub)
 
 
-def test_half_an_upload_leaves_nothing(hub: Hub, tmp_path: Path) -> None:
-    with begun(hub, trained(tmp_path)):
-        wait_for(hub.files, "an upload under way")
-    assert_nothing_was_left(hub)
-    assert hub.put(trained(tmp_path)).status_code == 201, "and the cluster may begin anew"
-
-
-def test_an_upload_that_stands_still_is_given_up(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(spool, "_SLOWEST", 0.1)
-    with begun(hub, trained(tmp_path)) as still:
-        assert still.answer() == 408
-    assert_nothing_was_left(hub)
-
-
 def test_a_full_disk_is_said_so(hub: Hub, tmp_path: Path) -> None:
     body = trained(tmp_path)
-    before = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (len(body) // 2, before[1]))  # a disk that is full after half of it
-    try:
+    with no_room_after(len(body) // 2):
         response = hub.put(body)
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, before)
     assert (response.status_code, "no room" in error(response)) == (507, True)
     assert_nothing_was_left(hub)
     assert hub.put(body).status_code == 201, "and when there is room again, the hub goes on"
+
+
+# A cut line.
+
+
+def test_an_upload_that_was_cut_goes_on_where_it_was_cut(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    kept = cut(hub, body, 15_000)
+    assert hub.exchange.upload(1, "cluster1") is None, "a part is no upload"
+    assert hub.rest(body, kept).status_code == 201
+    upload = hub.exchange.upload(1, "cluster1")
+    assert upload is not None
+    assert (upload.path.read_bytes(), upload.size, upload.examples) == (body, len(body), 10)
+    assert hub.files() == [upload.path.name]
+    assert hub.ask(body) == (len(body), "?1"), "whose answer was lost learns that it was taken"
+
+
+def test_it_may_be_cut_again_and_begin_anew(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    first = cut(hub, body, 10_000)
+    second = cut(hub, body, 20_000, begin=first)
+    assert second == 20_000
+    assert hub.put(body).status_code == 201, "a whole upload needs nothing of what came before"
+    assert wait_for(lambda: len(hub.files()) == 1, "the upload alone")
+
+
+def test_whoever_asks_ends_the_request_that_the_hub_still_waits_for(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    with begun(hub, body) as still:  # a line that is dead, of which the hub has not heard
+        wait_for(lambda: hub.came() == len(body) - 1, "all but the last byte")
+        assert hub.ask(body) == (len(body) - 1, "?0")
+        assert still.answer() == 408
+    assert hub.rest(body, len(body) - 1).status_code == 201
+
+
+def test_an_upload_that_stands_still_is_given_up_and_may_go_on(hub: Hub, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    body = trained(tmp_path)
+    with monkeypatch.context() as impatient:
+        impatient.setattr(spool, "_SLOWEST", 0.1)
+        with begun(hub, body) as still:
+            assert still.answer() == 408
+    assert hub.rest(body, hub.ask(body)[0]).status_code == 201
+
+
+def test_nothing_is_known_of_what_never_came(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    assert hub.ask(body) == (0, "?0")
+    refused = hub.rest(body, 100)
+    assert (refused.status_code, refused.headers["upload-offset"]) == (409, "0")
+    assert_nothing_was_left(hub)
+
+
+@pytest.mark.parametrize("begin", [14_999, 15_001])
+def test_a_rest_that_leaves_a_gap_or_writes_twice_is_refused_with_the_right_offset(hub: Hub, tmp_path: Path, begin: int) -> None:
+    body = trained(tmp_path)
+    assert cut(hub, body, 15_000) == 15_000
+    refused = hub.rest(body, begin)
+    assert (refused.status_code, refused.headers["upload-offset"]) == (409, "15000")
+    assert hub.rest(body, 15_000).status_code == 201
+
+
+def test_no_cluster_goes_on_with_anothers_upload(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    kept = cut(hub, body, 15_000)
+    assert hub.ask(body, "cluster2") == (0, "?0")
+    assert hub.rest(body, kept, "cluster2").status_code == 409
+    assert hub.ask(body) == (kept, "?0"), "nor is it lost by that"
+
+
+def test_a_rest_that_makes_another_file_is_dropped_whole(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    kept = cut(hub, body, 15_000)
+    forged = hub.rest(body[:-1] + bytes([body[-1] ^ 1]), kept, **{"Repr-Digest": claims(body)["Content-Digest"]})
+    assert (forged.status_code, "not those of the digest" in error(forged)) == (400, True)
+    assert_nothing_was_left(hub)
+    assert hub.ask(body) == (0, "?0")
+
+
+@pytest.mark.parametrize(
+    "value",
+    [
+        pytest.param("bytes 15000-24000", id="no whole"),
+        pytest.param("bytes 15000-15009/{size}", id="not the whole rest"),
+        pytest.param("bytes 15001-{last}/{size}", id="another length than is sent"),
+        pytest.param("bytes 0-{last}/{size}", id="no rest"),
+        pytest.param("bytes 15000-{last}/*", id="of unknown size"),
+        pytest.param("lines 15000-{last}/{size}", id="another unit"),
+    ],
+)
+def test_a_rest_says_where_it_belongs(hub: Hub, tmp_path: Path, value: str) -> None:
+    body = trained(tmp_path)
+    cut(hub, body, 15_000)
+    response = hub.rest(body, 15_000, **{"Content-Range": value.format(last=len(body) - 1, size=len(body))})
+    assert (response.status_code, "Content-Range" in error(response)) == (400, True)
+    assert hub.ask(body) == (15_000, "?0")
+
+
+def test_of_two_that_go_on_at_once_one_writes(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    kept = cut(hub, body, 15_000)
+    with begun(hub, body, begin=kept) as one:
+        wait_for(hub.came, "the rest under way")
+        refused = hub.rest(body, kept)
+        assert (refused.status_code, refused.headers["upload-offset"]) == (409, "0")
+        assert one.finish() == 201
+    upload = hub.exchange.upload(1, "cluster1")
+    assert upload is not None
+    assert upload.path.read_bytes() == body
+
+
+def test_of_each_cluster_one_cut_upload_is_kept(hub: Hub, tmp_path: Path) -> None:
+    for seed in range(1, 7):
+        cut(hub, trained(tmp_path, seed), 20_000)
+    assert len(hub.files()) == 1
+    assert hub.ask(trained(tmp_path, 6)) == (20_000, "?0")
+    assert hub.ask(trained(tmp_path, 1)) == (0, "?0")
+
+
+def test_what_was_cut_is_gone_with_its_round(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    kept = cut(hub, body, 15_000)
+    hub.exchange.close(1)
+    assert hub.files() == []
+    assert hub.rest(body, kept).status_code == 410
+    assert httpx.head(hub.url(ADAPTER), headers={**headers("cluster1"), **whole(body)}).status_code == 410
+    hub.exchange.open(2, terms_of(hub.adapter, hub.digest, "cluster1"))
+    second = f"/v1/runs/{RUN}/rounds/2/adapter"
+    cut(hub, body, 15_000, path=second)
+    hub.exchange.open(3, terms_of(hub.adapter, hub.digest, "cluster1"))
+    assert hub.files() == []
+
+
+def test_a_full_disk_keeps_no_part(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    kept = cut(hub, body, 10_000)
+    with no_room_after(len(body) // 2):
+        assert hub.rest(body, kept).status_code == 507
+    assert_nothing_was_left(hub)
+    assert hub.ask(body) == (0, "?0")
+
+
+@settings(max_examples=12, deadline=None)
+@given(cuts=st.lists(st.integers(1, 1_500_000), max_size=4), seed=st.integers(0, 2**16))
+def test_however_often_the_line_is_cut_the_same_bytes_arrive_and_few_are_sent_again(cuts: list[int], seed: int) -> None:
+    """Between the end of the line and the hub's file are a socket's and the server's buffers; what is in them is lost."""
+    layout = adapters.layout(rank=4, layers=10, inner=20_000, outer=5_000)  # 2 MB
+    with (
+        pytest.MonkeyPatch.context() as hasty,
+        TemporaryDirectory() as name,
+        exchange(Path(name), layout, "cluster1") as hub,
+        relay(hub.port, cuts) as line,
+    ):
+        hasty.setattr(transfer, "_FIRST", 0.001)
+        file = adapters.save(adapters.drawn(layout, seed), Path(name, "trained"))
+        transfer.send(f"http://127.0.0.1:{line.port}{ADAPTER}", file, 10, 30)
+        upload = hub.exchange.upload(1, "cluster1")
+        assert upload is not None
+        assert upload.path.read_bytes() == file.read_bytes()
+        assert hub.files() == [upload.path.name]
+        again = sum(len(piece) for (_, way), piece in line.passed.items() if way == "out") - file.stat().st_size
+        assert again <= len(cuts) * (1 << 19) + 10_000
 
 
 # The folder.
@@ -380,13 +568,33 @@ class Begun:
 
 
 @contextmanager
-def begun(hub: Hub, body: bytes) -> Iterator[Begun]:
+def begun(hub: Hub, body: bytes, begin: int = 0, end: int | None = None, path: str = ADAPTER) -> Iterator[Begun]:
     connection = http.client.HTTPConnection("127.0.0.1", hub.port, timeout=30)
-    connection.putrequest("PUT", ADAPTER)
-    for name, value in {**headers("cluster1"), **claims(body), "Content-Length": str(len(body))}.items():
+    connection.putrequest("PUT", path)
+    said = follows(body, begin) if begin else claims(body)
+    for name, value in {**headers("cluster1"), **said, "Content-Length": str(len(body) - begin)}.items():
         connection.putheader(name, value)
-    connection.endheaders(body[:-1])
+    connection.endheaders(body[begin : end or -1])
     try:
         yield Begun(connection, body[-1:])
     finally:
         connection.close()
+
+
+def cut(hub: Hub, body: bytes, end: int, begin: int = 0, path: str = ADAPTER) -> int:
+    """The line is cut before this byte; how many are there then."""
+    with begun(hub, body, begin, end, path):
+        wait_for(lambda: hub.came() == end, "what was sent")
+    wait_for(lambda: not hub.came(), "the end of the line")
+    return hub.ask(body, path=path)[0]
+
+
+@contextmanager
+def no_room_after(size: int) -> Iterator[None]:
+    """A disk that is full once a file has so many bytes."""
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)

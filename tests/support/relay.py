@@ -1,9 +1,9 @@
-"""A TCP relay that keeps what passes, in each direction: what a spoke says to the hub, before it is encrypted."""
+"""A TCP relay that keeps what passes, in each direction, and cuts the line where it is told to."""
 
 import selectors
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
@@ -22,16 +22,16 @@ class Relay:
 
 
 @contextmanager
-def relay(target: int) -> Iterator[Relay]:
-    """A running relay; its connections end with the block."""
+def relay(target: int, cuts: Sequence[int] = ()) -> Iterator[Relay]:
+    """A running relay; its connections end with the block. The n-th is cut after the n-th of `cuts` bytes to the target."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         kept = Relay(server.getsockname()[1], target)
-        threading.Thread(target=_accept, args=(server, kept), daemon=True).start()
+        threading.Thread(target=_accept, args=(server, kept, cuts), daemon=True).start()
         yield kept
         server.shutdown(socket.SHUT_RDWR)
 
 
-def _accept(server: socket.socket, kept: Relay) -> None:
+def _accept(server: socket.socket, kept: Relay, cuts: Sequence[int]) -> None:
     number = 0
     while True:
         try:
@@ -41,10 +41,11 @@ def _accept(server: socket.socket, kept: Relay) -> None:
             return
         number += 1
         out, back = kept.passed.setdefault((number, "out"), bytearray()), kept.passed.setdefault((number, "in"), bytearray())
-        threading.Thread(target=_pump, args=(client, upstream, out, back), daemon=True).start()
+        most = cuts[number - 1] if number <= len(cuts) else None
+        threading.Thread(target=_pump, args=(client, upstream, out, back, most), daemon=True).start()
 
 
-def _pump(client: socket.socket, upstream: socket.socket, out: bytearray, back: bytearray) -> None:
+def _pump(client: socket.socket, upstream: socket.socket, out: bytearray, back: bytearray, most: int | None) -> None:
     with client, upstream, selectors.DefaultSelector() as ready:
         ready.register(client, selectors.EVENT_READ, (client, upstream, out))
         ready.register(upstream, selectors.EVENT_READ, (upstream, client, back))
@@ -52,7 +53,8 @@ def _pump(client: socket.socket, upstream: socket.socket, out: bytearray, back: 
             while ready.get_map():
                 for key, _ in ready.select():
                     source, to, kept = key.data
-                    piece = source.recv(1 << 16)
+                    rest = most - len(kept) if most is not None and kept is out else 1 << 16
+                    piece = source.recv(min(1 << 16, rest)) if rest else b""
                     if not piece:
                         return
                     kept += piece

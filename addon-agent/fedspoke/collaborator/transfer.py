@@ -1,6 +1,6 @@
 """Adapters between this cluster and the hub: streamed from and to disk, through the gateway, as often as the line needs.
 
-A cut download goes on where it was cut; an upload is repeated as a whole, which the hub takes as the same one.
+Either way a cut transfer goes on where it was cut; what does not end as the file of its digest begins anew.
 """
 
 import hashlib
@@ -77,15 +77,24 @@ def send(url: str, path: Path, examples: int, seconds: float) -> str:
     Raises:
         Failed: the hub does not take it, in its own words; or it could not be reached.
     """
-    digest = sha256(path)
-    headers = {
-        "content-length": str(path.stat().st_size),
-        "content-digest": f"sha-256=:{b64encode(bytes.fromhex(digest)).decode()}:",
-        "fedspoke-examples": str(examples),
-    }
+    digest, size, cut = sha256(path), path.stat().st_size, False
+    told = f"sha-256=:{b64encode(bytes.fromhex(digest)).decode()}:"
 
     def attempt(client: httpx.Client) -> None:
-        _expect(client.put(url, content=_chunks(path), headers=headers), "the hub does not take the adapter")
+        nonlocal cut
+        begin = _offset(client, url, told, size) if cut else 0
+        cut = True  # however this attempt ends
+        if begin == size:  # the answer was lost, not the upload
+            return
+        headers = {"content-length": str(size - begin), "fedspoke-examples": str(examples)}
+        if begin:
+            headers |= {"repr-digest": told, "content-range": f"bytes {begin}-{size - 1}/{size}"}
+        else:
+            headers |= {"content-digest": told}
+        response = client.put(url, content=_chunks(path, begin), headers=headers)
+        if begin and "upload-offset" in response.headers:  # the hub has dropped what it had, or has more by now
+            raise _PassingError(f"{response.status_code} {_sentence(response)}")
+        _expect(response, "the hub does not take the adapter")
 
     _persist(attempt, seconds, "the adapter could not be uploaded")
     return digest
@@ -122,6 +131,13 @@ def sha256(path: Path) -> str:
     """Of a file, in hex."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _offset(client: httpx.Client, url: str, told: str, size: int) -> int:
+    """How many bytes of the upload with this digest the hub has; all of them, once it has taken it."""
+    response = client.head(url, headers={"repr-digest": told})
+    _expect(response, "the hub does not take the adapter any more")
+    return size if response.headers.get("upload-complete") == "?1" else int(response.headers.get("upload-offset", 0))
 
 
 def _persist(attempt: Callable[[httpx.Client], T], seconds: float, failure: str) -> T:
@@ -162,7 +178,8 @@ def _confirm(part: Path, digest: str) -> None:
         raise _PassingError(f"what came has the digest {came[:12]}… instead of {digest[:12]}…")
 
 
-def _chunks(path: Path) -> Iterator[bytes]:
+def _chunks(path: Path, begin: int) -> Iterator[bytes]:
     with path.open("rb") as file:
+        file.seek(begin)
         while chunk := file.read(_CHUNK):
             yield chunk

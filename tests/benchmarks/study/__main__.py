@@ -1,8 +1,9 @@
 """Does federation help? `python -m benchmarks.study`: each way to train, on the same posts, with several seeds.
 
 Four clusters, two of each platform, post about subjects of which each has less than half; the loss is measured on posts of both
-platforms about all subjects, that nobody trained on. The learning rate of each way is the best of a few, chosen with a seed of its own.
-The model is the tiny LLaVA with random weights, so the numbers compare ways to train and say nothing of the real model's captions.
+platforms about all subjects, that nobody trained on. The learning rate of each way is the best of a few, chosen with a seed of
+its own. The model is the tiny LLaVA with random weights, so the numbers compare ways to train and say nothing of the real model's
+captions.
 """
 
 import argparse
@@ -16,7 +17,9 @@ from pathlib import Path
 
 from benchmarks.study import posts
 from benchmarks.study.arms import Arm, Setting, train
+from benchmarks.study.posts import accounts
 from fedspoke.api.federated_learning import Lora, Training
+from fedspoke.api.names import PLATFORMS
 from fedspoke.local.demo import _photographs
 from support.tiny import tiny_llava
 
@@ -25,6 +28,7 @@ ARMS = (
     *(Arm("federated", lora, epochs) for lora in ("average", "svd", "ffa") for epochs in (1, 3, 10)),
     Arm("pooled"),
 )
+_LORA = Lora(rank=8, alpha=16, dropout=0)
 RATES = (2e-3, 5e-3, 1e-2)
 _TUNING = 1000  # a seed of which no result is reported
 Losses = dict[str, float]
@@ -57,14 +61,16 @@ def measure(model: str, arm: Arm, seed: int, rate: float, count: int, passes: in
         images, photographs = Path(folder) / "posts", _photographs()
         setting = Setting(
             model=model,
-            training=Training(lora=Lora(rank=8, alpha=16, dropout=0.05), batch_size=8, gradient_accumulation=1, learning_rate=rate),
+            training=Training(
+                lora=Lora(rank=8, alpha=16, dropout=0.05), batch_size=8, gradient_accumulation=1, learning_rate=rate
+            ),
             passes=passes,
             images=images,
-            clusters={a.cluster: posts.write(a, count, images, photographs, f"{seed}/{a.cluster}") for a in posts.accounts()},
+            clusters={of.cluster: posts.write(of, count, images, photographs, f"{seed}{of.cluster}") for of in accounts()},
             seed=seed,
             scratch=Path(folder),
         )
-        tests = {name: posts.held_out(name, 72, images, photographs, f"{seed}/test/{name}") for name in posts.PLATFORMS}
+        tests = {name: posts.held_out(name, 72, images, photographs, f"{seed}/test/{name}") for name in PLATFORMS}
         trained = train(arm, setting)
         return {
             name: statistics.fmean(trainer.loss(test, images, adapter) for trainer, adapter in trained)
@@ -78,7 +84,7 @@ def table(results: dict[Arm, list[Losses]], rates: dict[Arm, float]) -> str:
     base = [losses["base"] for losses in next(iter(results.values()))]
     lines.append(f"| not at all | | | | {_spread(base)} |")
     for arm, losses in results.items():
-        columns = [[loss[name] for loss in losses] for name in posts.PLATFORMS]
+        columns = [[loss[name] for loss in losses] for name in PLATFORMS]
         both = [statistics.fmean(pair) for pair in zip(*columns, strict=True)]
         lines.append(f"| {arm.name} | {rates[arm]:g} | {' | '.join(map(_spread, [*columns, both]))} |")
     return "\n".join(lines)
@@ -87,7 +93,7 @@ def table(results: dict[Arm, list[Losses]], rates: dict[Arm, float]) -> str:
 def _best(tuned: Sequence[tuple[Arm, int, float]], losses: Sequence[Losses]) -> dict[Arm, float]:
     found = dict[Arm, tuple[float, float]]()
     for (arm, _, rate), loss in zip(tuned, losses, strict=True):
-        both = statistics.fmean(loss[name] for name in posts.PLATFORMS)
+        both = statistics.fmean(loss[name] for name in PLATFORMS)
         found[arm] = min(found.get(arm, (both, rate)), (both, rate))
     return {arm: rate for arm, (_, rate) in found.items()}
 

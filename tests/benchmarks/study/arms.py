@@ -1,7 +1,7 @@
 """The ways to train that the study compares. All of them see every post as often, with the same optimiser.
 
-alone: each cluster for itself. federated: rounds, with the hub's own `combine` between them. pooled: all posts in one place, which
-is what a federation does without.
+alone: each cluster for itself. federated: rounds, with the hub's own `combine` between them. pooled: all posts in one place,
+which is what a federation does without.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,6 +16,8 @@ from fedspoke.hub.aggregation.combine import Update, combine
 from fedspoke.hub.aggregation.initial import initial
 
 Posts = Sequence[CleanRecord]
+
+_AVERAGED = Aggregation()
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def _federated(arm: Arm, setting: Setting) -> tuple[Trainer, Path]:
     return trainer, adapter
 
 
-def _trainer(setting: Setting, *, epochs: int, rounds: int, aggregation: Aggregation = Aggregation()) -> Trainer:
+def _trainer(setting: Setting, *, epochs: int, rounds: int, aggregation: Aggregation = _AVERAGED) -> Trainer:
     training = setting.training.model_copy(update={"epochs": epochs, "seed": setting.seed})
     return Trainer(setting.model, training, rounds=rounds, aggregation=aggregation)
 

@@ -54,7 +54,7 @@ def accounts() -> tuple[Account, ...]:
     names = tuple(SUBJECTS)
     return tuple(
         Account(f"cluster{number + 1}", platform, tuple(names[(4 * number + index) % len(names)] for index in range(8)))
-        for number, platform in enumerate(("facebook", "instagram", "facebook", "instagram"))
+        for number, platform in enumerate((*PLATFORMS, *PLATFORMS))
     )
 
 
@@ -66,7 +66,7 @@ def write(account: Account, count: int, folder: Path, photographs: Path, seed: s
 
 def held_out(platform: Platform, count: int, folder: Path, photographs: Path, seed: str) -> tuple[CleanRecord, ...]:
     """Posts of one platform about all subjects: what the whole federation is there for."""
-    return write(Account(platform, platform, tuple(SUBJECTS)), count, folder, photographs, seed)
+    return write(Account(f"test-{platform}", platform, tuple(SUBJECTS)), count, folder, photographs, seed)
 
 
 def _posts(account: Account, count: int, folder: Path, photographs: Path, draw: random.Random) -> Iterator[CleanRecord]:

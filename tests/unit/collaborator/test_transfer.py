@@ -50,10 +50,11 @@ def cut(request: BaseHTTPRequestHandler) -> None:
     request.wfile.write(CONTENT[:100_000])
 
 
-def says(status: int, body: str = "") -> Callable[[BaseHTTPRequestHandler], None]:
+def says(status: int, body: str = "", **headers: str) -> Callable[[BaseHTTPRequestHandler], None]:
     def mood(request: BaseHTTPRequestHandler) -> None:
         request.send_response(status)
-        request.send_header("content-length", str(len(body)))
+        for name, value in {"content_length": str(len(body)), **headers}.items():
+            request.send_header(name.replace("_", "-"), value)
         request.end_headers()
         request.wfile.write(body.encode())
 
@@ -72,7 +73,7 @@ def hub(*moods: Callable[[BaseHTTPRequestHandler], None]) -> Iterator[Hub]:
             state.bodies.append(self.rfile.read(int(self.headers.get("content-length", "0"))))
             (state.moods.pop(0) if len(state.moods) > 1 else state.moods[0])(self)
 
-        do_GET = do_PUT = _any  # noqa: N815  http.server's names
+        do_GET = do_HEAD = do_PUT = _any  # noqa: N815  http.server's names
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
     threading.Thread(target=server.serve_forever, args=(0.01,), daemon=True).start()
@@ -137,12 +138,54 @@ def test_an_upload_carries_its_digest_and_its_weight(tmp_path: Path) -> None:
     assert there.bodies == [CONTENT]
 
 
+def has(offset: int, *, all_of_it: bool = False) -> Callable[[BaseHTTPRequestHandler], None]:
+    """What the hub says when it is asked how much is there."""
+    return says(204, upload_offset=str(offset), upload_complete="?1" if all_of_it else "?0")
+
+
+ILL = says(503, "no healthy upstream")
+
+
 @pytest.mark.parametrize("status", [502, 503, 504, 429, 408])
 def test_a_gateway_that_is_ill_for_a_moment_is_tried_again(tmp_path: Path, status: int) -> None:
     (tmp_path / "adapter").write_bytes(CONTENT)
-    with hub(says(status, "no healthy upstream"), says(201)) as there:
+    with hub(says(status, "no healthy upstream"), has(0), says(201)) as there:
         transfer.send(there.url, tmp_path / "adapter", 7, 10)
-    assert there.bodies == [CONTENT, CONTENT]
+    assert there.bodies == [CONTENT, b"", CONTENT]
+
+
+def test_an_upload_that_failed_on_its_way_goes_on_where_the_hub_says(tmp_path: Path) -> None:
+    (tmp_path / "adapter").write_bytes(CONTENT)
+    with hub(ILL, has(100_000), says(201)) as there:
+        transfer.send(there.url, tmp_path / "adapter", 7, 10)
+    assert there.bodies[1:] == [b"", CONTENT[100_000:]]
+    _, asked, rest = there.requests
+    assert asked["repr-digest"] == rest["repr-digest"] == f"sha-256=:{base64.b64encode(bytes.fromhex(DIGEST)).decode()}:"
+    assert rest["content-range"] == f"bytes 100000-{len(CONTENT) - 1}/{len(CONTENT)}"
+    assert (rest["content-length"], rest["fedspoke-examples"]) == (str(len(CONTENT) - 100_000), "7")
+    assert "content-digest" not in rest, "it would be that of the rest"
+
+
+def test_an_upload_whose_answer_was_lost_is_not_sent_again(tmp_path: Path) -> None:
+    (tmp_path / "adapter").write_bytes(CONTENT)
+    with hub(ILL, has(len(CONTENT), all_of_it=True)) as there:
+        assert transfer.send(there.url, tmp_path / "adapter", 7, 10) == DIGEST
+    assert there.bodies == [CONTENT, b""]
+
+
+def test_an_upload_of_which_the_hub_has_dropped_what_came_begins_anew(tmp_path: Path) -> None:
+    (tmp_path / "adapter").write_bytes(CONTENT)
+    dropped = says(400, '{"error": "the bytes that arrived are not those of the digest"}', upload_offset="0")
+    with hub(ILL, has(100_000), dropped, has(0), says(201)) as there:
+        transfer.send(there.url, tmp_path / "adapter", 7, 10)
+    assert there.bodies == [CONTENT, b"", CONTENT[100_000:], b"", CONTENT]
+
+
+def test_a_whole_upload_whose_bytes_are_not_what_they_should_be_is_refused_for_good(tmp_path: Path) -> None:
+    (tmp_path / "adapter").write_bytes(CONTENT)
+    with hub(says(400, upload_offset="0")) as there, pytest.raises(Failed, match=r"\(400\)"):
+        transfer.send(there.url, tmp_path / "adapter", 7, 10)
+    assert len(there.requests) == 1
 
 
 @pytest.mark.parametrize(

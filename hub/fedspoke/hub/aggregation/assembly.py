@@ -134,7 +134,7 @@ class Assembly:
         return came
 
     def _tell(self, orders: Orders) -> None:
-        """The account of those that are not at work on an order; what was last said of a cluster stands while its node is there."""
+        """The account of those not at work on an order; what was last said of a cluster stands while its node is there."""
         failed, again, ready = self.standing.failed, self.standing.again, self.standing.ready
         for cluster in self._settings.clusters:
             if cluster in orders:

@@ -1,6 +1,7 @@
 """Takes a body that may be gigabytes, from a sender who may vanish or lie, to a file, hashing as it arrives.
 
-Writing and hashing are done by threads in batches, so that the event loop serves the other clusters meanwhile.
+Writing and hashing are done by threads in batches, so that the event loop serves the other clusters meanwhile. A body that broke
+off is not lost: its file and the hash so far wait for the rest.
 """
 
 import asyncio
@@ -8,12 +9,14 @@ import errno
 import hashlib
 from collections.abc import AsyncIterator
 from contextlib import suppress
+from io import FileIO
 from pathlib import Path
 
 from starlette.requests import ClientDisconnect
 
 _BATCH = 1 << 20
 _SLOWEST = 60.0  # seconds for a batch; whoever is slower has in truth stopped
+_DRAIN = 0.5  # the same, once the sender is known to have left: what is still between the line's end and here comes at once
 _LINGER = 10.0
 _NO_ROOM = {errno.ENOSPC, errno.EDQUOT, errno.EFBIG}
 
@@ -22,40 +25,98 @@ class NoRoomError(Exception):
     """The disk cannot hold the body."""
 
 
-async def spool(body: AsyncIterator[bytes], path: Path) -> bytes:
-    """Writes the body to the file.
+class Arrival:
+    """A body on its way to `path`, in one request or, where the line was cut, in several, of which one at a time writes."""
 
-    A body that finds no room is still read to its end, as a sender hears no answer before it has sent all.
+    def __init__(self, path: Path, digest: bytes, whole: int) -> None:
+        self.path = path
+        self.digest = digest
+        """The SHA-256 that it is to have."""
+        self.whole = whole
+        """Bytes that it is to have."""
+        self.size = 0
+        """Bytes that are in the file."""
+        self.ended = asyncio.Event()
+        """No request writes into it."""
+        self._sha = hashlib.sha256()
+        self._pending: list[bytes] = []
+        self._limit: asyncio.Timeout | None = None
+        self._stopped = False
+        self._full = False
 
-    Returns:
-        Its SHA-256.
+    @property
+    def broken_off(self) -> bool:
+        """Something is there and something lacks: the rest may follow."""
+        return 0 < self.size < self.whole
 
-    Raises:
-        NoRoomError: the disk is full.
-        TimeoutError: the sender has stopped sending.
-    """
-    digest = hashlib.sha256()
-    full: OSError | None = None
-    with path.open("wb", buffering=0) as file:
+    @property
+    def faithful(self) -> bool:
+        """What is in the file has the digest that it is to have."""
+        return self._sha.digest() == self.digest
 
-        def store(batch: bytes) -> None:
-            digest.update(batch)
+    async def take(self, body: AsyncIterator[bytes]) -> None:
+        """Appends the body to the file.
+
+        A body that finds no room is still read to its end, as a sender hears no answer before it has sent all.
+
+        Raises:
+            NoRoomError: the disk is full; nothing is kept.
+            TimeoutError: the sender has stopped sending, or `stop` was called. What came is kept.
+            ClientDisconnect: the line was cut. What came is kept.
+        """
+        self.ended.clear()
+        self._stopped = False
+        with self.path.open("ab", buffering=0) as file:
+            try:
+                await self._fill(file, body)
+            finally:
+                await asyncio.to_thread(self._store, file)
+        if self._full:
+            raise NoRoomError
+
+    def stop(self) -> None:
+        """Its sender has given up on the request that brings it: only what is on its way will still come that way."""
+        self._stopped = True
+        if self._limit is not None and self._limit.when() is not None:
+            self._limit.reschedule(self._patience())
+
+    async def _fill(self, file: FileIO, body: AsyncIterator[bytes]) -> None:
+        held = 0
+        try:
+            async with asyncio.timeout(_SLOWEST) as self._limit:
+                async for chunk in body:
+                    self._pending.append(chunk)
+                    held += len(chunk)
+                    if held >= _BATCH:
+                        self._limit.reschedule(None)  # the disk's time is not the sender's
+                        await asyncio.to_thread(self._store, file)
+                        held = 0
+                        self._limit.reschedule(self._patience())
+        finally:
+            self._limit = None
+
+    def _patience(self) -> float:
+        """Until when the next batch may take."""
+        return asyncio.get_running_loop().time() + (_DRAIN if self._stopped else _SLOWEST)
+
+    def _store(self, file: FileIO) -> None:
+        batch = b"".join(self._pending)
+        self._pending.clear()
+        if self._full:
+            return
+        try:
             rest = memoryview(batch)
             while rest:
                 rest = rest[file.write(rest) :]
-
-        while batch := await _batch(body):
-            if full is None:
-                try:
-                    await asyncio.to_thread(store, batch)
-                except OSError as error:
-                    if error.errno not in _NO_ROOM:
-                        raise
-                    full = error
-                    file.truncate(0)
-    if full is not None:
-        raise NoRoomError from full
-    return digest.digest()
+        except OSError as error:
+            self.size = 0  # the file holds no one knows what
+            file.truncate(0)
+            if error.errno not in _NO_ROOM:
+                raise
+            self._full = True
+        else:
+            self._sha.update(batch)
+            self.size += len(batch)
 
 
 async def discard(body: AsyncIterator[bytes]) -> None:
@@ -64,16 +125,3 @@ async def discard(body: AsyncIterator[bytes]) -> None:
         async with asyncio.timeout(_LINGER):
             async for _ in body:
                 pass
-
-
-async def _batch(body: AsyncIterator[bytes]) -> bytes:
-    """The next MiB or so; nothing at the end."""
-    chunks: list[bytes] = []
-    size = 0
-    async with asyncio.timeout(_SLOWEST):
-        async for chunk in body:
-            chunks.append(chunk)
-            size += len(chunk)
-            if size >= _BATCH:
-                break
-    return b"".join(chunks)
