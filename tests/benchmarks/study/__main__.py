@@ -56,7 +56,7 @@ def main() -> None:
 
 
 def measure(model: str, arm: Arm, seed: int, rate: float, count: int, passes: int) -> Losses:
-    """Held-out loss of one arm with one seed, on each platform and before any training; of adapters that are several, the mean."""
+    """Held-out loss of one arm with one seed, on each platform and before any training; of several adapters the mean."""
     with tempfile.TemporaryDirectory(prefix="study-") as folder:
         images, photographs = Path(folder) / "posts", _photographs()
         setting = Setting(
@@ -66,7 +66,7 @@ def measure(model: str, arm: Arm, seed: int, rate: float, count: int, passes: in
             ),
             passes=passes,
             images=images,
-            clusters={of.cluster: posts.write(of, count, images, photographs, f"{seed}{of.cluster}") for of in accounts()},
+            clusters={of.cluster: posts.write(of, count, images, photographs, f"{seed}-{of.cluster}") for of in accounts()},
             seed=seed,
             scratch=Path(folder),
         )

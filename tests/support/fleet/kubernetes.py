@@ -88,7 +88,8 @@ class Kubernetes:
 
     def _ask(self, method: str, path: str, **request: Any) -> Object:
         answer = self._http.request(method, path, **request)
-        document: Object = answer.json()
+        as_json = answer.headers["content-type"].startswith("application/json")  # of a group that it does not know it says a text
+        document: Object = answer.json() if as_json else {}
         if answer.is_error:
             rejected = Invalid if answer.status_code in (_BAD_REQUEST, _UNPROCESSABLE) else Rejected
             raise rejected(document.get("message", answer.text))

@@ -37,7 +37,7 @@ def define_kinds(server: ApiServer, say: binaries.Say = print) -> None:
     for file in sorted(folder.glob("*_clusters.open-cluster-management.io_*")):
         server.kubernetes.apply(_DEFINITION, yaml.safe_load(file.read_text()))
     for kind in KINDS:
-        server.process.until(partial(_served, server, kind), f"{kind.plural} were served", _SECONDS)
+        server.process.until(partial(served, server, kind), f"{kind.plural} were served", _SECONDS)
 
 
 @contextmanager
@@ -64,7 +64,7 @@ def placement_controller(server: ApiServer, folder: Path, say: binaries.Say = pr
         yield process
 
 
-def _served(server: ApiServer, kind: Kind) -> bool | None:
+def served(server: ApiServer, kind: Kind) -> bool | None:
     try:
         server.kubernetes.all(kind)
     except Rejected:  # not known yet, or its storage is being made

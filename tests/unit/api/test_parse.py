@@ -11,7 +11,7 @@ from fedspoke.api import parse
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.api.units import format_duration, parse_quantity
-from support import build
+from support import build, specs
 
 
 def refusal(document: Object) -> str:
@@ -158,6 +158,16 @@ def test_a_bad_field_is_named_with_its_value_and_what_would_be_right(spec: Objec
 )
 def test_fields_that_contradict_each_other_are_refused(spec: Object, said: str) -> None:
     assert said in refusal(build.federated_learning(**spec))
+
+
+@pytest.mark.parametrize(("spec", "field"), specs.CONTRADICTIONS.values(), ids=specs.CONTRADICTIONS)
+def test_what_an_api_server_refuses_is_refused_here_by_the_same_name(spec: Object, field: str) -> None:
+    assert f"spec.{field} " in refusal(build.federated_learning(**spec))
+
+
+@pytest.mark.parametrize("spec", specs.ACCEPTED.values(), ids=specs.ACCEPTED)
+def test_what_goes_together_is_taken(spec: Object) -> None:
+    assert parsed(**spec)
 
 
 def test_every_problem_is_said_at_once() -> None:
