@@ -26,7 +26,7 @@ def profile(cluster: str = "cluster1", platform: Platform = "facebook", **fields
 
 def counted(posts: int, topics: Mapping[str, int] = {}) -> dict[str, int]:
     """So many posts of these topics; the rest is about nothing in particular."""
-    return dict.fromkeys(NAMES, 0) | {OTHER: posts - sum(topics.values())} | dict(topics)
+    return {**dict.fromkeys(NAMES, 0), OTHER: posts - sum(topics.values()), **topics}
 
 
 def noised(**fields: Any) -> Noise:

@@ -106,6 +106,10 @@ def _noise_length(noise: Noise, dimensions: int) -> float:
     return noise.sigma * math.sqrt(dimensions)
 
 
+def _percent(share: float) -> str:
+    return f"{100 * share:.1f} %"
+
+
 def _bytes(count: float) -> str:
     for unit in ("B", "KiB", "MiB", "GiB"):
         if count < 1024:
@@ -135,5 +139,11 @@ def _page() -> jinja2.Template:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    page.filters |= {"bytes": _bytes, "duration": _duration, "moment": _moment, "noise_length": _noise_length}
+    page.filters |= {
+        "bytes": _bytes,
+        "duration": _duration,
+        "moment": _moment,
+        "noise_length": _noise_length,
+        "percent": _percent,
+    }
     return page.get_template("report.html.j2")

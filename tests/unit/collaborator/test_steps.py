@@ -1,3 +1,6 @@
+import json
+import random
+import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -7,6 +10,7 @@ import pytest
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings, Profile
+from fedspoke.api.topics import NAMES
 from fedspoke.collaborator.steps import Steps
 from support.collaborator import facebook, instagram, settings, starting_point
 from support.exports import FACEBOOK_POSTS, facebook_post, write
@@ -104,6 +108,48 @@ def test_other_posts_make_another_profile_with_noise_of_its_own(tmp_path: Path) 
     second = profile_of(steps, "facebook", start)
     assert second.posts == 5
     assert second.embedding != first.embedding
+    assert first.noise is not None
+    assert second.noise is not None
+    assert (first.noise.releases, second.noise.releases) == (1, 2)
+
+
+def test_a_profile_has_photos_where_they_are_asked_for_and_enough(tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4), "instagram": instagram(tmp_path / "i", 3)})
+    told = told.model_copy(update={"profiles": told.profiles.model_copy(update={"visual": True})})
+    steps, start = prepared(told)
+    two_photos, three_photos = profile_of(steps, "facebook", start), profile_of(steps, "instagram", start)
+    assert two_photos.visual is None
+    assert three_photos.visual is not None
+    assert len(three_photos.visual.embedding) == 32
+
+
+def test_what_leaves_holds_no_word_of_any_post(tmp_path: Path) -> None:
+    draw = random.Random(0)
+    words = ["".join(draw.choices("ghjklmnpqrstvwxz", k=length)) for length in (3, 4, 5, 7, 9, 12) for _ in range(4)]
+    posts = [f"{' '.join(draw.sample(words, 8))} travel to {n}{draw.choice(words)}" for n in range(6)]
+    photos = [f"your_facebook_activity/posts/media/{words[n]}.jpg" for n in range(6)]
+    listed = [facebook_post(text, photo, at=86_400 * n) for n, (text, photo) in enumerate(zip(posts, photos, strict=True), 1)]
+    told = settings(tmp_path, {"facebook": write(tmp_path / "f", {FACEBOOK_POSTS: listed}, photos)})
+    for epsilon in (8, None):
+        asked = told.profiles.model_copy(update={"visual": True, "epsilon": epsilon})
+        steps, start = prepared(told.model_copy(update={"profiles": asked}))
+        profile = profile_of(steps, "facebook", start)
+        assert (profile.posts, profile.visual is None, profile.topics is None) == (6, False, False)
+        _no_text(json.loads(profile.model_dump_json(by_alias=True)))
+        released = profile.model_dump_json(by_alias=True).lower()
+        assert not [word for word in words if word in released]
+
+
+def _no_text(value: object) -> None:
+    """All strings of a profile are names that we gave, digests and dates."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            assert key in NAMES or re.fullmatch("[a-z]+([A-Z][a-z]+)?", key)
+            _no_text(inner)
+    elif isinstance(value, str):
+        assert re.fullmatch(r"cluster1|facebook|one post|[0-9a-f]{64}|\d{4}-\d\d-\d\dT00:00:00Z", value)
+    elif isinstance(value, list):
+        assert all(isinstance(number, float) for number in value)
 
 
 def test_too_few_posts_make_no_profile_and_say_how_many_there_are(tmp_path: Path) -> None:

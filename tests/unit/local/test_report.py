@@ -9,10 +9,12 @@ import pytest
 
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import Object
-from fedspoke.api.records import GeneralProfile, Noise, Profile, RoundRecord
+from fedspoke.api.names import Platform
+from fedspoke.api.records import GeneralProfile, GeneralVisual, Noise, Profile, RoundRecord, Visual
+from fedspoke.hub.fusion.fuse import fuse
 from fedspoke.local import report
 from support import outcome as build
-from support.profiles import noised
+from support.profiles import counted, noised, profile
 
 HOSTILE = """<script>alert("1")</script><img src=x onerror='alert(2)'>"""
 
@@ -40,7 +42,7 @@ class Page(HTMLParser):
         assert self.open.pop() == tag, f"</{tag}> closes another element"
 
     def handle_data(self, data: str) -> None:
-        if self.open and self.open[-1] == "h2":
+        if self.open and self.open[-1] in ("h2", "h3"):
             self.heading = data
         self.sections[self.heading] = self.sections.get(self.heading, "") + data
 
@@ -157,6 +159,68 @@ def test_the_noise_is_told_honestly(noise: Noise | None, said: str, unsaid: str)
     assert unsaid not in shown
 
 
+def test_the_unit_of_privacy_what_was_spent_and_what_is_not_covered_are_told() -> None:
+    shown = finished(general=build.general(noised(releases=3, spent_epsilon=15.21))).sections["Profiles"]
+    assert "can tell about one post" in shown
+    assert re.search(r"ε 8, δ 1e-05\s*3\s*ε 15.2", shown)
+    assert "neither the number of posts, nor the first and last day, nor the two losses" in shown
+
+
+@pytest.mark.parametrize("noise", [None, noised(releases=2, spent_epsilon=None)], ids=["no noise", "an earlier release without"])
+def test_where_nothing_bounds_what_is_told_the_page_says_so(noise: Noise | None) -> None:
+    assert finished(general=build.general(noise)).sections["Profiles"].count("no bound") == 2
+
+
+def general(noise: Noise | None = None) -> GeneralProfile:
+    """Of 400 posts about travel, more on Instagram, and about food; with photos of one of two clusters."""
+    travel, photos = {"facebook": 20, "instagram": 120}, Visual(tower="b" * 64, embedding=(0.0, 1.0))
+    platforms: tuple[Platform, ...] = ("facebook", "instagram")
+    return fuse(
+        "run",
+        [
+            profile(
+                platform,
+                platform,
+                posts=200,
+                topics=counted(200, {"travel": travel[platform], "food": 60}),
+                noise=noise,
+                visual=photos if platform == "facebook" else None,
+            )
+            for platform in platforms
+        ],
+    )
+
+
+def test_topics_stand_with_the_share_of_each_platform() -> None:
+    shown = page(general=general(noised(topics_sigma=2))).sections["Topics"]
+    assert re.search(r"food\s*30\.0 %\s*30\.0 %\s*30\.0 %", shown)
+    assert re.search(r"travel\s*35\.0 %\s*10\.0 %\s*60\.0 %", shown)
+    assert "noise ± 1.0 %" in shown
+
+
+def test_what_platforms_share_and_where_they_differ_is_told() -> None:
+    shown = page(general=general()).sections["facebook and instagram"]
+    assert "Both post much about food, travel." in shown
+    assert re.search(r"travel\s*10\.0 %\s*60\.0 %", shown)
+    assert "The cosine of their texts' means is 1.00." in shown
+
+
+def test_what_noise_hides_is_said_to_be_hidden() -> None:
+    shown = page(general=general(noised(sigma=1, topics_sigma=100))).sections["facebook and instagram"]
+    assert "hide how alike their texts are" in shown
+    assert "No topic is certain to be frequent on both." in shown
+    assert "No topic's share differs" in shown
+
+
+def test_photos_that_are_not_in_the_general_profile_are_named_with_the_reason() -> None:
+    cr = build.cr()
+    cr["spec"]["profiles"] = {"visual": True}
+    shown = page(cr, general=general()).sections["Profiles"]
+    assert "1 of these profiles also has the mean of the photos" in shown
+    assert "No photos of instagram/instagram are in it: too few of its posts have a photo." in shown
+    assert "No profile has a mean of photos" in page(cr, general=build.general()).sections["Profiles"]
+
+
 def test_profiles_that_were_not_fused_say_why() -> None:
     cr = build.cr(
         conditions=[build.condition("ProfilesFused", "False", "TooFewPosts", "cluster1 has 3 posts and minPosts is 20")]
@@ -207,8 +271,11 @@ def test_what_clusters_and_users_write_never_becomes_markup() -> None:
 def test_a_hostile_cluster_in_the_profiles_stays_text() -> None:
     general = build.general()
     part = general.parts[0].model_copy(update={"cluster": HOSTILE})
-    shown = finished(general=general.model_copy(update={"parts": (part, general.parts[1])}))
-    assert HOSTILE in shown.sections["Profiles"]
+    visual = GeneralVisual(embedding=(1.0,), tower="b" * 64, parts=(), left_out={HOSTILE: HOSTILE})
+    cr = build.cr()
+    cr["spec"]["profiles"] = {"visual": True}
+    shown = finished(cr=cr, general=general.model_copy(update={"parts": (part, general.parts[1]), "visual": visual}))
+    assert shown.sections["Profiles"].count(HOSTILE) == 3 + 2  # in two tables, and why its photos are left out
     assert not {tag for tag, _ in shown.tags} & {"script", "img"}
 
 
