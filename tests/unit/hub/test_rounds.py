@@ -31,6 +31,11 @@ def held(digest: str, examples: int, path: Path) -> Upload:
     return Upload(path=path, digest=digest, examples=examples, size=1)
 
 
+def record(number: int, *clusters: str, **refused: str) -> RoundRecord:
+    part = ClusterRound(loss=1, examples=1, seconds=1, bytes_in=1, bytes_out=1)
+    return RoundRecord(round=number, digest=DIGEST, loss=1, seconds=1, clusters=dict.fromkeys(clusters, part), refused=refused)
+
+
 def test_a_cluster_that_was_not_chosen_is_nobody() -> None:
     now = standing(CLUSTERS, [(1, prepared("cluster1")), (2, prepared("cluster11"))], lora=Lora(rank=2))
     assert now.ready == {"cluster1": 1}
@@ -132,3 +137,19 @@ def test_a_quorum_larger_than_the_choice_is_said_as_such() -> None:
     assert shortage("the federation", 2, ("cluster1",), {}).endswith(
         "needs 2 of cluster1, and cannot have them: there are only 1"
     )
+
+
+def test_who_missed_a_round_is_named_with_the_last_reason() -> None:
+    records = [record(1, "cluster1", cluster2="train failed: out of memory"), record(2, "cluster1", "cluster2")]
+    assert absent(CLUSTERS, records, {"cluster3": "no post is left"}) == (
+        "cluster2 took part in 1 of 2 rounds (train failed: out of memory); cluster3 took part in 0 of 2 rounds (no post is left)"
+    )
+
+
+def test_nobody_is_named_when_all_took_part_in_all_rounds() -> None:
+    assert absent(CLUSTERS, [record(1, *CLUSTERS), record(2, *CLUSTERS)], {"cluster1": "an old sorrow"}) == ""
+
+
+def test_a_failure_that_may_pass_is_none_for_good() -> None:
+    now = standing(CLUSTERS, [(1, failure("cluster1").model_copy(update={"passing": True}))], lora=Lora(rank=2))
+    assert (now.failed, now.again) == ({}, {"cluster1": "prepare failed: no post is left"})

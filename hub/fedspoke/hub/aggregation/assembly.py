@@ -75,18 +75,18 @@ class Assembly:
             failed = {name: why for name, why in {**self.standing.failed, **out}.items() if name not in done}
             if rounds.hopeless(clusters, failed, need):
                 raise Failed(rounds.shortage(what, need, clusters, failed))
-            awaited = [name for name in clusters if name not in ready and name not in failed and name not in done]
-            if self._now() >= limit.until:
-                why, because = (
-                    f"not ready by {limit.until:%Y-%m-%d %H:%M:%S} UTC, {limit.why}",
-                    before | dict(self.standing.again),
-                )
-                late = {name: f"{why} ({because[name]})" if name in because else why for name in awaited}
-                raise Failed(rounds.shortage(what, need, clusters, {**failed, **late}) + self._unheard())
             missing = need - len(ready.keys() | set(done))
             if missing <= 0:
                 self.layout = self.standing.layout
                 return ready
+            awaited = [name for name in clusters if name not in ready and name not in failed and name not in done]
+            if self._now() >= limit.until:
+                reasons, late = (
+                    before | dict(self.standing.again),
+                    f"not ready by {limit.until:%Y-%m-%d %H:%M:%S} UTC, {limit.why}",
+                )
+                absent = {name: f"{late} ({reasons[name]})" if name in reasons else late for name in awaited}
+                raise Failed(rounds.shortage(what, need, clusters, {**failed, **absent}) + self._unheard())
             needed = f"{missing} more of the {need} clusters that are needed to be ready"
             self._account.say(waiting(needed, awaited, since, limit.until) + self._unheard())
             self._wait(POLL)
@@ -134,7 +134,7 @@ class Assembly:
         return came
 
     def _tell(self, orders: Orders) -> None:
-        """The account of those not at work on an order; what was last said of a cluster stands while its node is there."""
+        """How those stand that are not at work on an order; what was last said of a cluster stands while its node is there."""
         failed, again, ready = self.standing.failed, self.standing.again, self.standing.ready
         for cluster in self._settings.clusters:
             if cluster in orders:

@@ -27,6 +27,8 @@ class State:
         self._folder = folder
         self._rounds = folder / "rounds.jsonl"
         (folder / "rounds").mkdir(parents=True, exist_ok=True)
+        for torn in (folder / "rounds").glob(".*.safetensors.*"):  # being written when somebody before us was killed
+            torn.unlink()
 
     def checkpoint(self, round: int) -> Path:  # noqa: A002  the field's word
         """The adapter that the round made; 0 is the one that round 1 starts from."""
