@@ -9,7 +9,7 @@ from mcp.server.fastmcp import FastMCP
 from benchmarks import payload
 from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings
-from fedspoke.collaborator.answers import DataCleaned, DataFetched, LlavaTrained, ModelReady
+from fedspoke.collaborator.answers import DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady
 from support import adapters
 
 
@@ -34,6 +34,10 @@ def main(settings: CollaboratorSettings) -> None:
         start = adapters.load(Path(adapter))
         adapters.save({name: payload.train(values, number) for name, values in start.items()}, Path(output))
         return LlavaTrained(examples=payload.EXAMPLES, loss=1 / round, seconds=0)
+
+    @server.tool()
+    def evaluate(adapter: str) -> Evaluated:
+        return Evaluated()
 
     Path(settings.mcp_token).write_text("stand-in")
     uvicorn.run(server.streamable_http_app(), host="127.0.0.1", port=settings.mcp_port, log_level="warning")

@@ -53,7 +53,8 @@ async def test_the_steps_of_a_federation_in_their_order(server: McpServer, told:
 
     assert refusal(too_early) == "clean_data lacks facebook posts; call fetch_data first"
     assert (fetched["posts"], cleaned["records"]) == (8, {"facebook": 8})
-    assert trained.examples == 8
+    assert trained.held_out is not None
+    assert (trained.examples, trained.held_out.posts) == (7, 1)
     assert second.stat().st_size > 0
     assert [(step, steps) for step, steps, _ in heard] == [(1, 4), (2, 4), (3, 4), (4, 4)]
     assert all(message and message.startswith("loss ") for _, _, message in heard)
@@ -67,14 +68,14 @@ async def test_the_steps_of_a_federation_in_their_order(server: McpServer, told:
     assert not [path for path in made_here if path.stat().st_mode & 0o077], "only this cluster may read"
 
 
-async def test_exactly_the_five_tools_are_offered_with_what_they_answer(server: McpServer) -> None:
+async def test_exactly_the_six_tools_are_offered_with_what_they_answer(server: McpServer) -> None:
     async with session(server.url, server.token) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
-    assert sorted(tools) == ["clean_data", "download_model", "fetch_data", "generate_profile", "train_llava"]
+    assert sorted(tools) == ["clean_data", "download_model", "evaluate", "fetch_data", "generate_profile", "train_llava"]
     train = tools["train_llava"]
     assert sorted(train.inputSchema["properties"]) == ["adapter", "output", "round"]
     assert train.outputSchema is not None
-    assert sorted(train.outputSchema["properties"]) == ["examples", "loss", "seconds"]
+    assert sorted(train.outputSchema["properties"]) == ["examples", "heldOut", "loss", "releases", "seconds"]
 
 
 async def test_a_wrong_argument_is_told_without_its_value(server: McpServer) -> None:

@@ -4,6 +4,7 @@ import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,12 @@ import pytest
 import uvicorn
 from pydantic import ValidationError
 
-from fedspoke.api.errors import Failed
+from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
 from fedspoke.collaborator.answers import DataFetched, LlavaTrained
 from fedspoke.collaborator.steps import Steps
 from fedspoke.collaborator.tools import tools
+from fedspoke.collaborator.trainer import Trainer
 from support.collaborator import facebook, settings
 from support.mcp import answer, free_port, refusal, session
 
@@ -121,7 +123,7 @@ async def test_the_server_answers_while_it_trains_and_trains_one_round_at_a_time
         calls.start_soon(train)
         calls.start_soon(train)
         await began.wait()
-        assert len((await client.list_tools()).tools) == 5
+        assert len((await client.list_tools()).tools) == 6
         steps.stop.set()
     assert len(trained) == 2
     assert steps.most_at_once == 1
@@ -147,6 +149,26 @@ async def test_a_failure_is_told_in_a_sentence_that_may_leave_the_cluster(failur
         said = refusal(await client.call_tool("fetch_data", {"platform": "facebook"}))
     assert said.startswith(told)
     assert "diary" not in said
+
+
+@pytest.mark.parametrize(
+    ("failure", "kind"),
+    [
+        pytest.param(Final("training diverged"), Final, id="final"),
+        pytest.param(Refused("no such export"), Final, id="refused"),
+        pytest.param(Failed("the model hub does not answer"), Failed, id="failed"),
+        pytest.param(OSError(28, "No space left on device"), Failed, id="unforeseen"),
+    ],
+)
+async def test_a_caller_hears_whether_another_attempt_may_succeed(failure: Exception, kind: type[Failed], tmp_path: Path) -> None:
+    async with offered(FakeSteps(failure)) as url:
+        told = settings(tmp_path, {}, mcp_port=int(url.split(":")[2].split("/")[0]))
+        Path(told.mcp_token).parent.mkdir()
+        Path(told.mcp_token).write_text("any")
+        call = partial(Trainer(told).call, "fetch_data", {"platform": "facebook"}, DataFetched)
+        with pytest.raises(Failed) as heard:
+            await anyio.to_thread.run_sync(call)
+    assert type(heard.value) is kind
 
 
 @pytest.mark.parametrize(

@@ -4,15 +4,17 @@ import os
 import secrets
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import uvicorn
 from mcp.server.fastmcp import FastMCP
 from mcp.server.fastmcp.exceptions import ToolError
+from mcp.types import CallToolResult, TextContent
 
 from fedspoke.api.names import Platform
-from fedspoke.api.records import CollaboratorSettings, Profile, Record
-from fedspoke.collaborator.answers import DataCleaned, DataFetched, LlavaTrained, ModelReady, ProfileMade
+from fedspoke.api.records import CollaboratorSettings, HeldOut, Profile, Record
+from fedspoke.collaborator.answers import FINAL, DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
 from support import adapters
 
 
@@ -23,12 +25,34 @@ class Behaviour(Record):
     examples: int = 1
     layers: int = 2
     fail: dict[str, str] = {}  # step, `train_llava 2` for instance: the sentence with which it fails
+    final: bool = False  # whether it says of a failure that it would be the same again
     die: int = 0  # the round in whose training the process dies
     refuse: str | None = None  # why it shares no profile
 
 
+class _Fake(FastMCP):
+    """Says of its failures that they are final, if they are to be."""
+
+    final = False
+
+    async def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
+        try:
+            return await super().call_tool(name, arguments)
+        except ToolError as error:
+            if not self.final:
+                raise
+            return CallToolResult(content=[TextContent(type="text", text=str(error))], isError=True, _meta={FINAL: True})
+
+
+def evaluate(adapter: str) -> Evaluated:
+    """As if the federation had halved the loss."""
+    return Evaluated(held_out=HeldOut(posts=1, before=2, after=1))
+
+
 def main(settings: CollaboratorSettings, behaviour: Behaviour) -> None:
-    server = FastMCP("fake", stateless_http=True)
+    server = _Fake("fake", stateless_http=True)
+    server.final = behaviour.final
+    server.add_tool(evaluate)
 
     def may(step: str) -> None:
         if step in behaviour.fail:

@@ -14,7 +14,18 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from fedspoke.api.records import CollaboratorSettings, Failure, Order, Prepared, PrepareOrder, Trained, TrainOrder
+from fedspoke.api.records import (
+    CollaboratorSettings,
+    Failure,
+    Finished,
+    FinishOrder,
+    HeldOut,
+    Order,
+    Prepared,
+    PrepareOrder,
+    Trained,
+    TrainOrder,
+)
 from fedspoke.collaborator import client_app, workflow
 from fedspoke.collaborator.trainer import Trainer
 from fedspoke.flower.messages import pack, unpack
@@ -107,6 +118,32 @@ def test_an_account_of_the_trainer_that_is_of_no_use_is_said_by_its_field(tmp_pa
     assert answer.message == (
         "the trainer's account of round 1 is of no use: examples: Input should be greater than or equal to 1"
     )
+
+
+@pytest.mark.parametrize(
+    ("behaviour", "passing"),
+    [
+        pytest.param(Behaviour(fail={"train_llava 1": "training diverged"}, final=True), False, id="a failure for good"),
+        pytest.param(Behaviour(fail={"train_llava 1": "the disk is full"}), True, id="any other failure"),
+        pytest.param(Behaviour(die=1), True, id="a trainer that died"),
+    ],
+)
+def test_a_failure_says_whether_another_attempt_may_succeed(tmp_path: Path, behaviour: Behaviour, passing: bool) -> None:
+    with collaborator(tmp_path, behaviour) as settings:
+        workflow.save(settings, READY)
+        answer = train(settings)
+    assert isinstance(answer, Failure)
+    assert answer.passing is passing
+
+
+def test_the_end_tells_what_the_final_adapter_is_worth_on_posts_held_out(tmp_path: Path) -> None:
+    with collaborator(tmp_path, Behaviour()) as settings:
+        workflow.save(settings, READY)
+        digest = adapters.digest(tmp_path / "start.safetensors")
+        order = FinishOrder(run=settings.run, until=datetime.now(UTC) + timedelta(seconds=60), round=3, digest=digest)
+        answer = unpack(asked(settings, "query.finish", order), Finished, Failure)
+    assert isinstance(answer, Finished)
+    assert (answer.shared, answer.held_out) == (("facebook",), HeldOut(posts=1, before=2, after=1))
 
 
 def test_an_order_without_a_ticket_is_not_answered_with_what_the_cluster_has(tmp_path: Path) -> None:

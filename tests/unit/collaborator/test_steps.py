@@ -4,14 +4,18 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from fedspoke.api.adapter import WEIGHTS_FILE
 from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.federated_learning import AdapterPrivacy, Aggregation
 from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings, Profile
 from fedspoke.api.topics import NAMES
 from fedspoke.collaborator.steps import Steps
+from support import adapters
 from support.collaborator import facebook, instagram, settings, starting_point
 from support.exports import FACEBOOK_POSTS, facebook_post, write
 from support.tiny import tiny_llava
@@ -45,6 +49,113 @@ def test_a_round_learns_from_the_posts_of_all_platforms(tmp_path: Path) -> None:
     assert trained.held_out is not None
     assert trained.examples + trained.held_out.posts == 4 + 3
     assert result.read_bytes() != start.read_bytes()
+
+
+def told_to(told: CollaboratorSettings, **changes: Any) -> CollaboratorSettings:
+    """Settings whose training differs."""
+    return told.model_copy(update={"training": told.training.model_copy(update=changes)})
+
+
+def test_no_post_is_both_trained_on_and_measured_with_and_both_adapters_are_measured(tmp_path: Path) -> None:
+    told = told_to(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 10)}), holdout=0.3, epochs=4)
+    steps, start = prepared(told)
+    trained = steps.train_llava(1, str(start), str(start.with_name("update.safetensors")), silent)
+    assert trained.held_out is not None
+    assert (trained.examples, trained.held_out.posts) == (7, 3)
+    assert trained.held_out.after < trained.held_out.before
+    evaluated = steps.evaluate(str(start.with_name("update.safetensors"))).held_out
+    assert evaluated is not None
+    # The adapter that a first round starts from is the base model.
+    assert evaluated.before == pytest.approx(trained.held_out.before)
+    assert evaluated.after == trained.held_out.after
+
+
+def test_too_few_posts_are_all_trained_on_and_nothing_is_measured(tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4)})
+    steps, start = prepared(told)
+    trained = steps.train_llava(1, str(start), str(start.with_name("update.safetensors")), silent)
+    assert (trained.examples, trained.held_out) == (4, None)
+    assert steps.evaluate(str(start)).held_out is None
+    assert not (Path(told.output) / "captions.json").exists()
+
+
+def test_captions_of_held_out_posts_are_written_beside_the_true_ones_and_never_answered(tmp_path: Path) -> None:
+    told = told_to(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 10)}), holdout=0.4, captions=3)
+    steps, start = prepared(told)
+    answer = steps.evaluate(str(start))
+    captions = json.loads((Path(told.output) / "captions.json").read_text())
+    assert [sorted(caption) for caption in captions] == [["generated", "id", "image", "true"]] * 3
+    assert all(caption["true"].startswith("A walk, day") for caption in captions)
+    assert all((Path(told.output) / "records" / caption["image"]).exists() for caption in captions if caption["image"])
+    assert "walk" not in answer.model_dump_json()
+
+
+def test_a_repeated_order_gets_the_same_answer_and_adapter_without_another_training(tmp_path: Path) -> None:
+    told = hidden(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 6)}))
+    steps, start = prepared(told)
+    result = start.with_name("update-1.safetensors")
+    first, left = steps.train_llava(1, str(start), str(result), silent), result.read_bytes()
+    again, _ = prepared(told)  # as after a restart
+
+    def never(step: int, steps: int, loss: float) -> None:
+        raise AssertionError("it trains again")
+
+    assert again.train_llava(1, str(start), str(result), never) == first
+    assert result.read_bytes() == left
+
+
+def test_each_noised_adapter_is_another_release_and_is_counted(tmp_path: Path) -> None:
+    told = hidden(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 6)}))
+    steps, start = prepared(told)
+    result = start.with_name("update-1.safetensors")
+    first, left = steps.train_llava(1, str(start), str(result), silent), result.read_bytes()
+    result.unlink()
+    second = steps.train_llava(1, str(start), str(result), silent)
+    third = steps.train_llava(2, str(start), str(start.with_name("update-2.safetensors")), silent)
+    assert (first.releases, second.releases, third.releases) == (1, 2, 3)
+    assert result.read_bytes() != left
+    assert json.loads((Path(told.output) / "releases.json").read_text()) == {"social.posts": 3}
+
+
+def test_without_noise_there_is_no_release_to_count(tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4)})
+    steps, start = prepared(told)
+    assert steps.train_llava(1, str(start), str(start.with_name("update.safetensors")), silent).releases == 0
+    assert not (Path(told.output) / "releases.json").exists()
+
+
+def test_a_clusters_own_weights_are_those_that_left_and_are_whole_under_ffa(tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 6)})
+    told = hidden(told).model_copy(update={"aggregation": Aggregation(lora="ffa")})
+    steps, start = prepared(told)
+    result = start.with_name("update.safetensors")
+    trained = steps.train_llava(1, str(start), str(result), silent)
+    began, left, own = (adapters.load(path) for path in (start, result, Path(told.output) / "lora_weights" / WEIGHTS_FILE))
+    assert own.keys() == began.keys()
+    assert all("lora_B" in name for name in left)
+    assert all((own[name] == (left if name in left else began)[name]).all() for name in own)
+    evaluated = steps.evaluate(str(Path(told.output) / "lora_weights" / WEIGHTS_FILE)).held_out
+    assert evaluated is not None
+    assert trained.held_out is not None
+    assert evaluated.after == trained.held_out.after
+
+
+def hidden(told: CollaboratorSettings) -> CollaboratorSettings:
+    privacy = AdapterPrivacy(mechanism="gaussian", clip=0.1, noise_multiplier=0.01)
+    return told.model_copy(update={"privacy": privacy})
+
+
+def test_no_checkpoint_is_left_of_a_finished_round(tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4)})
+    steps, start = prepared(told)
+    steps._checkpoints._every = 0
+    left: list[bool] = []
+    file = Path(told.output) / "training" / "checkpoint.safetensors"
+    result = start.with_name("update.safetensors")
+    steps.train_llava(1, str(start), str(result), lambda *_: left.append(file.exists()))
+    assert left
+    assert all(left)
+    assert sorted(path.name for path in file.parent.iterdir()) == ["round.json"]
 
 
 @pytest.mark.parametrize("holds", [[], ["model.safetensors"]], ids=["nothing", "weights alone"])

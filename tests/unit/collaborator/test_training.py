@@ -4,39 +4,18 @@ import math
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pytest
 import torch
 
-from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.federated_learning import Lora, Training
+from fedspoke.api.errors import Failed, Final, Refused
+from fedspoke.api.federated_learning import Aggregation, Lora
 from fedspoke.collaborator.training import Trainer
 from fedspoke.data.records import CleanRecord
 from support import adapters as files
-from support.tiny import coloured_shapes, record, tiny_llava
+from support.tiny import coloured_shapes, record
+from support.training import first_adapter, silent, trainer
 
 Overfitted = tuple[Trainer, list[CleanRecord], Path]
-
-
-def silent(step: int, steps: int, loss: float) -> None:
-    pass
-
-
-def trainer(**changes: Any) -> Trainer:
-    settings: dict[str, Any] = {
-        "lora": Lora(rank=8, alpha=16),
-        "steps": 4,
-        "learning_rate": 4e-3,
-        "batch_size": 4,
-        "gradient_accumulation": 2,
-    }
-    return Trainer(str(tiny_llava()), Training(**settings | changes))
-
-
-def first_adapter(of: Trainer, path: Path) -> Path:
-    """As the hub begins: A drawn, B zero, so that the model is the base model still."""
-    drawn, zero = files.drawn(of.layout(), seed=0), files.filled(of.layout(), 0)
-    return files.save({name: drawn[name] / np.float16(4) if "lora_A" in name else zero[name] for name in drawn}, path)
 
 
 @pytest.fixture
@@ -151,7 +130,7 @@ def test_every_step_is_told_and_the_outcome_is_their_mean(
 def test_training_that_diverges_fails_with_round_and_step_and_leaves_no_result(
     posts: list[CleanRecord], start: Path, tmp_path: Path
 ) -> None:
-    with pytest.raises(Failed, match=r"round 7, step \d of 4.*learningRate below 1e\+30"):
+    with pytest.raises(Final, match=r"round 7, step \d of 4.*learningRate below 1e\+30"):
         trainer(learning_rate=1e30).train(posts, tmp_path, start, tmp_path / "result", 7, silent)
     assert not list(tmp_path.glob("result*"))
 
@@ -198,3 +177,74 @@ def test_the_loss_of_the_base_model_does_not_depend_on_the_batch_size(posts: lis
     one, all_at_once = (trainer(batch_size=size).loss(posts, tmp_path, None) for size in (1, 8))
     assert math.isfinite(one)
     assert one == pytest.approx(all_at_once, rel=1e-5)
+
+
+def test_a_small_rank_trains_at_the_scale_that_it_was_told(posts: list[CleanRecord], tmp_path: Path) -> None:
+    """As `Lora.of` gives it to a cluster with a lower rank than the others: alpha / r is theirs."""
+    model = trainer(lora=Lora(rank=8, alpha=16, ranks={"small": 2}).of("small"), steps=20)
+    start = first_adapter(model, tmp_path / "start")
+    model.train(posts, tmp_path, start, tmp_path / "result", 1, silent)
+    assert {min(tensor.shape) for tensor in model.layout()} == {2}
+    scales = {module.scaling["default"] for module in model._model.modules() if hasattr(module, "scaling")}
+    assert scales == {16 / 8}
+    assert model.loss(posts, tmp_path, tmp_path / "result") < 0.7 * model.loss(posts, tmp_path, start)
+
+
+def test_ffa_trains_and_writes_lora_b_alone_but_tells_the_whole_layout(
+    posts: list[CleanRecord], start: Path, tmp_path: Path
+) -> None:
+    model = trainer(aggregation=Aggregation(lora="ffa"))
+    model.train(posts, tmp_path, start, tmp_path / "result", 1, silent)
+    before, after = files.load(start), files.load(tmp_path / "result")
+    assert after.keys() == {name for name in before if "lora_B" in name}
+    assert all((after[name] != before[name]).any() for name in after)
+    assert [tensor.name for tensor in model.layout()] == sorted(before)
+
+
+def test_fedprox_stays_nearer_to_where_the_round_began_the_stronger_it_pulls(
+    posts: list[CleanRecord], start: Path, tmp_path: Path
+) -> None:
+    def way(mu: float) -> float:
+        model = trainer(
+            steps=12, aggregation=Aggregation(strategy="fedprox", options={"mu": mu}), lora=Lora(rank=8, alpha=16, dropout=0)
+        )
+        model.train(posts, tmp_path, start, tmp_path / "result", 1, silent)
+        before, after = files.load(start), files.load(tmp_path / "result")
+        return math.sqrt(sum(float(((after[name] - before[name]).astype(float) ** 2).sum()) for name in before))
+
+    free, held, bound = way(0), way(1), way(1000)
+    assert free > held > bound
+
+
+def test_the_learning_rate_of_a_round_is_its_part_of_all_rounds(posts: list[CleanRecord], start: Path, tmp_path: Path) -> None:
+    """With so little of a linear schedule left, the last of 1000 rounds hardly moves."""
+    model = trainer(rounds=1000, schedule="linear", warmup=0)
+    moved = []
+    for round_ in (1, 1000):
+        model.train(posts, tmp_path, start, tmp_path / "result", round_, silent)
+        before, after = files.load(start), files.load(tmp_path / "result")
+        moved.append(sum(float(abs(after[name] - before[name]).sum()) for name in before))
+    assert moved[1] < moved[0] / 100
+
+
+def test_over_a_bf16_model_the_adapter_is_trained_in_fp32(posts: list[CleanRecord], start: Path, tmp_path: Path) -> None:
+    exact, rounded = trainer(), trainer()
+    for name, value in rounded._model.named_parameters():
+        if "lora_" not in name:
+            value.data = value.data.to(torch.bfloat16)
+    rounded._passes._dtype = torch.bfloat16
+    outcomes = [model.train(posts, tmp_path, start, tmp_path / "result", 1, silent) for model in (exact, rounded)]
+    assert {value.dtype for value in rounded._model.parameters() if value.requires_grad} == {torch.float32}
+    assert outcomes[1].loss == pytest.approx(outcomes[0].loss, rel=0.02)
+    assert rounded.captions(posts[:1], tmp_path, start)
+
+
+def test_a_loss_that_is_no_number_is_a_failure_for_good(posts: list[CleanRecord], start: Path, tmp_path: Path) -> None:
+    model = trainer()
+    with torch.no_grad():
+        model._model.get_output_embeddings().weight[0, 0] = math.nan
+    for measured in (start, None):
+        with pytest.raises(Final, match=r"the loss .* is nan on 8 posts"):
+            model.loss(posts, tmp_path, measured)
+    with pytest.raises(Final, match="training diverged in round 1, step 1 of 4"):
+        model.train(posts, tmp_path, start, tmp_path / "result", 1, silent)
