@@ -23,7 +23,7 @@ from fedspoke.api.federated_learning import Object, Training
 from fedspoke.api.records import Tensor
 from fedspoke.collaborator import adapters
 from fedspoke.collaborator.batches import Batch, Collator, Example, epochs, in_batches
-from fedspoke.collaborator.model import load
+from fedspoke.collaborator.model import Source, load
 from fedspoke.data.records import CleanRecord
 
 _LONGEST_CAPTION = 128  # tokens
@@ -48,23 +48,18 @@ class Outcome:
 class Trainer:
     """A LLaVA with a LoRA adapter, ready for the next round."""
 
-    def __init__(self, model: str, training: Training) -> None:
-        """Load the model.
+    def __init__(self, model: str, training: Training, source: Source = load) -> None:
+        """Load the model from where models are.
 
         Raises:
             Refused: the model cannot be used, or training asks for what is not there.
         """
-        if training.quantization != "none":
-            raise Refused(f"training.quantization is {training.quantization}, which is not there yet; use none")
-        processor, base = load(model)
+        processor, base = source(model, training.quantization)
         self._training = training
         self._tokenizer = processor.tokenizer
-        self._collator = Collator(processor, training.max_length)
+        self._collator = Collator(processor, training.max_length, training.images)
         self._dtype, self._device = base.dtype, base.device
-        self._model = _with_adapter(base, peft_config(training.lora, model))
-        if self._device.type == "cuda":
-            # Half as slow again, but bf16 LoRA of the 7B then fits a 24 GB card at batch size 4.
-            self._model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+        self._model = _with_adapter(base, peft_config(training.lora, model), projector=training.lora.projector)
         self._model.eval()
 
     def layout(self) -> tuple[Tensor, ...]:
@@ -190,8 +185,8 @@ class Trainer:
             yield
 
 
-def _with_adapter(base: torch.nn.Module, config: Object) -> PeftModel:
-    """Add the adapter, to the language model's linear layers and to nothing else."""
+def _with_adapter(base: torch.nn.Module, config: Object, *, projector: bool) -> PeftModel:
+    """Add the adapter to the linear layers of the language model, and of the projector if that is wanted, and to nothing else."""
     name = config["base_model_name_or_path"]
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -201,9 +196,12 @@ def _with_adapter(base: torch.nn.Module, config: Object) -> PeftModel:
             raise Refused(
                 f"{name} has no language model with linear layers named as Llama's, which are what is trained"
             ) from error
-    for tensor in adapters.layout(model):
-        if "vision_tower" in tensor.name or "projector" in tensor.name:
-            raise Refused(f"{name} would be trained outside its language model, at {tensor.name}")
+    names = [tensor.name for tensor in adapters.layout(model)]
+    for tensor in names:
+        if "vision_tower" in tensor or ("projector" in tensor and not projector):
+            raise Refused(f"{name} would be trained outside its language model, at {tensor}")
+    if projector and not any("projector" in tensor for tensor in names):
+        raise Refused(f"{name} has no projector with linear layers named as LLaVA's; leave training.lora.projector out")
     return model
 
 
