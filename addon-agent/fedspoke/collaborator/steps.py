@@ -240,7 +240,5 @@ def _logged(platform: Platform) -> Progress:
 
 def _among_all(record: CleanRecord, platform: Platform) -> CleanRecord:
     """The record with its images named from the folder of all platforms, since training mixes them."""
-    if record.image is None:
-        return record
-    images = tuple(f"{platform}/{image}" for image in record.images)
-    return record.model_copy(update={"image": f"{platform}/{record.image}", "images": images})
+    image = record.image and f"{platform}/{record.image}"
+    return record.model_copy(update={"image": image, "images": tuple(f"{platform}/{name}" for name in record.images)})

@@ -130,7 +130,7 @@ def test_an_account_of_the_trainer_that_is_of_no_use_is_said_by_its_field(tmp_pa
 )
 def test_a_failure_says_whether_another_attempt_may_succeed(tmp_path: Path, behaviour: Behaviour, passing: bool) -> None:
     with collaborator(tmp_path, behaviour) as settings:
-        workflow.save(settings, READY)
+        ready(settings)
         answer = train(settings)
     assert isinstance(answer, Failure)
     assert answer.passing is passing
@@ -138,7 +138,7 @@ def test_a_failure_says_whether_another_attempt_may_succeed(tmp_path: Path, beha
 
 def test_the_end_tells_what_the_final_adapter_is_worth_on_posts_held_out(tmp_path: Path) -> None:
     with collaborator(tmp_path, Behaviour()) as settings:
-        workflow.save(settings, READY)
+        ready(settings)
         digest = adapters.digest(tmp_path / "start.safetensors")
         order = FinishOrder(run=settings.run, until=datetime.now(UTC) + timedelta(seconds=60), round=3, digest=digest)
         answer = unpack(asked(settings, "query.finish", order), Finished, Failure)

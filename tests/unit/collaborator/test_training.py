@@ -168,11 +168,6 @@ def test_an_adapter_of_another_rank_is_refused_before_anything_is_trained(
         trainer(lora=Lora(rank=2, alpha=4)).train(posts, tmp_path, start, tmp_path / "result", 1, silent)
 
 
-def test_quantization_that_is_not_there_is_refused_not_ignored() -> None:
-    with pytest.raises(Refused, match="nf4"):
-        trainer(quantization="nf4")
-
-
 def test_the_loss_of_the_base_model_does_not_depend_on_the_batch_size(posts: list[CleanRecord], tmp_path: Path) -> None:
     one, all_at_once = (trainer(batch_size=size).loss(posts, tmp_path, None) for size in (1, 8))
     assert math.isfinite(one)

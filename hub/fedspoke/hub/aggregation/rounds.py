@@ -50,7 +50,7 @@ def standing(
     Args:
         clusters: The chosen ones; an answer from another is nobody's.
         answers: What each node answered to `prepare`, the newest node last: a cluster's last word counts.
-        lora: The adapter that was asked for; a cluster that may have a lower rank has the same layers.
+        lora: What was asked for; a cluster that may have a lower rank has the same layers.
         agreed: The layout of the rounds before, if there were any.
     """
     last = {record.cluster: (node, record) for node, record in answers if record.cluster in clusters}
@@ -60,7 +60,7 @@ def standing(
     for cluster, (node, record) in last.items():
         if isinstance(record, Failure):
             (again if record.passing else failed)[cluster] = said(record)
-        elif reason := _unfit(record.layout, lora.of(cluster).rank):
+        elif reason := _unfit(record.layout, lora.of(cluster)):
             failed[cluster] = f"{cluster}'s model takes no adapter that can be averaged: {reason}"
         else:
             layout = layouts.with_rank(record.layout, lora.rank)
@@ -148,9 +148,9 @@ def said(failure: Failure) -> str:
     return f"{failure.step} failed: {failure.message}"
 
 
-def _unfit(layout: Layout, rank: int) -> str | None:
+def _unfit(layout: Layout, lora: Lora) -> str | None:
     try:
-        layouts.check(layout, rank)
+        layouts.check(layout, lora)
     except Refused as error:
         return str(error)
     return None
