@@ -106,6 +106,8 @@ class Cluster:
     unready: str | None = None
     fails: dict[int, str] = field(default_factory=dict)  # round: with which sentence
     silent: set[int] = field(default_factory=set)
+    leaves: Layout | None = None
+    """The tensors of its uploads; None: all that it has."""
     uploads: bool = True
     shares: bool = True
     certificate: str | None = ""
@@ -133,7 +135,7 @@ class Cluster:
         if order.round in self.fails:
             return Failure(cluster=self.name, step="train", message=self.fails[order.round])
         scratch = self.exchange._folder / f"scratch-{self.name}"
-        content = adapters.save(adapters.filled(self.layout, self.value * order.round), scratch).read_bytes()
+        content = adapters.save(adapters.filled(self.leaves or self.layout, self.value * order.round), scratch).read_bytes()
         digest = hashlib.sha256(content)
         if self.uploads:
             upload(self.exchange, self.name, order.round, content, self.examples)

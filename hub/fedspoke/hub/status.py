@@ -14,6 +14,7 @@ from fedspoke.api.names import PHASE_LABEL, ROUND_LABEL
 from fedspoke.api.records import RoundRecord
 from fedspoke.hub.conditions import conditions
 from fedspoke.hub.observed import Observed, unplaced
+from fedspoke.hub.spent import releases, spent
 
 _SHOWN_ROUNDS = 20  # the status holds the last ones; rounds.jsonl holds all
 
@@ -35,6 +36,7 @@ def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
         metrics=[_metrics(record) for record in seen.rounds[-_SHOWN_ROUNDS:]],
         model=seen.model,
         profile=seen.profile,
+        privacy=spent(fl.spec.privacy.adapters, releases(seen)),
     )
 
 
