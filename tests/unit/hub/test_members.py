@@ -78,7 +78,10 @@ def test_an_answer_to_train_in_another_clusters_name_fails_only_its_own(tmp_path
     site.nodes.connected[2] = lying
     site.run()
     (record,) = site.state.records()
-    assert (set(record.clusters), record.refused) == ({"cluster1"}, {"cluster2": "a node of cluster2 calls itself cluster1 (…)"})
+    assert (set(record.clusters), record.refused) == (
+        {"cluster1"},
+        {"cluster2": "train failed: a node of cluster2 calls itself cluster1 (…)"},
+    )
 
 
 def test_a_crowd_of_nodes_is_not_asked_beyond_what_the_clusters_can_need(

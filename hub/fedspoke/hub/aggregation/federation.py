@@ -53,18 +53,18 @@ class Federation:
         Raises:
             Failed: it cannot be completed; the sentence says why.
         """
-        number, path, digest = self._train()
+        path, digest = self._train()
         self.state.save(path, self.settings)
         self.account.say("the model is saved", model=digest)
-        unfinished = self._finish(number, path, digest) if self.settings.profiles or self.settings.holdout else ""
+        unfinished = self._finish() if self.settings.profiles or self.settings.holdout else ""
         records = self.state.records()
         done = f"{over(self.settings.server, records)}, the model is saved"
         reasons = {name: cluster.reason for name, cluster in self.account.progress.clusters.items()}
         absent = rounds.absent(self.settings.clusters, records, reasons)
         self.account.say("; ".join(filter(None, (done, absent, unfinished))), phase="Completed")
 
-    def _train(self) -> tuple[int, Path, Digest]:
-        """All rounds that are not done yet: the last one's number, its adapter and the adapter's digest."""
+    def _train(self) -> tuple[Path, Digest]:
+        """All rounds that are not done yet: the last one's adapter and the adapter's digest."""
         server, last = self.settings.server, self.state.last()
         for record in self.state.records():
             for cluster, part in record.clusters.items():
@@ -72,7 +72,7 @@ class Federation:
         if last:
             self.account.say(f"it goes on after round {last.round}", round=last.round)
             if over(server, self.state.records()):  # restarted, and nobody may be left to ask
-                return last.round, self.state.checkpoint(last.round), last.digest
+                return self.state.checkpoint(last.round), last.digest
         need = server.quorum if last else max(server.min_available_clients, server.quorum)
         self._clusters.gather("the federation", need, self._deadline)
         number, path, digest = self.state.start(self._clusters.layout, self.settings)
@@ -80,7 +80,7 @@ class Federation:
         while not over(server, self.state.records()):
             number += 1
             path, digest = self._round(number, path, digest)
-        return number, path, digest
+        return path, digest
 
     def _round(self, number: int, start: Path, digest: Digest) -> tuple[Path, Digest]:
         """One round, tried again while those that it lost may come back: its adapter and the adapter's digest."""
@@ -110,8 +110,7 @@ class Federation:
 
     def _attempt(self, tally: Tally, given: Mapping[str, Terms], ready: Mapping[str, int]) -> None:
         """Asks these clusters to train, until all are heard, their time is over, or the round cannot be had any more."""
-        server, number = self.settings.server, tally.number
-        limit = self._limit()
+        number, limit = tally.number, self._limit()
         asking = Asking(ready, self.now(), limit)
         orders = {
             name: TrainOrder(run=self.settings.run, until=limit.until, round=number, digest=given[name].digest) for name in ready
@@ -126,7 +125,8 @@ class Federation:
             tally.hold(asking)
             for cluster in ready:
                 self.account.cluster(cluster, **tally.told(cluster, asking))
-            if tally.missed(self.settings.clusters, self._clusters.standing.failed, server.quorum):
+            failed = {name: why for name, why in self._clusters.standing.failed.items() if name not in asking.awaited}
+            if tally.missed(self.settings.clusters, failed, self.settings.server.quorum):
                 break
         tally.repeated += asking.repeated
 
@@ -134,24 +134,23 @@ class Federation:
         server = self.settings.server
         return terms(self.settings.clusters, server.aggregation, self.settings.lora, self._clusters.layout, adapter, digest)
 
-    def _finish(self, last: int, adapter: Path, digest: Digest) -> str:
+    def _finish(self) -> str:
         """The final adapter measured, profiles shared and fused; what of it could not be had, where that fails nothing."""
-        server, profiles = self.settings.server, self.settings.profiles
-        limit = self._limit()
+        profiles = self.settings.profiles
+        what = "the sharing of profiles" if profiles else "the measuring of the final adapter"
         try:
-            ready = self._clusters.gather("the end", server.quorum, self._deadline if profiles else limit)
+            ready = self._clusters.gather(what, self.settings.server.quorum, self._deadline if profiles else self._limit())
         except Failed as error:
             if profiles:
                 raise Failed(f"the model is saved, but {error}") from error
-            return f"the final adapter was not measured: {error}"
-        limit = self._limit()
-        given = self._terms(adapter, digest)
+            return f"not measured: {error}"
+        last, adapter, digest = self.state.start(self._clusters.layout, self.settings)
+        given, limit = self._terms(adapter, digest), self._limit()
         self.exchange.open(last + 1, given, uploads=False)
         orders = {
             name: FinishOrder(run=self.settings.run, until=limit.until, round=last, digest=given[name].digest) for name in ready
         }
         asking = Asking(ready, self.now(), limit)
-        what = "the profiles" if profiles else "what the final adapter is worth"
         for _ in self._clusters.ask(asking, orders, what, lambda _: None):
             for cluster, answer in list(asking.answers.items()):
                 if reason := refusal(self._clusters.posts[cluster], answer):

@@ -22,6 +22,7 @@ log = logging.getLogger("fedspoke")
 PAUSES = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=5))
 """Before a node that is not ready, and might be, is asked again; after the last of them its failure is final."""
 
+_STEPS: dict[type[Order], str] = {PrepareOrder: "prepare", TrainOrder: "train", FinishOrder: "finish"}
 _MOST = 16  # nodes for each chosen cluster: its pod, and those before it that Flower has not missed yet
 
 
@@ -77,7 +78,7 @@ class Members:
                 self._nodes.ask(node, self._order(node))
         others: list[tuple[int, Order, Answer | str]] = []
         for node, order, answer in self._nodes.answers():
-            certified = self._certified(node, answer)
+            certified = self._certified(node, order, answer)
             if not isinstance(order, PrepareOrder):
                 others.append((node, order, certified))
             elif node in self._known and order == self._order(node):  # else it was forgotten meanwhile
@@ -118,17 +119,16 @@ class Members:
     def _order(self, node: int) -> PrepareOrder:
         return PrepareOrder(run=self._settings.run, until=self._settings.deadline, ticket=self._tickets.of(node))
 
-    def _certified(self, node: int, answer: Answer | str) -> Answer | str:
-        """The answer if its node is of the cluster that it names; else why it is nobody's."""
+    def _certified(self, node: int, order: Order, answer: Answer | str) -> Answer | str:
+        """The answer if its node is of the cluster that it names; else the failure of that node's own cluster, if it has one."""
         cluster = self._tickets.cluster(node)
-        if isinstance(answer, str):
-            return answer
-        if answer.cluster == cluster:
+        if isinstance(answer, str) or answer.cluster == cluster:
             return answer
         because = f" ({answer.message})" if isinstance(answer, Failure) else ""
         if not cluster:
             return f"a node that calls itself {answer.cluster}{because} has not presented its ticket under a certificate"
-        return f"a node of {cluster} calls itself {answer.cluster}{because}"
+        message = f"a node of {cluster} calls itself {answer.cluster}{because}"
+        return Failure(cluster=cluster, step=_STEPS[type(order)], message=message)
 
     def _hear(self, node: int, answer: Answer | str, now: datetime) -> None:
         known, cluster = self._known[node], self._tickets.cluster(node)
