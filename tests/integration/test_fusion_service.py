@@ -92,7 +92,7 @@ def test_the_same_profile_again_changes_nothing(service: Service) -> None:
 def test_a_cluster_may_correct_its_own_profile(service: Service) -> None:
     service.put(encoded(FACEBOOK))
     service.put(encoded(INSTAGRAM), "instagram", "cluster2")
-    assert service.put(encoded(FACEBOOK.model_copy(update={"posts": 99}))).status_code == 200
+    assert service.put(encoded(profile("cluster1", "facebook", posts=99))).status_code == 200
     assert service.parts() == [("cluster1", "facebook", 99), ("cluster2", "instagram", 30)]
 
 
