@@ -41,10 +41,10 @@ def test_a_bad_cr_is_told_field_value_and_what_would_be_right(given):
 
 
 def test_a_wish_for_the_future(given):
-    given.change(training={"quantization": "nf4"})
+    given.change(privacy={"secureAggregation": True})
     done = call(given.command())
     assert done.returncode == 2
-    assert "spec.training.quantization is nf4" in sentence(done)
+    assert "spec.privacy.secureAggregation is true" in sentence(done)
 
 
 def test_a_model_that_is_not_there(given):

@@ -1,8 +1,10 @@
 """From posts to tensors: what the model reads, and which of its tokens it learns.
 
-A post becomes `<prompt> <caption> </s>`, and only the caption and `</s>` are supervised. There are two prompts, with an image and
-without; each is tokenised once, its length is where the answers begin, and truncation never reaches it. Captions are tokenised
-apart, as plain text: a post that contains the characters `<image>` or `</s>` stays a post.
+A post becomes `<prompt> <caption> </s>`, and only the caption and `</s>` are supervised. There is one prompt for each number of
+images, none included; each is tokenised once, its length is where the answers begin, and truncation never reaches it. Captions
+are tokenised apart, as plain text: a post that contains the characters `<image>` or `</s>` stays a post.
+
+A photo is padded to a square, as LLaVA 1.5 was trained. Its processor alone would cut off what lies outside the middle square.
 """
 
 from collections.abc import Iterator, Sequence
@@ -27,6 +29,8 @@ CHAT_TEMPLATE = (
 """How LLaVA 1.5 is spoken to, for a processor that brings no template of its own."""
 
 _IGNORED = -100  # the label that torch's cross entropy leaves out
+_CAPTION = 64  # tokens of a caption that are never cut off for the sake of one more image
+_SORTED = 16  # batches whose posts are sorted by length together: little padding, yet other batches in each epoch
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +38,7 @@ class Example:
     """One post, ready to be batched: the tokens of its answer end with EOS."""
 
     id: str
-    image: Path | None
+    images: tuple[Path, ...]
     answer: tuple[int, ...]
 
 
@@ -52,21 +56,23 @@ class Batch:
 class Collator:
     """Posts to batches, for one model's processor."""
 
-    def __init__(self, processor: Any, max_length: int) -> None:
+    def __init__(self, processor: Any, max_length: int, images: int) -> None:
+        """`max_length` tokens a post at most, `images` images of it at most, as many as leave room for its caption.
+
+        Raises:
+            Refused: this tokenizer cannot end a caption, or an image and the first token of a caption are too long.
+        """
         self._processor = processor
         self._tokenizer = processor.tokenizer
         self._eos = processor.tokenizer.eos_token_id
         if self._eos is None:
             raise Refused("this model's tokenizer names no eos_token, without which no caption could end; get the model again")
         self._max_length = max_length
-        text, with_image = self._prompt_text(image=False), self._prompt_text(image=True)
-        blank = Image.new("RGB", (64, 64))
-        self._prompts: dict[bool, list[int]] = {
-            False: self._tokenizer(text)["input_ids"],
-            True: processor(text=[with_image], images=[blank])["input_ids"][0],
-        }
-        self._tail = with_image.split()[-1]  # `ASSISTANT:`
-        longest = len(self._prompts[True])
+        self._background = tuple(int(255 * mean) for mean in processor.image_processor.image_mean)
+        texts = [self._prompt_text(count) for count in range(images + 1)]
+        self._prompts = [self._prompt(text, count) for count, text in enumerate(texts)]
+        self._tail = texts[1].split()[-1]  # `ASSISTANT:`
+        longest = len(self._prompts[1])
         if longest + 2 > max_length:  # a caption's first token, and EOS
             raise Refused(
                 f"training.maxLength is {max_length}, but the prompt with an image takes {longest} tokens of this model; "
@@ -74,18 +80,22 @@ class Collator:
             )
 
     def example(self, record: CleanRecord, images: Path) -> Example:
-        """Tokenise one post; what goes beyond maxLength is cut off the caption, never off prompt or EOS."""
-        room = self._max_length - len(self._prompts[record.image is not None]) - 1
-        answer = (*self._caption_tokens(record.text)[:room], self._eos)
-        return Example(id=record.id, image=None if record.image is None else images / record.image, answer=answer)
+        """Tokenise one post; where maxLength is short it loses images, but the first, then the end of its caption, never EOS."""
+        answer = (*self._caption_tokens(record.text), self._eos)
+        paths = tuple(images / name for name in record.images or (record.image,) if name is not None)
+        paths = paths[: len(self._prompts) - 1]
+        while len(paths) > 1 and len(self._prompts[len(paths)]) + min(len(answer), _CAPTION) > self._max_length:
+            paths = paths[:-1]
+        room = self._max_length - len(self._prompts[len(paths)])
+        return Example(id=record.id, images=paths, answer=(*answer[:-1][: room - 1], self._eos))
 
     def batch(self, examples: Sequence[Example]) -> Batch:
-        """Pad posts of one kind (all with an image, or all without) to one length; they are supervised on their answers.
+        """Pad posts of one kind, with equally many images, to one length; they are supervised on their answers.
 
         Raises:
             Failed: an image cannot be read.
         """
-        prompt = self._prompts[examples[0].image is not None]
+        prompt = self._prompts[len(examples[0].images)]
         width = max(len(example.answer) for example in examples)
         input_ids = torch.full((len(examples), len(prompt) + width), self._eos)
         attention_mask = torch.zeros_like(input_ids)
@@ -101,12 +111,17 @@ class Collator:
 
     def prompts(self, examples: Sequence[Example]) -> dict[str, Any]:
         """The prompts alone, for generation; those of one kind are equally long and need no padding."""
-        prompt = self._prompts[examples[0].image is not None]
+        prompt = self._prompts[len(examples[0].images)]
         input_ids = torch.tensor([prompt] * len(examples))
         return {"input_ids": input_ids, "attention_mask": torch.ones_like(input_ids)} | self._pixels(examples)
 
-    def _prompt_text(self, *, image: bool) -> str:
-        content = [*([{"type": "image"}] if image else []), {"type": "text", "text": INSTRUCTION}]
+    def _prompt(self, text: str, images: int) -> list[int]:
+        if not images:
+            return list(self._tokenizer(text)["input_ids"])
+        return list(self._processor(text=[text], images=[[Image.new("RGB", (64, 64))] * images])["input_ids"][0])
+
+    def _prompt_text(self, images: int) -> str:
+        content = [*([{"type": "image"}] * images), {"type": "text", "text": INSTRUCTION}]
         text: str = self._processor.apply_chat_template(
             [{"role": "user", "content": content}],
             chat_template=self._processor.chat_template or CHAT_TEMPLATE,
@@ -129,16 +144,33 @@ class Collator:
         return tokens
 
     def _pixels(self, examples: Sequence[Example]) -> dict[str, Any]:
-        if examples[0].image is None:
+        pictures = [self._square(_picture(path, example.id)) for example in examples for path in example.images]
+        if not pictures:
             return {}
-        pictures = [_picture(example) for example in examples]
         return {"pixel_values": self._processor.image_processor(images=pictures, return_tensors="pt")["pixel_values"]}
+
+    def _square(self, picture: Image.Image) -> Image.Image:
+        """In the middle of a square of the processor's mean colour, which becomes zeros (LLaVA's expand2square)."""
+        side = max(picture.size)
+        square = Image.new("RGB", (side, side), self._background)
+        square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
+        return square
 
 
 def in_batches(examples: Sequence[Example], size: int) -> list[list[Example]]:
-    """Split into batches of one kind each, in order; a batch of both would pad every text by the length of an image."""
-    kinds = ([e for e in examples if e.image is not None], [e for e in examples if e.image is None])
-    return [kind[start : start + size] for kind in kinds for start in range(0, len(kind), size)]
+    """Split into batches of one kind each, of posts of about the same length.
+
+    A batch of two kinds would pad every text by the length of an image.
+    """
+    kinds: dict[int, list[Example]] = {}
+    for example in examples:
+        kinds.setdefault(len(example.images), []).append(example)
+    batches: list[list[Example]] = []
+    for _, kind in sorted(kinds.items()):
+        for start in range(0, len(kind), size * _SORTED):
+            alike = sorted(kind[start : start + size * _SORTED], key=lambda example: len(example.answer))
+            batches += [alike[first : first + size] for first in range(0, len(alike), size)]
+    return batches
 
 
 def epochs(examples: Sequence[Example], size: int, generator: torch.Generator) -> Iterator[list[list[Example]]]:
@@ -149,11 +181,9 @@ def epochs(examples: Sequence[Example], size: int, generator: torch.Generator) -
         yield [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
 
 
-def _picture(example: Example) -> Image.Image:
-    if example.image is None:
-        raise TypeError("a post without an image has no picture")
+def _picture(path: Path, record: str) -> Image.Image:
     try:
-        with Image.open(example.image, formats=("JPEG",)) as image:
+        with Image.open(path, formats=("JPEG",)) as image:
             return image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow's decoders raise
-        raise Failed(f"the image of record {example.id} cannot be read; prepare the data again") from error
+        raise Failed(f"an image of record {record} cannot be read; prepare the data again") from error

@@ -3,6 +3,7 @@
 The tiny one is made through the real classes and loaded by the real code; its size, and that it was never trained, set it apart.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -23,9 +24,14 @@ from transformers.utils.logging import disable_progress_bar
 
 from fedspoke.api.errors import Refused
 from fedspoke.collaborator import model_folder
+from fedspoke.collaborator import quantization as quantizations
 from fedspoke.collaborator.batches import CHAT_TEMPLATE, INSTRUCTION
+from fedspoke.collaborator.quantization import Quantization
 
 disable_progress_bar()  # of weights read from disk: it fills logs; downloads keep theirs
+
+Source = Callable[[str, Quantization], tuple[Any, LlavaForConditionalGeneration]]
+"""Where a processor and a model come from: `load`, or what a benchmark draws at random."""
 
 _CORPUS = [
     f"USER: <image>\n{INSTRUCTION} ASSISTANT:",
@@ -43,33 +49,44 @@ _CORPUS = [
 ]
 
 
-def load(name: str) -> tuple[Any, LlavaForConditionalGeneration]:
+def load(name: str, quantization: Quantization = "none") -> tuple[Any, LlavaForConditionalGeneration]:
     """The processor and the model in a folder, or under a name on the model hub (then fetched into its cache if it is not there).
 
-    On a GPU with bf16 the weights are bf16, else fp32. A path is never looked up on a network.
+    On a GPU with bf16 the weights are bf16, else fp32; those of the language model's linear layers are quantised if so asked.
+    Activations are kept for the backward pass until `recompute_activations`. A path is never looked up on a network.
 
     Raises:
-        Refused: there is no such model, or it is no LLaVA, or a damaged one.
+        Refused: there is no such model, or it is no LLaVA, or a damaged one, or it cannot be quantised here.
         Failed: the model hub does not give it.
     """
     folder = model_folder.find(name)
-    device = "cuda" if torch.cuda.is_available() else "cpu"
-    bf16 = device == "cuda" and torch.cuda.is_bf16_supported()
+    device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    bf16 = device.type == "cuda" and torch.cuda.is_bf16_supported(including_emulation=False)
+    dtype = torch.bfloat16 if bf16 else torch.float32
+    quantized = quantizations.arguments(quantization, device, dtype)
     try:
         processor = AutoProcessor.from_pretrained(folder, local_files_only=True)
         model, found = AutoModelForImageTextToText.from_pretrained(
             folder,
             local_files_only=True,
-            dtype=torch.bfloat16 if bf16 else torch.float32,
+            dtype=dtype,
             device_map=device,
             output_loading_info=True,
+            **quantized,
         )
     except Exception as error:  # of a damaged file these libraries raise KeyErrors and worse
         reason, _, _ = str(error).partition("\n")
         raise Refused(f"the model {name} cannot be loaded: {reason}") from error
     if found["missing_keys"]:  # which would be drawn at random, with no more than a warning
         raise Refused(f"the model {name} lacks weights, among them {min(found['missing_keys'])}; get it again")
+    quantizations.check(model, quantization)
     return processor, model
+
+
+def recompute_activations(model: Any) -> None:
+    """Compute each layer's activations again in the backward pass (arXiv 1604.06174): half as slow again, and far less memory."""
+    # Not reentrant: only so does it need no inputs with gradients, which embeddings that are frozen do not have.
+    model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
 
 
 def make_tiny(directory: Path, seed: int = 0) -> None:

@@ -13,6 +13,7 @@ from peft import PeftModel
 
 from fedspoke.collaborator.batches import Collator, Example, in_batches
 from fedspoke.collaborator.memory import Memory, parts
+from fedspoke.collaborator.model import recompute_activations
 
 _LONGEST_CAPTION = 128  # tokens
 
@@ -28,7 +29,7 @@ class Passes:
         self._dtype, self._device = dtype, model.device
         self._posts = posts
         self._measuring = Memory(posts)
-        self.memory = Memory(posts, self._checkpoint)
+        self.memory = Memory(posts, lambda: recompute_activations(model.get_base_model()))
 
     def gradients(self, batches: Sequence[Sequence[Example]], seed: int) -> float:
         """Leave one step's gradients in the model; its loss is the mean over all supervised tokens of all its batches.
@@ -97,9 +98,6 @@ class Passes:
         if "pixel_values" in placed:
             placed["pixel_values"] = placed["pixel_values"].to(self._dtype)
         return placed
-
-    def _checkpoint(self) -> None:
-        self._model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
 
 
 def supervised(batches: Sequence[Sequence[Example]]) -> int:

@@ -233,5 +233,6 @@ def _logged(platform: Platform) -> Progress:
 
 
 def _among_all(record: CleanRecord, platform: Platform) -> CleanRecord:
-    """The record with its image named from the folder of all platforms, since training mixes them."""
-    return record if record.image is None else record.model_copy(update={"image": f"{platform}/{record.image}"})
+    """The record with its images named from the folder of all platforms, since training mixes them."""
+    image = record.image and f"{platform}/{record.image}"
+    return record.model_copy(update={"image": image, "images": tuple(f"{platform}/{name}" for name in record.images)})

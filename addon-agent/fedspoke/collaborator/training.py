@@ -30,7 +30,7 @@ from fedspoke.collaborator import adapters, plan
 from fedspoke.collaborator.batches import Collator, Example
 from fedspoke.collaborator.checkpoint import Checkpoints, State
 from fedspoke.collaborator.descent import Descent, pull
-from fedspoke.collaborator.model import load
+from fedspoke.collaborator.model import Source, load
 from fedspoke.collaborator.passes import Passes, supervised
 from fedspoke.collaborator.privacy import Gaussian
 from fedspoke.collaborator.schedule import share
@@ -62,6 +62,7 @@ class Trainer:
         self,
         model: str,
         training: Training,
+        source: Source = load,
         *,
         rounds: int = 1,
         aggregation: Aggregation = _AVERAGED,
@@ -73,6 +74,7 @@ class Trainer:
         Args:
             model: A folder, or a name on the model hub.
             training: With this cluster's own rank.
+            source: Where models are.
             rounds: Of the federation; the learning rate falls over all of them.
             aggregation: fedprox and ffa change what a cluster trains.
             hide: What is done to a trained adapter before it is written; None: nothing.
@@ -81,13 +83,11 @@ class Trainer:
         Raises:
             Refused: the model cannot be used, or training asks for what is not there.
         """
-        if training.quantization != "none":
-            raise Refused(f"training.quantization is {training.quantization}, which is not there yet; use none")
-        processor, base = load(model)
+        processor, base = source(model, training.quantization)
         self._training, self._rounds, self._aggregation = training, rounds, aggregation
         self._hide, self._checkpoints = hide, checkpoints
-        self._collator = Collator(processor, training.max_length)
-        self._model = _with_adapter(base, peft_config(training.lora, model))
+        self._collator = Collator(processor, training.max_length, training.images)
+        self._model = _with_adapter(base, peft_config(training.lora, model), projector=training.lora.projector)
         if aggregation.lora == "ffa":
             for name, value in self._model.named_parameters():
                 if ".lora_A." in name:
@@ -209,8 +209,8 @@ class Trainer:
             yield
 
 
-def _with_adapter(base: torch.nn.Module, config: Object) -> PeftModel:
-    """Add the adapter, to the language model's linear layers and to nothing else."""
+def _with_adapter(base: torch.nn.Module, config: Object, *, projector: bool) -> PeftModel:
+    """Add the adapter to the linear layers of the language model, and of the projector if that is wanted, and to nothing else."""
     name = config["base_model_name_or_path"]
     with torch.random.fork_rng():
         torch.manual_seed(0)
@@ -220,9 +220,12 @@ def _with_adapter(base: torch.nn.Module, config: Object) -> PeftModel:
             raise Refused(
                 f"{name} has no language model with linear layers named as Llama's, which are what is trained"
             ) from error
-    for tensor in adapters.layout(model):
-        if "vision_tower" in tensor.name or "projector" in tensor.name:
-            raise Refused(f"{name} would be trained outside its language model, at {tensor.name}")
+    names = [tensor.name for tensor in adapters.layout(model)]
+    for tensor in names:
+        if "vision_tower" in tensor or ("projector" in tensor and not projector):
+            raise Refused(f"{name} would be trained outside its language model, at {tensor}")
+    if projector and not any("projector" in tensor for tensor in names):
+        raise Refused(f"{name} has no projector with linear layers named as LLaVA's; leave training.lora.projector out")
     return model
 
 

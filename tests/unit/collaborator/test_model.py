@@ -13,7 +13,7 @@ from PIL import Image
 from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.collaborator.model import load, make_tiny
+from fedspoke.collaborator.model import load, make_tiny, recompute_activations
 from fedspoke.collaborator.model_folder import download
 from support.model_hub import model_hub
 from support.tiny import tiny_llava
@@ -185,3 +185,11 @@ def test_weights_that_are_missing_are_refused_and_not_drawn_at_random(model: Pat
     edit_config(model, lambda config: config["text_config"].update(num_hidden_layers=3))
     with pytest.raises(Refused, match=r"lacks weights, among them .*layers\.2"):
         load(str(model))
+
+
+def test_activations_are_kept_until_memory_is_short() -> None:
+    _, model = load(str(tiny_llava()))
+    layers = model.model.language_model.layers
+    assert not any(layer.gradient_checkpointing for layer in layers)
+    recompute_activations(model)
+    assert all(layer.gradient_checkpointing for layer in layers)

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from safetensors.numpy import save_file
 
 from fedspoke.api.errors import Refused
+from fedspoke.api.federated_learning import Lora
 from fedspoke.api.records import Tensor
 from fedspoke.hub.aggregation import tensor_file
 from fedspoke.hub.aggregation.layout import check, verify
@@ -28,7 +29,17 @@ def named(name: str, rows: int = 2, columns: int = 8) -> Tensor:
 
 
 def test_the_pairs_of_the_language_models_linear_layers_are_a_layout() -> None:
-    check(LAYOUT, rank=2)
+    check(LAYOUT, Lora(rank=2))
+
+
+def test_the_projectors_layers_are_of_a_layout_where_they_are_to_be_trained_and_nowhere_else() -> None:
+    name = "base_model.model.model.multi_modal_projector.linear_{}.lora_{}.weight"
+    projector = [named(name.format(n, factor), *shape) for n in (1, 2) for factor, shape in (("A", (2, 8)), ("B", (6, 2)))]
+    check((*LAYOUT, *projector), Lora(rank=2, projector=True))
+    with pytest.raises(Refused, match=r"projector\.linear_1\.lora_A\.weight is no LoRA factor of a layer that is to be trained"):
+        check((*LAYOUT, *projector), Lora(rank=2))
+    with pytest.raises(Refused, match=r"linear_3\S+ is no LoRA factor"):
+        check((*LAYOUT, named(name.format(3, "A"))), Lora(rank=2, projector=True))
 
 
 @pytest.mark.parametrize(
@@ -52,7 +63,7 @@ def test_the_pairs_of_the_language_models_linear_layers_are_a_layout() -> None:
 )
 def test_a_layout_that_is_no_adapter_of_that_rank_is_refused(layout: tuple[Tensor, ...], says: str) -> None:
     with pytest.raises(Refused, match=says):
-        check(layout, rank=2)
+        check(layout, Lora(rank=2))
 
 
 @given(st.integers(1, 8), st.integers(1, 4), st.integers(1, 20), st.integers(1, 20), st.integers(0, 99))

@@ -3,6 +3,7 @@ from typing import Any
 
 import pytest
 
+from fedspoke.api.federated_learning import Lora
 from fedspoke.api.records import ClusterRound, Failure, Prepared, Tensor, Trained
 from fedspoke.hub.aggregation.exchange import Upload
 from fedspoke.hub.aggregation.rounds import hopeless, refusal, shortage, standing, summary
@@ -31,7 +32,7 @@ def held(digest: str, examples: int, path: Path) -> Upload:
 
 
 def test_a_cluster_that_was_not_chosen_is_nobody() -> None:
-    now = standing(CLUSTERS, [(1, prepared("cluster1")), (2, prepared("cluster11"))], rank=2)
+    now = standing(CLUSTERS, [(1, prepared("cluster1")), (2, prepared("cluster11"))], lora=Lora(rank=2))
     assert now.ready == {"cluster1": 1}
 
 
@@ -44,21 +45,25 @@ def test_a_cluster_that_was_not_chosen_is_nobody() -> None:
     ],
 )
 def test_the_newest_node_of_a_cluster_counts(first: Prepared | Failure, last: Prepared | Failure, ready: dict[str, int]) -> None:
-    assert standing(CLUSTERS, [(1, first), (2, last)], rank=2).ready == ready
+    assert standing(CLUSTERS, [(1, first), (2, last)], lora=Lora(rank=2)).ready == ready
 
 
 def test_a_failure_is_told_in_the_clusters_own_words() -> None:
-    assert standing(CLUSTERS, [(1, failure("cluster1"))], rank=2).failed == {"cluster1": "prepare failed: no post is left"}
+    assert standing(CLUSTERS, [(1, failure("cluster1"))], lora=Lora(rank=2)).failed == {
+        "cluster1": "prepare failed: no post is left"
+    }
 
 
 def test_the_order_in_which_a_cluster_names_its_tensors_does_not_matter() -> None:
     answers = [(1, prepared("cluster1")), (2, prepared("cluster2", tuple(reversed(LAYOUT))))]
-    assert set(standing(CLUSTERS, answers, rank=2).ready) == {"cluster1", "cluster2"}
+    assert set(standing(CLUSTERS, answers, lora=Lora(rank=2)).ready) == {"cluster1", "cluster2"}
 
 
 def test_a_cluster_whose_model_differs_from_the_others_is_named_with_the_first_difference() -> None:
     wider = adapters.layout(inner=16)
-    now = standing(CLUSTERS, [(1, prepared("cluster1", wider)), (2, prepared("cluster2")), (3, prepared("cluster3"))], rank=2)
+    now = standing(
+        CLUSTERS, [(1, prepared("cluster1", wider)), (2, prepared("cluster2")), (3, prepared("cluster3"))], lora=Lora(rank=2)
+    )
     assert set(now.ready) == {"cluster2", "cluster3"}
     assert now.layout == LAYOUT
     assert "lora_A.weight of shape [2, 16] has the shape [2, 8] there" in now.failed["cluster1"]
@@ -66,17 +71,19 @@ def test_a_cluster_whose_model_differs_from_the_others_is_named_with_the_first_d
 
 def test_the_layout_of_earlier_rounds_stands_against_a_majority() -> None:
     wider = adapters.layout(inner=16)
-    now = standing(CLUSTERS, [(1, prepared("cluster1", wider)), (2, prepared("cluster2", wider))], rank=2, agreed=LAYOUT)
+    now = standing(
+        CLUSTERS, [(1, prepared("cluster1", wider)), (2, prepared("cluster2", wider))], lora=Lora(rank=2), agreed=LAYOUT
+    )
     assert not now.ready
 
 
 def test_a_cluster_whose_adapter_has_fewer_layers_is_told_how_many_tensors_it_lacks() -> None:
-    now = standing(CLUSTERS, [(1, prepared("cluster1", adapters.layout(layers=1)))], rank=2, agreed=LAYOUT)
+    now = standing(CLUSTERS, [(1, prepared("cluster1", adapters.layout(layers=1)))], lora=Lora(rank=2), agreed=LAYOUT)
     assert "it lacks 2 of 4 tensors" in now.failed["cluster1"]
 
 
 def test_a_layout_of_another_rank_is_no_candidate() -> None:
-    now = standing(CLUSTERS, [(1, prepared("cluster1", adapters.layout(rank=4)))], rank=2)
+    now = standing(CLUSTERS, [(1, prepared("cluster1", adapters.layout(rank=4)))], lora=Lora(rank=2))
     assert "rank 2" in now.failed["cluster1"]
     assert now.layout == ()
 

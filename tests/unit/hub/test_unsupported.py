@@ -15,7 +15,6 @@ from support import build
         ({"server": {"aggregation": {"strategy": "fedadam"}}}, "spec.server.aggregation.strategy"),
         ({"server": {"aggregation": {"lora": "svd"}}}, "spec.server.aggregation.lora"),
         ({"server": {"convergence": {"patience": 2}}}, "spec.server.convergence"),
-        ({"training": {"quantization": "nf4"}}, "spec.training.quantization"),
     ],
 )
 def test_a_wish_that_cannot_be_met_is_named_with_what_can(spec, field):

@@ -10,8 +10,9 @@ from pathlib import Path
 
 import numpy as np
 
-from fedspoke.api.adapter import TARGET_MODULES
+from fedspoke.api.adapter import target_modules
 from fedspoke.api.errors import Refused
+from fedspoke.api.federated_learning import Lora
 from fedspoke.api.records import Tensor
 from fedspoke.hub.aggregation import tensor_file
 
@@ -21,23 +22,24 @@ _VALUES = 1 << 31  # 4 GiB of fp16: LLaVA 13B at rank 256 is half of it; the hub
 _EXPONENT = np.uint16(0x7C00)  # all ones in Inf and NaN, and in no other fp16
 
 
-def check(layout: Sequence[Tensor], rank: int) -> None:
-    """A layout is LoRA's: pairs A (rank × in) and B (out × rank) of the language model's linear layers, and nothing else.
+def check(layout: Sequence[Tensor], lora: Lora) -> None:
+    """A layout is this LoRA's: pairs A (rank × in) and B (out × rank) of the linear layers that it is on, and nothing else.
 
     Raises:
         Refused: it is not; the sentence names the tensor.
     """
     if not 0 < len(layout) <= _TENSORS:
         raise Refused(f"the adapter has {len(layout)} tensors; between 2 and {_TENSORS} would be right")
+    targets = target_modules(lora)
     factors: dict[str, set[str]] = {}
     for tensor in layout:
         named = _NAME.fullmatch(tensor.name)
-        if named is None or not re.fullmatch(TARGET_MODULES, named["module"]):
-            raise Refused(f"tensor {tensor.name:.200} is no LoRA factor of a linear layer of the language model")
+        if named is None or not re.fullmatch(targets, named["module"]):
+            raise Refused(f"tensor {tensor.name:.200} is no LoRA factor of a layer that is to be trained")
         rows, columns = tensor.shape
         given, other = (rows, columns) if named["factor"] == "A" else (columns, rows)
-        if given != rank or other < 1:
-            raise Refused(f"tensor {tensor.name} has the shape {list(tensor.shape)!s:.100}, which rank {rank} does not give")
+        if given != lora.rank or other < 1:
+            raise Refused(f"tensor {tensor.name} has the shape {list(tensor.shape)!s:.100}, which rank {lora.rank} does not give")
         pair = factors.setdefault(named["module"], set())
         if named["factor"] in pair:
             raise Refused(f"tensor {tensor.name} is named twice")

@@ -78,7 +78,7 @@ class Members:
             for node, known in self._known.items()
             if isinstance(known.said, Failure) or (known.said and node in self._online)
         )
-        return rounds.standing(self._settings.clusters, answers, self._settings.lora.rank, agreed)
+        return rounds.standing(self._settings.clusters, answers, self._settings.lora, agreed)
 
     def posts(self, node: int) -> Mapping[Platform, int]:
         """What a node that is ready said of its cluster's data."""

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 from fedspoke.api.errors import Refused
+from fedspoke.api.federated_learning import Lora
 from fedspoke.api.records import ClusterRound, Digest, Failure, Prepared, RoundRecord, Tensor, Trained
 from fedspoke.hub.aggregation import layout as layouts
 
@@ -37,14 +38,14 @@ class Standing:
 
 
 def standing(
-    clusters: Collection[str], answers: Iterable[tuple[int, Prepared | Failure]], rank: int, agreed: Layout = ()
+    clusters: Collection[str], answers: Iterable[tuple[int, Prepared | Failure]], lora: Lora, agreed: Layout = ()
 ) -> Standing:
     """Who is ready. One adapter for all: that of the federation so far, or else the one that most clusters' models take.
 
     Args:
         clusters: The chosen ones; an answer from another is nobody's.
         answers: What each node answered to `prepare`, the newest node last: a cluster's last word counts.
-        rank: Of the LoRA that was asked for.
+        lora: What was asked for.
         agreed: The layout of the rounds before, if there were any.
     """
     last = {record.cluster: (node, record) for node, record in answers if record.cluster in clusters}
@@ -53,7 +54,7 @@ def standing(
     for cluster, (node, record) in last.items():
         if isinstance(record, Failure):
             failed[cluster] = said(record)
-        elif reason := _unfit(record.layout, rank):
+        elif reason := _unfit(record.layout, lora):
             failed[cluster] = f"{cluster}'s model takes no adapter that can be averaged: {reason}"
         else:
             prepared[cluster] = (node, tuple(sorted(record.layout, key=lambda tensor: tensor.name)))
@@ -124,9 +125,9 @@ def said(failure: Failure) -> str:
     return f"{failure.step} failed: {failure.message}"
 
 
-def _unfit(layout: Layout, rank: int) -> str | None:
+def _unfit(layout: Layout, lora: Lora) -> str | None:
     try:
-        layouts.check(layout, rank)
+        layouts.check(layout, lora)
     except Refused as error:
         return str(error)
     return None
