@@ -1,4 +1,4 @@
-"""A training as a program to kill: `python -m support.trainee MODEL FOLDER STEP` says each step, and waits for its end at this one.
+"""A training as a program to kill: `python -m support.trainee MODEL FOLDER STEP` says each step, and waits at this one.
 
 The folder holds the posts' pictures and the adapter `start`; it gets `checkpoint` after each step, and `result`.
 """
