@@ -22,7 +22,7 @@ class Passes:
     """One model's forward passes (and backward ones); the adapter that it has is the caller's affair."""
 
     def __init__(self, model: PeftModel, collator: Collator, tokenizer: Any, dtype: torch.dtype, posts: int) -> None:
-        """Args: `dtype` is the base model's; `posts` of a forward pass, at first."""
+        """`dtype` is the base model's; `posts` of a forward pass, at first."""
         self._model = model
         self._collator = collator
         self._tokenizer = tokenizer
