@@ -1,8 +1,9 @@
-"""A training that says each step, as a program to kill: `python -m support.trainee MODEL FOLDER`; goes on where one was killed.
+"""A training as a program to kill: `python -m support.trainee MODEL FOLDER STEP` says each step, and waits at this one.
 
-The folder holds the posts' pictures and the adapter `start`; it gets `checkpoint` and `result`.
+The folder holds the posts' pictures and the adapter `start`; it gets `checkpoint` after each step, and `result`.
 """
 
+import signal
 import sys
 from pathlib import Path
 
@@ -14,10 +15,12 @@ STEPS = 8
 
 
 def main() -> None:
-    model, folder = Path(sys.argv[1]), Path(sys.argv[2])
+    model, folder, last = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3])
 
     def say(step: int, steps: int, loss: float) -> None:
         print(step, flush=True)
+        if step == last:
+            signal.pause()
 
     trainee = trainer(model=model, steps=STEPS, checkpoints=Checkpoints(folder / "checkpoint", every=0))
     trainee.train(coloured_shapes(folder), folder, folder / "start", folder / "result", 1, say)

@@ -14,7 +14,7 @@ from mcp.types import CallToolResult, TextContent
 
 from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings, HeldOut, Profile, Record
-from fedspoke.collaborator.answers import FINAL, DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
+from fedspoke.collaborator.answers import PASSING, DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
 from support import adapters
 
 
@@ -25,23 +25,23 @@ class Behaviour(Record):
     examples: int = 1
     layers: int = 2
     fail: dict[str, str] = {}  # step, `train_llava 2` for instance: the sentence with which it fails
-    final: bool = False  # whether it says of a failure that it would be the same again
+    passing: bool = False  # whether it says of a failure that it may pass
     die: int = 0  # the round in whose training the process dies
     refuse: str | None = None  # why it shares no profile
 
 
 class _Fake(FastMCP):
-    """Says of its failures that they are final, if they are to be."""
+    """Says of its failures that they may pass, if they are to."""
 
-    final = False
+    passing = False
 
     async def call_tool(self, name: str, arguments: dict[str, Any]) -> Any:
         try:
             return await super().call_tool(name, arguments)
         except ToolError as error:
-            if not self.final:
+            if not self.passing:
                 raise
-            return CallToolResult(content=[TextContent(type="text", text=str(error))], isError=True, _meta={FINAL: True})
+            return CallToolResult(content=[TextContent(type="text", text=str(error))], isError=True, _meta={PASSING: True})
 
 
 def evaluate(adapter: str) -> Evaluated:
@@ -51,7 +51,7 @@ def evaluate(adapter: str) -> Evaluated:
 
 def main(settings: CollaboratorSettings, behaviour: Behaviour) -> None:
     server = _Fake("fake", stateless_http=True)
-    server.final = behaviour.final
+    server.passing = behaviour.passing
     server.add_tool(evaluate)
 
     def may(step: str) -> None:

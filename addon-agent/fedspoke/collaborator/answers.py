@@ -11,8 +11,8 @@ Counts = Annotated[dict[Annotated[str, Field(max_length=63)], Count], Field(max_
 """By reason or rule, whose names are ours: nothing of a post."""
 
 
-FINAL = f"{DOMAIN}/final"
-"""In the `_meta` of a tool's error, true: called again, it would fail the same way, until a person changes something."""
+PASSING = f"{DOMAIN}/passing"
+"""In the `_meta` of a tool's error, true: called again, it may succeed, with nothing changed by a person."""
 
 
 class ModelReady(Record):

@@ -45,7 +45,7 @@ class Checkpoints:
     """The one file, written every so often."""
 
     def __init__(self, file: Path, every: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
-        """Args: `every` is in seconds: what a crash costs at most, for a few seconds of writing (three fp32 adapters)."""
+        """`every` so many seconds: what a crash costs at most, against a few seconds of writing (three adapters in fp32)."""
         self._file = file
         self._every = every
         self._clock = clock
@@ -60,7 +60,6 @@ class Checkpoints:
         tensors = {name: value.detach() for name, value in descent.parameters.items()}
         for name, value in descent.parameters.items():
             tensors |= {f"{moment}.{name}": descent.optimizer.state[value][moment] for moment in _MOMENTS}
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         partial = self._file.with_suffix(".partial")
         safetensors.torch.save_file(tensors, partial, {"state": state.model_dump_json()})
         with partial.open("rb+") as file:

@@ -24,7 +24,7 @@ class Descent:
     """AdamW, and what is done to gradients before it: FedProx's pull (arXiv 1812.06127), then clipping to `maxGradNorm`."""
 
     def __init__(self, parameters: Parameters, training: Training, mu: float) -> None:
-        """Args: `parameters` as the round starts from them, which is where mu pulls to."""
+        """`parameters` as the round starts from them, which is where `mu` pulls to."""
         self.parameters = parameters
         self.optimizer = torch.optim.AdamW(parameters.values(), lr=training.learning_rate, weight_decay=training.weight_decay)
         self._training = training

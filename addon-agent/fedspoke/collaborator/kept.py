@@ -36,7 +36,6 @@ class Kept:
 
     def keep(self, key: str, result: Path, answer: LlavaTrained) -> None:
         """In place of the round before."""
-        self._file.parent.mkdir(parents=True, exist_ok=True)
         account = _Account(key=key, digest=_digest(result), answer=answer)
         files.replace(self._file, account.model_dump_json(by_alias=True).encode())
 

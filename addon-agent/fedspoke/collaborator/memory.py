@@ -32,7 +32,7 @@ class Memory:
     """
 
     def __init__(self, posts: int, checkpoint: Callable[[], None] | None = None) -> None:
-        """Args: `checkpoint` turns gradient checkpointing on; None where there are no gradients."""
+        """`checkpoint` turns gradient checkpointing on; None where there are no gradients."""
         self.posts = posts
         self.checkpointing = False
         self._checkpoint = checkpoint

@@ -86,7 +86,7 @@ def load(name: str, quantization: Quantization = "none") -> tuple[Any, LlavaForC
 def recompute_activations(model: Any) -> None:
     """Compute each layer's activations again in the backward pass (arXiv 1604.06174): half as slow again, and far less memory."""
     # Not reentrant: only so does it need no inputs with gradients, which embeddings that are frozen do not have.
-    model.gradient_checkpointing_enable(gradient_checkpointing_kwargs={"use_reentrant": False})
+    model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
 
 
 def make_tiny(directory: Path, seed: int = 0) -> None:

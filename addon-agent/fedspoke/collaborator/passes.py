@@ -22,14 +22,14 @@ class Passes:
     """One model's forward passes (and backward ones); the adapter that it has is the caller's affair."""
 
     def __init__(self, model: PeftModel, collator: Collator, tokenizer: Any, dtype: torch.dtype, posts: int) -> None:
-        """Args: `dtype` is the base model's; `posts` of a forward pass, at first."""
+        """`dtype` is the base model's; `posts` of a forward pass, at first."""
         self._model = model
         self._collator = collator
         self._tokenizer = tokenizer
         self._dtype, self._device = dtype, model.device
         self._posts = posts
         self._measuring = Memory(posts)
-        self.memory = Memory(posts, lambda: recompute_activations(model))
+        self.memory = Memory(posts, lambda: recompute_activations(model.get_base_model()))
 
     def gradients(self, batches: Sequence[Sequence[Example]], seed: int) -> float:
         """Leave one step's gradients in the model; its loss is the mean over all supervised tokens of all its batches.

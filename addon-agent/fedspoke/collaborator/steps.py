@@ -109,7 +109,8 @@ class Steps:
         if kept := self._kept.find(key, result):
             _log.info("round %d: trained before; the adapter is the same", round)
             return kept
-        result.parent.mkdir(parents=True, exist_ok=True)
+        for folder in (self._own, result.parent):
+            folder.mkdir(parents=True, exist_ok=True)
         before = self._measured(trainer, posts, start)
         outcome = trainer.train(posts.trained, self._images, start, result, round, progress)
         after = self._measured(trainer, posts, self._keep_weights(start, result))

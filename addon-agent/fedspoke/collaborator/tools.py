@@ -21,7 +21,7 @@ from pydantic import ValidationError
 
 from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
-from fedspoke.collaborator.answers import FINAL, DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
+from fedspoke.collaborator.answers import PASSING, DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
 
 if TYPE_CHECKING:  # it imports torch; the process that loads it says when
     from fedspoke.collaborator.steps import Steps
@@ -115,13 +115,11 @@ class _Server(FastMCP[Any]):
                 raise
             if isinstance(cause, ValidationError) and cause.title == f"{name}Arguments":
                 first = cause.errors()[0]
-                said = f"{name} was called with a wrong {'.'.join(map(str, first['loc']))}: {first['msg']}"
-            else:
-                said = sentence(cause)
+                said, passing = f"{name} was called with a wrong {'.'.join(map(str, first['loc']))}: {first['msg']}", False
+            else:  # of what is unforeseen nobody knows whether it passes, and another attempt is cheap
+                said, passing = sentence(cause), not isinstance(cause, Final | Refused)
             _log.error("%s: %s", name, said, exc_info=None if isinstance(cause, Refused) else cause)
-            # Of what is unforeseen nobody knows whether it passes, and another attempt is cheap.
-            final = isinstance(cause, Final | Refused)
-            return CallToolResult(content=[TextContent(type="text", text=said)], isError=True, _meta={FINAL: final})
+            return CallToolResult(content=[TextContent(type="text", text=said)], isError=True, _meta={PASSING: passing})
         except anyio.get_cancelled_exc_class():
             _log.warning("%s: given up, since the caller went away", name)
             raise

@@ -16,7 +16,7 @@ import httpx
 
 from fedspoke.api.errors import Failed, Final
 from fedspoke.api.records import CollaboratorSettings, Record
-from fedspoke.collaborator.answers import FINAL
+from fedspoke.collaborator.answers import PASSING
 
 R = TypeVar("R", bound=Record)
 
@@ -70,13 +70,13 @@ class Trainer:
         """Run a tool to its end, or to `until` (of the monotonic clock): then the call is dropped, and the server with it stops.
 
         Raises:
-            Final: it failed, in its own words, and says that it would again.
-            Failed: it failed otherwise, or took too long, or the server does not answer.
+            Failed: it failed, in its own words, and says that this may pass; or it took too long, or the server does not answer.
+            Final: it failed otherwise.
         """
         result = self._request("tools/call", {"name": tool, "arguments": arguments}, until)
         if result.get("isError"):
             said = "".join(part.get("text", "") for part in result.get("content", ())) or f"{tool} says that it failed"
-            raise (Final if (result.get("_meta") or {}).get(FINAL) is True else Failed)(said)
+            raise (Failed if (result.get("_meta") or {}).get(PASSING) is True else Final)(said)
         return answer.model_validate(result["structuredContent"])
 
     def _request(self, method: str, parameters: dict[str, object], until: float = math.inf) -> dict[str, Any]:

@@ -63,8 +63,8 @@ class Trainer:
         self,
         model: str,
         training: Training,
-        *,
         source: Source = load,
+        *,
         rounds: int = 1,
         aggregation: Aggregation = _AVERAGED,
         hide: Gaussian | None = None,
@@ -168,9 +168,9 @@ class Trainer:
         with self._using(adapter):
             loss = self._passes.loss(self._examples(records, images))
         if not math.isfinite(loss):
-            raise Final(
-                f"the loss {'with the adapter' if adapter else 'of the base model'} is {loss:.4g} on {len(records)} posts"
-            )
+            which = "with the adapter" if adapter else "of the base model"
+            mend = "lower training.learningRate, or the noise of privacy.adapters" if adapter else "get the model again"
+            raise Final(f"the loss {which} is {loss:.4g} on {len(records)} posts; {mend}")
         return loss
 
     def captions(self, records: Sequence[CleanRecord], images: Path, adapter: Path | None) -> list[str]:

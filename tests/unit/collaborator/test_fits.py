@@ -30,7 +30,7 @@ class Room:
     def _hook(self, module: torch.nn.Module, args: Any, inputs: dict[str, Any]) -> None:
         count = len(inputs["input_ids"])
         self.seen.append(count)
-        if count > self.posts * (self.checkpointed if self._model.is_gradient_checkpointing else 1):
+        if count > self.posts * (self.checkpointed if self._model.is_activation_checkpointing else 1):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
 
 
@@ -101,12 +101,13 @@ def test_one_post_that_does_not_fit_ends_the_round_with_what_to_lower(
 
 
 def test_measuring_and_writing_captions_fit_too(posts: list[CleanRecord], start: Path, tmp_path: Path) -> None:
-    enough, tight = trainer(), trainer()
-    loss, captions = enough.loss(posts, tmp_path, start), enough.captions(posts, tmp_path, start)
-    room = Room(tight, posts=1)
-    assert tight.loss(posts, tmp_path, start) == pytest.approx(loss, rel=1e-5)
-    assert tight.captions(posts, tmp_path, start) == captions
-    assert [count for count in room.seen if count > 1] == [4, 2]
+    enough, tight, writes = trainer(), trainer(), trainer()
+    measuring, writing = Room(tight, posts=1), Room(writes, posts=1)
+    assert tight.loss(posts, tmp_path, start) == pytest.approx(enough.loss(posts, tmp_path, start), rel=1e-5)
+    assert writes.captions(posts[:2], tmp_path, start) == enough.captions(posts[:2], tmp_path, start)
+    assert [count for count in measuring.seen if count > 1] == [4, 2]
+    assert max(writing.seen) == 2
+    assert set(writing.seen[2:]) == {1}
     assert not tight._passes.memory.checkpointing  # of no use without gradients
 
 

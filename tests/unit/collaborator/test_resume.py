@@ -1,8 +1,5 @@
 """A round that was interrupted goes on, and ends in the bytes of one that was not."""
 
-import signal
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -14,11 +11,8 @@ from fedspoke.collaborator.descent import Descent
 from fedspoke.collaborator.training import Trainer
 from fedspoke.data.records import CleanRecord
 from support import adapters as files
-from support.tiny import coloured_shapes, record, tiny_llava
-from support.trainee import STEPS
+from support.tiny import coloured_shapes, record
 from support.training import first_adapter, silent, trainer
-
-TESTS = Path(__file__).parents[2]
 
 
 class Stop(Exception):
@@ -81,28 +75,6 @@ def test_interrupted_at_every_step_it_ends_in_the_same_bytes(posts: list[CleanRe
             resuming(tmp_path).train(posts, tmp_path, start, tmp_path / "result", 1, until(last))
     resuming(tmp_path).train(posts, tmp_path, start, tmp_path / "result", 1, silent)
     assert (tmp_path / "result").read_bytes() == (tmp_path / "undisturbed").read_bytes()
-
-
-def test_a_process_that_is_killed_in_a_round_goes_on_in_the_next_one(tmp_path: Path) -> None:
-    """A real kill, twice, at steps that the process tells; each begins with what the one before left on disk."""
-    first_adapter(trainer(), tmp_path / "start")
-    trainer(steps=STEPS).train(coloured_shapes(tmp_path), tmp_path, tmp_path / "start", tmp_path / "undisturbed", 1, silent)
-    command = [sys.executable, "-m", "support.trainee", str(tiny_llava()), str(tmp_path)]
-    began = []
-    for last in (3, 6, STEPS):
-        with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=TESTS) as process:
-            assert process.stdout
-            steps = []
-            for line in process.stdout:
-                steps.append(int(line))
-                if steps[-1] == last < STEPS:
-                    process.send_signal(signal.SIGKILL)
-                    break
-        began.append(steps[0])
-    assert began[0] == 1
-    assert began[1] >= 4  # it may have taken a step more before the signal came
-    assert began[2] >= 7
-    assert files.digest(tmp_path / "result") == files.digest(tmp_path / "undisturbed")
 
 
 @pytest.mark.parametrize(
