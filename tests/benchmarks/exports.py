@@ -105,7 +105,7 @@ def _run(command: str, *paths: Path) -> dict[str, Any]:
         stdout = running.stdout.read() if running.stdout else ""
     if running.returncode:
         sys.exit(running.returncode)
-    return {"stdout": stdout, "seconds": time.monotonic() - began, "cpuSeconds": cpu - before, "megabytes": meter.peak["hub"]}
+    return {"stdout": stdout, "seconds": time.monotonic() - began, "cpuSeconds": cpu - before, "megabytes": meter.server}
 
 
 def _cpu(meter: Meter) -> float:

@@ -1,21 +1,22 @@
 """What a tree of processes has cost so far, read from /proc while it runs."""
 
+import re
 import time
+from collections import defaultdict
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import psutil
 
-_CLUSTER = ("/clusters/", "supernode")  # in the command line of what a spoke runs
-
 
 @dataclass(frozen=True)
 class Sample:
-    """Seconds of the clock, and CPU seconds of all processes of the tree, those that have ended included."""
+    """Seconds since the epoch; CPU seconds of all processes of the tree, those that have ended included, and of the machine."""
 
     wall: float
     cpu: float
+    busy: float
 
 
 @dataclass
@@ -23,8 +24,12 @@ class Meter:
     """Watches the tree below a process; the process itself stands for the machine and is counted in CPU only."""
 
     root: psutil.Process
-    peak: dict[str, float] = field(default_factory=lambda: {"hub": 0.0, "clusters": 0.0})
-    """MB: the largest sum, over the processes of a side, of proportional set sizes, so that shared pages count once."""
+    client: re.Pattern[str] = re.compile(r"(?!)")
+    """Finds in a command line that it is a client's, and which one's; all others are the server's."""
+    server: float = 0.0
+    """MB: the largest sum, over the processes of the server, of proportional set sizes, so that shared pages count once."""
+    clients: dict[str, float] = field(default_factory=lambda: defaultdict(float))
+    """The same for each client."""
 
     def sample(self) -> Sample:
         """What it has cost by now. Who has ended is in the account of who waited for it."""
@@ -32,16 +37,23 @@ class Meter:
         for process in [self.root, *self.root.children(recursive=True)]:
             with suppress(psutil.NoSuchProcess):
                 cpu += sum(process.cpu_times()[:4])  # user, system, and both of the children that were waited for
-        return Sample(time.monotonic(), cpu)
+        machine = psutil.cpu_times()
+        return Sample(time.time(), cpu, machine.user + machine.nice + machine.system)
 
     def look(self) -> None:
         """Note how much memory is in use, if it is more than ever before."""
-        now = dict.fromkeys(self.peak, 0.0)
+        server, clients = 0.0, defaultdict[str, float](float)
         for child in self.root.children():
             with suppress(psutil.NoSuchProcess):
-                side = "clusters" if any(mark in " ".join(child.cmdline()) for mark in _CLUSTER) else "hub"
-                now[side] += sum(_megabytes(process.pid) for process in [child, *child.children(recursive=True)])
-        self.peak = {side: max(before, now[side]) for side, before in self.peak.items()}
+                found = self.client.search(" ".join(child.cmdline()))
+                used = sum(_megabytes(process.pid) for process in [child, *child.children(recursive=True)])
+                if found:
+                    clients[found[1]] += used
+                else:
+                    server += used
+        self.server = max(self.server, server)
+        for name, used in clients.items():
+            self.clients[name] = max(self.clients[name], used)
 
 
 def _megabytes(pid: int) -> float:

@@ -1,14 +1,17 @@
 """`fedspoke run` as a user runs it, mutual TLS and all; only each cluster's trainer stands in for the real one.
 
-python -m benchmarks.product FOLDER CLUSTERS ROUNDS
+python -m benchmarks.product FOLDER CLUSTERS ROUNDS MIB
 """
 
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from benchmarks import payload
+from benchmarks.trainer import layout
 from fedspoke.api import documents
 from fedspoke.api.adapter import WEIGHTS_FILE
 from fedspoke.api.errors import Failed, Refused
@@ -19,49 +22,54 @@ from fedspoke.local.run import run
 from support import adapters, build
 
 MARKS = "out/hub/state/rounds.jsonl"
+COMBINING = "out/hub/state/rounds/.{round}.safetensors.*"  # the next adapter while it is written
+ACCESS_LOG = "out/logs/gateway-access.log"
 
 
+@dataclass(slots=True)
 class WithoutModels(Machine):
     """A machine on which mcp-server is the benchmark's."""
 
+    mib: int = 0
+
     def start(self, pod: str, container: Object) -> Process:
         if container["name"] == "mcp-server":
-            container = {**container, "command": [sys.executable, "-m", "benchmarks.trainer", container["command"][-1]]}
-        return super().start(pod, container)
+            command = [sys.executable, "-m", "benchmarks.trainer", str(self.mib), container["command"][-1]]
+            container = {**container, "command": command}
+        return Machine.start(self, pod, container)
 
 
 @contextmanager
-def without_models(logs: Path) -> Iterator[Machine]:
+def without_models(logs: Path, mib: int) -> Iterator[Machine]:
     with machine(logs) as here:
-        yield WithoutModels(here.logs, here.processes)
+        yield WithoutModels(here.logs, here.processes, mib)
 
 
-def main(folder: Path, clusters: int, rounds: int) -> None:
+def main(folder: Path, clusters: int, rounds: int, mib: int) -> None:
     cr = build.federated_learning(
         name="bench",
-        server={"rounds": rounds, "minAvailableClients": clusters, "roundTimeout": "3m"},
+        server={"rounds": rounds, "minAvailableClients": clusters, "roundTimeout": "5m"},
         client={"data": {"platforms": ["facebook"]}},
         training={"model": {"name": "stand-in"}, "lora": {"rank": payload.RANK}},
         profiles={"enabled": False},
-        deadline="8m",
+        deadline="9m",
     )
     (folder / "bench.yaml").write_text(documents.dump(cr))
     (folder / "declared").mkdir()
     for number in range(1, clusters + 1):
         cluster = build.cluster(f"cluster{number}", claims=build.declares("facebook", path="."))
         (folder / f"declared/cluster{number}.yaml").write_text(documents.dump(cluster))
-    last: FederatedLearningStatus = run(
-        folder / "bench.yaml", folder / "declared", folder / "out", lambda _: None, on=without_models
-    )
+    on = partial(without_models, mib=mib)
+    last: FederatedLearningStatus = run(folder / "bench.yaml", folder / "declared", folder / "out", lambda _: None, on=on)
     if last.phase != "Completed":
         raise Failed(last.message)
-    initial(payload.LAYOUT, "default.bench", folder / "start.safetensors")
+    initial(layout(mib), "default.bench", folder / "start.safetensors")
     first, final = (adapters.load(path) for path in (folder / "start.safetensors", folder / "out/global" / WEIGHTS_FILE))
     payload.confirm(first, final, clusters, rounds)
 
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+        main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))
     except (Failed, Refused) as error:
         sys.exit(f"fedspoke: {error}")

@@ -1,113 +1,197 @@
-"""`make bench`: what one round costs, fedspoke with mutual TLS beside stock Flower FedAvg without, one after the other.
+"""`make bench`: what one federated round costs: fedspoke, the floor under it, stock Flower and NVFlare, one after the other.
 
-Everything below is measured on the whole process trees (SuperLink, apps, gateways, clusters; waiting for nothing but each
-other), from the end of the first round to the end of the last: start-up is not in it, and neither side trains a model.
+Everything is measured on the whole process trees, from the end of the first round to the end of the last: start-up is not in
+it. All four carry the same adapter and train alike, by an addition. fedspoke, the floor and NVFlare speak mutual TLS; Flower,
+which has no client certificates, speaks none.
 """
 
 import argparse
 import json
 import os
 import platform
+import re
 import shutil
 import subprocess
 import sys
 import tempfile
 import time
-from importlib.metadata import version
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import psutil
 
-from benchmarks import combining, payload, product, stock_flower
+from benchmarks import payload, phases, product, stock_flower, stock_nvflare
 from benchmarks.meter import Meter, Sample
 from fedspoke.api.errors import Failed
+from fedspoke.flower.programs import FLOWER
 
-_BOUND = 600.0  # seconds for one system
-_SIDES = {
-    "fedspoke": ("benchmarks.product", product.MARKS),
-    "flower": ("benchmarks.stock_flower", stock_flower.MARKS),
+_BOUND = 900.0  # seconds for one system
+_COLUMNS = {"cpuSeconds": "CPU, s", "serverMegabytes": "server's memory, MB", "clientMegabytes": "a client's memory, MB"}
+_TARGETS = "The targets: fedspoke's wall clock within 1.5 × of the floor's; its server's memory equal within 10 %."
+
+
+@dataclass(frozen=True)
+class System:
+    """One way to run a federation."""
+
+    words: str
+    module: str
+    client: str
+    """Finds in a command line which client's it is."""
+    marks: str = payload.MARKS
+
+
+SYSTEMS = {
+    "floor": System("the floor: HTTP and numpy behind the gateway", "floor", r"floor_client \S+ \d+ (\d+) "),
+    "fedspoke": System("fedspoke", "product", r"/clusters/([^/]+)/", product.MARKS),
+    "flower": System(f"Flower {FLOWER} FedAvg, no TLS", "stock_flower", r"flower-supernode .*cluster=(\d+)"),
+    "nvflare": System(f"NVFlare {stock_nvflare.NVFLARE} FedAvg", "stock_nvflare", r"/kits/bench/prod_00/site-(\d+)"),
 }
-_ROWS = {
-    "seconds": "wall clock, s",
-    "cpuSeconds": "CPU of all processes, s",
-    "hubMegabytes": "peak memory of the hub, MB",
-    "clustersMegabytes": "peak memory of all clusters, MB",
-}
+
+
+@dataclass
+class Seen:
+    """What was seen of one system while it ran."""
+
+    meter: Meter
+    ends: list[Sample] = field(default_factory=list)
+    """One for each round."""
+    combining: dict[int, float] = field(default_factory=dict)
+    """Round → when the hub began to combine it; of fedspoke alone."""
 
 
 def main() -> None:
-    arguments = argparse.ArgumentParser(description="One round at CLUSTERS × 80 MiB: fedspoke beside stock Flower.")
-    arguments.add_argument("--clusters", type=int, default=4)
-    arguments.add_argument("--rounds", type=int, default=3, help="all but the first are measured")
-    arguments.add_argument("--out", type=Path, default=Path("out/bench.json"))
+    arguments = argparse.ArgumentParser(description="What one round costs: fedspoke, the floor, stock Flower and NVFlare.")
+    arguments.add_argument("--clusters", type=int, nargs="+", default=[4, 8])
+    arguments.add_argument("--mib", type=int, default=160, help="of the adapter, in fp16")
+    arguments.add_argument("--rounds", type=int, default=2, help="all but the first are measured")
+    arguments.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    arguments.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for round.json and round.md")
     chosen = arguments.parse_args()
-    if chosen.rounds < 2:
-        arguments.error(f"--rounds is {chosen.rounds}; the first is not measured, so there must be 2 at least")
-    measured = {name: _measure(name, chosen.clusters, chosen.rounds) for name in _SIDES}
-    ratios = {row: measured["flower"][row] / measured["fedspoke"][row] for row in _ROWS}
-    peaks = {clusters: combining.peak(clusters) for clusters in (1, 4, 16)}
-    report = {
+    if chosen.rounds < 2 or chosen.mib % payload.LAYER_MIB or chosen.mib < 1:
+        arguments.error(f"--rounds is 2 or more, --mib a multiple of {payload.LAYER_MIB}")
+    for name, peer in (("flower", stock_flower), ("nvflare", stock_nvflare)):
+        if name in chosen.systems:
+            peer.environ()  # installed now, not in a measured second
+    report: dict[str, Any] = {
         "machine": f"{os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB, Python {platform.python_version()}",
-        "flwr": version("flwr"),
-        "payload": f"{chosen.clusters} × {payload.MIB:g} MiB down and up",
+        "mib": chosen.mib,
         "rounds": chosen.rounds - 1,
-        **measured,
-        "ratios": ratios,
-        "combiningMegabytes": peaks,
+        "clusters": {
+            count: {name: measure(name, count, chosen.rounds, chosen.mib) for name in chosen.systems} for count in chosen.clusters
+        },
     }
-    chosen.out.parent.mkdir(parents=True, exist_ok=True)
-    chosen.out.write_text(json.dumps(report, indent=1))
-    print(f"\nOne round, {report['payload']}; the mean of {chosen.rounds - 1} after the first. {report['machine']}.\n")
-    print(f"{'':34}{'fedspoke':>12}{'stock Flower':>15}{'ratio':>9}")
-    print(f"{'':34}{'mutual TLS':>12}{'no TLS':>15}")
-    for row, words in _ROWS.items():
-        print(f"{words:34}{measured['fedspoke'][row]:12.1f}{measured['flower'][row]:15.1f}{ratios[row]:8.1f}×")
-    print(f"\nThe mean alone, MB at the most: {', '.join(f'{peak:.0f} for {n} clusters' for n, peak in peaks.items())}.")
-    print(f"\nAll of it is in {chosen.out}.")
+    chosen.out.mkdir(parents=True, exist_ok=True)
+    (chosen.out / "round.json").write_text(json.dumps(report, indent=1))
+    text = table(report)
+    (chosen.out / "round.md").write_text(text)
+    print(f"\n{text}\nAll of it is in {chosen.out}.")
 
 
-def _measure(name: str, clusters: int, rounds: int) -> dict[str, float]:
-    module, marks = _SIDES[name]
-    folder = Path(tempfile.mkdtemp(prefix=f"bench-{name}-"))
-    print(f"{name}: {rounds} rounds …", file=sys.stderr, flush=True)
+def measure(name: str, clusters: int, rounds: int, mib: int) -> dict[str, Any]:
+    """Runs one system to its end; the means over its rounds after the first."""
+    system, folder = SYSTEMS[name], Path(tempfile.mkdtemp(prefix=f"bench-{name}-"))
+    print(f"{name}: {clusters} clients, {rounds} rounds …", file=sys.stderr, flush=True)
     try:
-        ends, meter = _watch(module, folder, marks, clusters, rounds)
+        seen = _watch(system, folder, clusters, rounds, mib)
+        first, last, measured = seen.ends[0], seen.ends[-1], rounds - 1
+        result: dict[str, Any] = {
+            "seconds": (last.wall - first.wall) / measured,
+            "cpuSeconds": (last.cpu - first.cpu) / measured,
+            "serverMegabytes": seen.meter.server,
+            "clientMegabytes": max(seen.meter.clients.values()),
+            "othersShare": max(0.0, last.busy - first.busy - last.cpu + first.cpu)
+            / (last.wall - first.wall)
+            / (os.cpu_count() or 1),
+        }
+        if name == "fedspoke":
+            result["phases"] = _phases(folder, seen)
     except Failed as error:
         raise SystemExit(f"{error}; its logs are in {folder}") from None
     except KeyboardInterrupt:
         shutil.rmtree(folder)
         raise SystemExit("interrupted") from None
     shutil.rmtree(folder)
-    return {
-        "seconds": (ends[-1].wall - ends[0].wall) / (rounds - 1),
-        "cpuSeconds": (ends[-1].cpu - ends[0].cpu) / (rounds - 1),
-        "hubMegabytes": meter.peak["hub"],
-        "clustersMegabytes": meter.peak["clusters"],
-    }
+    return result
 
 
-def _watch(module: str, folder: Path, marks: str, clusters: int, rounds: int) -> tuple[list[Sample], Meter]:
+def _watch(system: System, folder: Path, clusters: int, rounds: int, mib: int) -> Seen:
     """Runs one system to its end, and samples it at the end of each round."""
-    command = [sys.executable, "-m", module, str(folder), str(clusters), str(rounds)]
-    process = subprocess.Popen(command, start_new_session=True, env={**os.environ, "PYTHONPATH": str(Path(__file__).parents[1])})
-    meter, ends, began, looked = Meter(psutil.Process(process.pid)), list[Sample](), time.monotonic(), 0.0
+    command = [sys.executable, "-m", f"benchmarks.{system.module}", str(folder), *map(str, (clusters, rounds, mib))]
+    path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
+    environment = {**os.environ, "PATH": path, "PYTHONPATH": str(Path(__file__).parents[1])}
+    process = subprocess.Popen(command, start_new_session=True, env=environment)
+    seen, began, looked = Seen(Meter(psutil.Process(process.pid), re.compile(system.client))), time.monotonic(), 0.0
     try:
         while process.poll() is None:
-            file = folder / marks
-            if len(ends) < (file.read_text().count("\n") if file.exists() else 0):
-                ends.append(meter.sample())
-            if time.monotonic() > looked + 0.5:
-                meter.look()
+            file = folder / system.marks
+            if len(seen.ends) < (file.read_text().count("\n") if file.exists() else 0):
+                seen.ends.append(seen.meter.sample())
+            number = len(seen.ends) + 1
+            if number not in seen.combining and any(folder.glob(product.COMBINING.format(round=number))):
+                seen.combining[number] = time.time()
+            if time.monotonic() > looked + 0.25:
+                seen.meter.look()
                 looked = time.monotonic()
             if time.monotonic() > began + _BOUND:
-                raise Failed(f"{module} did not end within {_BOUND:.0f} s")
-            time.sleep(0.05)
+                raise Failed(f"{system.module} did not end within {_BOUND:.0f} s")
+            time.sleep(0.02)
     finally:
         process.terminate()
         process.wait(30)
-    if process.returncode or len(ends) < rounds:
-        raise Failed(f"{module} ended with status {process.returncode} after {len(ends)} of {rounds} rounds")
-    return ends, meter
+    if process.returncode or len(seen.ends) < rounds:
+        raise Failed(f"{system.module} ended with status {process.returncode} after {len(seen.ends)} of {rounds} rounds")
+    return seen
+
+
+def _phases(folder: Path, seen: Seen) -> dict[str, float]:
+    lines = (folder / product.ACCESS_LOG).read_text().splitlines()
+    of_rounds = [
+        phases.split(lines, number, before.wall, seen.combining.get(number, after.wall), after.wall)
+        for number, (before, after) in enumerate(zip(seen.ends, seen.ends[1:], strict=False), 2)
+    ]
+    return {name: sum(each[name] for each in of_rounds) / len(of_rounds) for name in phases.WORDS}
+
+
+def table(report: Mapping[str, Any]) -> str:
+    """The report as Markdown."""
+    lines = [f"One round of {report['mib']} MiB (fp16) down and up for each client. {report['machine']}.", ""]
+    for count, systems in report["clusters"].items():
+        columns = (f"{count} clients", "wall clock, s", "× floor", "× fedspoke", *_COLUMNS.values(), "others' CPU")
+        lines += [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
+        for name, row in systems.items():
+            ratios = [
+                f"{row['seconds'] / systems[base]['seconds']:.2f}" if base in systems else "–" for base in ("floor", "fedspoke")
+            ]
+            cells = [SYSTEMS[name].words, f"{row['seconds']:.1f}", *ratios, *(f"{row[column]:.0f}" for column in _COLUMNS)]
+            lines.append(f"| {' | '.join(cells)} | {row['othersShare']:.0%} |")
+        lines.append("")
+    return "\n".join([*lines, *_parts(report["clusters"]), *_memory(report["clusters"]), ""])
+
+
+def _parts(clusters: Mapping[Any, Mapping[str, Any]]) -> list[str]:
+    """Where fedspoke's seconds go."""
+    counts = [count for count, systems in clusters.items() if "fedspoke" in systems]
+    if not counts:
+        return []
+    rows = [
+        f"| {words} | {' | '.join(format(clusters[count]['fedspoke']['phases'][name], '.2f') for count in counts)} |"
+        for name, words in phases.WORDS.items()
+    ]
+    head = f"| where fedspoke's seconds go | {' | '.join(f'{count} clients' for count in counts)} |"
+    return [head, "|---" * (len(counts) + 1) + "|", *rows, ""]
+
+
+def _memory(clusters: Mapping[Any, Mapping[str, Any]]) -> Sequence[str]:
+    used = [systems["fedspoke"]["serverMegabytes"] for systems in clusters.values() if "fedspoke" in systems]
+    spread = (
+        [f"fedspoke's server took {max(used) / min(used) - 1:.0%} more memory at the most than at the least."]
+        if len(used) > 1
+        else []
+    )
+    return [*spread, _TARGETS]
 
 
 if __name__ == "__main__":

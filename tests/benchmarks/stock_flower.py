@@ -1,29 +1,32 @@
 """Stock Flower as its documentation has it: a SuperLink, a SuperNode a cluster, `flwr run`; no TLS.
 
-python -m benchmarks.stock_flower FOLDER CLUSTERS ROUNDS
+python -m benchmarks.stock_flower FOLDER CLUSTERS ROUNDS MIB
 """
 
 import sys
 import time
 from pathlib import Path
 
-from benchmarks import payload
+from benchmarks import environments, payload
 from fedspoke.api.errors import Failed
 from fedspoke.api.federated_learning import Object
-from fedspoke.flower.programs import environment
-from fedspoke.local.processes import machine
-from support import adapters
+from fedspoke.flower.programs import FLOWER, environment
+from fedspoke.local.processes import Machine, machine
 from support.mcp import free_port
 
-MARKS, RESULT = "rounds.txt", "result.safetensors"
 _APP = Path(__file__).with_name("stock")
 
 
-def main(folder: Path, clusters: int, rounds: int) -> None:
+def environ() -> Path:
+    """The programs of Flower's own environment."""
+    return environments.made("flower", f"flwr=={FLOWER}", "numpy")
+
+
+def main(folder: Path, clusters: int, rounds: int, mib: int) -> None:
     link, home = f"127.0.0.1:{free_port()}", folder / "flwr"
     home.mkdir()
     (home / "config.toml").write_text(f'[superlink.bench]\naddress = "{link}"\ninsecure = true\n')
-    config = f'rounds={rounds} clusters={clusters} marks="{folder / MARKS}" result="{folder / RESULT}"'
+    config = f'rounds={rounds} clusters={clusters} mib={mib} folder="{folder}"'
     host, port = link.split(":")
     with machine(folder / "logs") as here:
         own = ["--insecure", "--host", host, "--port", port, "--disable-runtime-dependency-installation"]
@@ -31,34 +34,35 @@ def main(folder: Path, clusters: int, rounds: int) -> None:
         for number in range(1, clusters + 1):
             where = ["--insecure", "--superlink", link, "--port", str(free_port()), "--node-config", f"cluster={number}"]
             here.start(f"cluster{number}", program("flower-supernode", *where, home=home))
-        until = time.monotonic() + 60
-        while True:  # `flwr run` gives up when the SuperLink is not up yet
-            submit = here.start("hub", program("flwr", "run", str(_APP), "bench", "--run-config", config, home=home))
-            if submit.popen.wait(60) == 0:
-                break
-            if time.monotonic() > until:
-                raise Failed(f"flwr run: {submit.last_words()}")
-            time.sleep(1)
-        until = time.monotonic() + 120 * rounds
-        while not (folder / RESULT).exists():
-            if time.monotonic() > until:
-                raise Failed(f"stock Flower did not end {rounds} rounds within {120 * rounds} s; its logs are in {folder}")
+        _submit(here, program("flwr", "run", str(_APP), "bench", "--run-config", config, home=home))
+        while (last := payload.kept(folder)) is None:
+            for process in here.ended():
+                if process.container != "flwr":
+                    raise Failed(f"{process.pod}'s {process.container} ended: {process.last_words()}")
             time.sleep(0.2)
-    payload.confirm(payload.start(), adapters.load(folder / RESULT), clusters, rounds)
+    payload.confirm(payload.start(mib), last, clusters, rounds)
+
+
+def _submit(here: Machine, container: Object) -> None:
+    until = time.monotonic() + 60
+    while (submit := here.start("hub", container)).popen.wait(60):  # it gives up when the SuperLink is not up yet
+        if time.monotonic() > until:
+            raise Failed(f"flwr run: {submit.last_words()}")
+        time.sleep(1)
 
 
 def program(*command: str, home: Path) -> Object:
     """A container that runs one of Flower's programs."""
-    variables = {**environment(home), "PYTHONPATH": str(Path(__file__).parents[1])}
+    own = environ()
+    variables = {**environment(home), **environments.variables(own)}
     return {
-        "name": Path(command[0]).name,
-        "command": list(command),
-        "env": [{"name": name, "value": value} for name, value in variables.items()],
+        "name": command[0],
+        "command": ["env", *(f"{name}={value}" for name, value in variables.items()), str(own / command[0]), *command[1:]],
     }
 
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), int(sys.argv[2]), int(sys.argv[3]))
+        main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))
     except Failed as error:
         sys.exit(f"stock Flower: {error}")

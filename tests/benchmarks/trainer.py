@@ -1,4 +1,7 @@
-"""Stands in for a collaborator's mcp-server: the same protocol and tools, and a training that only adds."""
+"""Stands in for a collaborator's mcp-server: the same protocol and tools, and a training that only adds.
+
+python -m benchmarks.trainer MIB SETTINGS
+"""
 
 import sys
 from pathlib import Path
@@ -8,18 +11,23 @@ from mcp.server.fastmcp import FastMCP
 
 from benchmarks import payload
 from fedspoke.api.names import Platform
-from fedspoke.api.records import CollaboratorSettings
+from fedspoke.api.records import CollaboratorSettings, Tensor
 from fedspoke.collaborator.answers import DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady
 from support import adapters
 
 
-def main(settings: CollaboratorSettings) -> None:
+def layout(mib: int) -> tuple[Tensor, ...]:
+    """The payload as LoRA factors."""
+    return adapters.layout(payload.RANK, layers=mib // payload.LAYER_MIB, inner=payload.WIDTH, outer=payload.WIDTH)
+
+
+def main(mib: int, settings: CollaboratorSettings) -> None:
     server = FastMCP("stand-in", stateless_http=True)
     number = int(settings.cluster.removeprefix("cluster"))
 
     @server.tool()
     def download_model() -> ModelReady:
-        return ModelReady(layout=payload.LAYOUT)
+        return ModelReady(layout=layout(mib))
 
     @server.tool()
     def fetch_data(platform: Platform) -> DataFetched:
@@ -31,8 +39,10 @@ def main(settings: CollaboratorSettings) -> None:
 
     @server.tool()
     def train_llava(round: int, adapter: str, output: str) -> LlavaTrained:  # noqa: A002  the tool's argument
-        start = adapters.load(Path(adapter))
-        adapters.save({name: payload.train(values, number) for name, values in start.items()}, Path(output))
+        values = adapters.load(Path(adapter))
+        for name in values:
+            values[name] = payload.train(values[name], number)
+        adapters.save(values, Path(output))
         return LlavaTrained(examples=payload.EXAMPLES, loss=1 / round, seconds=0)
 
     @server.tool()
@@ -44,4 +54,4 @@ def main(settings: CollaboratorSettings) -> None:
 
 
 if __name__ == "__main__":
-    main(CollaboratorSettings.model_validate_json(Path(sys.argv[-1]).read_bytes()))
+    main(int(sys.argv[1]), CollaboratorSettings.model_validate_json(Path(sys.argv[2]).read_bytes()))

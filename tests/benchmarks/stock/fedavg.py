@@ -9,7 +9,6 @@ from flwr.serverapp import Grid, ServerApp
 from flwr.serverapp.strategy import FedAvg
 
 from benchmarks import payload
-from support import adapters
 
 client = ClientApp()
 server = ServerApp()
@@ -26,18 +25,14 @@ def train(message: Message, context: Context) -> Message:
 
 @server.main()
 def main(grid: Grid, context: Context) -> None:
-    clusters, rounds = int(str(context.run_config["clusters"])), int(str(context.run_config["rounds"]))
-    marks = Path(str(context.run_config["marks"]))
+    clusters, rounds, mib = (int(str(context.run_config[name])) for name in ("clusters", "rounds", "mib"))
+    folder = Path(str(context.run_config["folder"]))
 
     def mark(done: int, _: ArrayRecord) -> None:
         if done:
-            with marks.open("a") as file:
-                file.write(f"{done}\n")
+            payload.mark(folder / payload.MARKS, done)
 
     strategy = FedAvg(fraction_evaluate=0, min_train_nodes=clusters, min_available_nodes=clusters)
-    start = ArrayRecord({name: Array(values) for name, values in payload.start().items()})
+    start = ArrayRecord({name: Array(values) for name, values in payload.start(mib).items()})
     result = strategy.start(grid, start, rounds, evaluate_fn=mark)
-    path = Path(str(context.run_config["result"]))
-    partial = path.with_name("partial")
-    adapters.save({name: array.numpy().astype(np.float16) for name, array in result.arrays.items()}, partial)
-    partial.rename(path)
+    payload.keep(folder, {name: array.numpy().astype(np.float16) for name, array in result.arrays.items()})

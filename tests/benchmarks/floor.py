@@ -1,0 +1,67 @@
+"""The floor: plain HTTP streaming and a numpy fold behind fedspoke's own gateway, with mutual TLS.
+
+python -m benchmarks.floor FOLDER CLUSTERS ROUNDS MIB
+"""
+
+import socket
+import sys
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+
+from benchmarks import payload
+from benchmarks.floor_server import place
+from fedspoke.api.errors import Failed
+from fedspoke.api.names import server_name
+from fedspoke.hub.gateway import Federation, files
+from fedspoke.local.processes import machine
+from support import certificates, wire
+from support.envoy import running, wait_for
+from support.mcp import free_port
+
+
+def main(folder: Path, clusters: int, rounds: int, mib: int) -> None:
+    port, names = free_port(), [f"cluster{number}" for number in range(1, clusters + 1)]
+    ours = certificates.authority()
+    certificates.bundle(folder / "ca", ours)
+    certificates.server(folder / "server", ours, server_name("default", "bench"))
+    for name in names:
+        certificates.client(folder / name, ours, name)
+    identities = wire.known(*names)
+    federation = Federation(namespace="default", name="bench", identities=identities, superlink=port, adapters=port, fusion=port)
+    with machine(folder / "logs") as here:
+        server = here.start("hub", program("floor_server", folder, port, clusters, mib))
+        gateway = replace(wire.gateway(folder), access_log="/dev/null")
+        with running(folder / "gateway", files(gateway, [federation])) as envoy:
+            wait_for(lambda: listening(port), "the floor's server", 60)
+            clients = [
+                here.start(f"cluster{n}", program("floor_client", folder, envoy.port, n, rounds, mib))
+                for n in range(1, clusters + 1)
+            ]
+            while any(client.exit_code is None for client in clients):
+                for process in (server, *clients):
+                    if process.exit_code:
+                        raise Failed(f"{process.pod}: {process.last_words()}")
+                time.sleep(0.2)
+    first = payload.start(mib)
+    last = np.fromfile(place(folder, rounds + 1), np.float16).reshape(len(first), payload.RANK, -1)
+    payload.confirm(first, dict(zip(first, last, strict=True)), clusters, rounds)
+
+
+def listening(port: int) -> bool:
+    """Somebody does."""
+    with socket.socket() as probe:
+        return probe.connect_ex(("127.0.0.1", port)) == 0
+
+
+def program(name: str, *arguments: object) -> dict[str, object]:
+    return {"name": name.replace("_", "-"), "command": [sys.executable, "-m", f"benchmarks.{name}", *map(str, arguments)]}
+
+
+if __name__ == "__main__":
+    try:
+        main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))
+    except Failed as error:
+        sys.exit(f"the floor: {error}")
