@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+import time
 from pathlib import Path
 
 import numpy as np
@@ -23,6 +24,7 @@ class Behaviour(Record):
     examples: int = 1
     layers: int = 2
     fail: dict[str, str] = {}  # step, `train_llava 2` for instance: the sentence with which it fails
+    slow: float = 0  # seconds that cleaning takes
     die: int = 0  # the round in whose training the process dies
     refuse: str | None = None  # why it shares no profile
 
@@ -46,6 +48,7 @@ def main(settings: CollaboratorSettings, behaviour: Behaviour) -> None:
 
     @server.tool()
     def clean_data() -> DataCleaned:
+        time.sleep(behaviour.slow)
         return DataCleaned(records={"facebook": 5}, dropped={})
 
     @server.tool()
