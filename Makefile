@@ -4,7 +4,7 @@ RUN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 FUZZ_TARGETS := posts archive photograph words
 
-.PHONY: help install demo test e2e fuzz check bench crd clean
+.PHONY: help install demo test e2e soak fuzz check bench crd clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -31,6 +31,10 @@ test: install ## Run every test that needs no cluster
 
 e2e: install ## Run the tests against a real API server and OCM's real controllers, which are built from Go modules at first
 	$(RUN)/pytest tests/e2e
+
+FAULTS ?= 20
+soak: install ## Kill the processes of FAULTS whole federations at random, and look whether each ends as if nothing had happened
+	FAULTS=$(FAULTS) $(RUN)/pytest tests/integration/test_faults.py
 
 FUZZ_RUNS ?= 10000
 fuzz: install ## Drive what reads strangers' files with FUZZ_RUNS inputs each, found by coverage; findings are in fuzz/

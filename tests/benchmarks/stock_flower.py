@@ -36,8 +36,8 @@ def main(folder: Path, clusters: int, rounds: int, mib: int) -> None:
             here.start(f"cluster{number}", program("flower-supernode", *where, home=home))
         _submit(here, program("flwr", "run", str(_APP), "bench", "--run-config", config, home=home))
         while (last := payload.kept(folder)) is None:
-            for process in here.ended():
-                if process.container != "flwr":
+            for process in here.processes:
+                if process.exit_code is not None and process.container != "flwr":
                     raise Failed(f"{process.pod}'s {process.container} ended: {process.last_words()}")
             time.sleep(0.2)
     payload.confirm(payload.start(mib), last, clusters, rounds)

@@ -12,7 +12,7 @@ import psutil
 import pytest
 import yaml
 
-from support.example import Example, call, copied
+from support.example import Example, call, copied, fedspoke
 from support.whole_run import example
 
 
@@ -61,15 +61,18 @@ def test_an_empty_data_set_names_the_cluster_and_the_counts(given):
     assert processes_of(given) == []
 
 
-def test_a_trainer_that_dies_in_round_2_is_named_and_the_run_goes_on_from_round_1_when_it_is_given_again(given):
+def test_a_trainer_that_cannot_be_started_again_in_round_2_is_named_and_the_run_goes_on_from_round_1_when_it_is_given_again(
+    given,
+):
     with subprocess.Popen(given.command(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
         until(lambda: rounds(given.out) == 1, 150, run)
         (trainer,) = [p for p in processes_of(given) if "mcp" in p.cmdline() and any("lyon" in word for word in p.cmdline())]
+        (given.out / "clusters/lyon/config/collaborator.json").write_text("{}")
         trainer.send_signal(signal.SIGKILL)
         _, said = run.communicate(timeout=60)
     assert run.returncode == 1
     assert "lyon" in said.splitlines()[-1]
-    assert "mcp-server" in said.splitlines()[-1]
+    assert "mcp-server ended with exit code 2: fedspoke: the settings file" in said.splitlines()[-1]
     assert status(given)["phase"] == "Failed"
     assert processes_of(given) == []
 
@@ -94,6 +97,17 @@ def test_an_aggregator_that_stands_still_ends_with_the_deadline(given):
     assert "deadline" in said.splitlines()[-1]
     assert status(given)["phase"] == "Failed"
     assert processes_of(given) == []
+
+
+def test_a_run_that_is_killed_takes_all_that_it_started_with_it_and_its_status_says_that_it_can_go_on(given):
+    with subprocess.Popen(given.command(), stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as run:
+        until(lambda: len(processes_of(given)) > 8, 60, run)
+        run.kill()
+    assert psutil.wait_procs(processes_of(given), timeout=20)[1] == []
+    shown = call([*fedspoke("status"), str(given.out)])
+    assert shown.returncode == 0
+    assert f"no run is at work in {given.out}" in shown.stderr
+    assert status(given)["phase"] == "Waiting"
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])

@@ -89,7 +89,7 @@ def federation(folder: Path, clusters: tuple[str, ...], *, profiles: bool = Fals
             superlink_port=superlink_port or free_port(),
             adapters_port=free_port(),
             fusion=f"127.0.0.1:{fusion}",
-            deadline=datetime.now(UTC) + timedelta(minutes=5),
+            deadline=datetime.now(UTC) + timedelta(minutes=30),
         )
         aggregator = stack.enter_context(_process("fedspoke.hub.aggregation.superlink", settings, folder / "aggregator"))
         Hub.__init__(hub, settings, folder, aggregator)

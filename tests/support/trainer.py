@@ -3,6 +3,7 @@
 import os
 import secrets
 import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -26,6 +27,7 @@ class Behaviour(Record):
     layers: int = 2
     fail: dict[str, str] = {}  # step, `train_llava 2` for instance: the sentence with which it fails
     passing: bool = False  # whether it says of a failure that it may pass
+    slow: float = 0  # seconds that cleaning takes
     die: int = 0  # the round in whose training the process dies
     refuse: str | None = None  # why it shares no profile
 
@@ -70,6 +72,7 @@ def main(settings: CollaboratorSettings, behaviour: Behaviour) -> None:
 
     @server.tool()
     def clean_data() -> DataCleaned:
+        time.sleep(behaviour.slow)
         return DataCleaned(records={"facebook": 5}, dropped={})
 
     @server.tool()

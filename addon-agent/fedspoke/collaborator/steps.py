@@ -1,6 +1,7 @@
 """A collaborator's six steps, on plain files, with what must stay warm between them: the model, the records, the encoder.
 
-Each can be repeated. One that comes too early is refused with the name of the step that is missing. Only one runs at a time.
+Each can be repeated. One that comes too early, as to a trainer that was just started anew, fails with the name of the step that
+is missing. Only one runs at a time.
 """
 
 import json
@@ -10,7 +11,7 @@ from pathlib import Path
 
 from fedspoke.api import adapter as peft_folder
 from fedspoke.api import files
-from fedspoke.api.errors import Final, Refused
+from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings, HeldOut, Profile
 from fedspoke.collaborator import adapters, release
@@ -75,7 +76,7 @@ class Steps:
         """Make training records of all platforms' posts. A platform may end up with none, as long as another has some."""
         missing = [platform for platform in self._settings.datasets if platform not in self._fetched]
         if missing or not self._fetched:
-            raise Refused(f"clean_data lacks {' and '.join(missing) or 'any'} posts; call fetch_data first")
+            raise Failed(f"clean_data lacks {' and '.join(missing) or 'any'} posts; call fetch_data first")
         self._posts.clear()
         told: dict[Platform, Cleaned] = {}
         empty: list[str] = []
@@ -218,9 +219,9 @@ class Steps:
 
     def _ready(self, step: str) -> Trainer:
         if self._trainer is None:
-            raise Refused(f"{step} has no model; call download_model first")
+            raise Failed(f"{step} has no model; call download_model first")
         if not self._posts:
-            raise Refused(f"{step} has no records; call {'clean_data' if self._fetched else 'fetch_data'} first")
+            raise Failed(f"{step} has no records; call {'clean_data' if self._fetched else 'fetch_data'} first")
         return self._trainer
 
     def _inside(self, path: str) -> Path:

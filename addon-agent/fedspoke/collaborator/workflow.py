@@ -32,7 +32,7 @@ from fedspoke.flower import programs
 
 log = logging.getLogger("fedspoke")
 
-_POLL = 0.1
+_WATCH = 0.5  # seconds between two looks whether the trainer is still there; each is a connection
 _TRAINER_UP = 300.0
 """Seconds that mcp-server may take to answer, after its end, too: it is started again, and imports torch."""
 
@@ -114,16 +114,16 @@ def keep_prepared(settings: CollaboratorSettings, patience: float = _PATIENCE) -
         state = prepare(settings, state)
         if state.passing:
             failures += 1
-            state = _again(state, began, patience, datetime.now(UTC))
+            state = repeated(state, began, patience, datetime.now(UTC))
             save(settings, state)
             time.sleep(_REPEAT.pause(failures) or _REPEAT.longest)
             continue
         while state.trainer == identity(trainer) and trainer.up():
-            time.sleep(_POLL)
+            time.sleep(_WATCH)
         state, failures, began = Workflow(), 0, datetime.now(UTC)
 
 
-def _again(state: Workflow, began: datetime, patience: float, now: datetime) -> Workflow:
+def repeated(state: Workflow, began: datetime, patience: float, now: datetime) -> Workflow:
     """A failed attempt that is repeated, as orders see it: for a while it is being worked at, then it is an error."""
     until = began + timedelta(seconds=patience)
     told = f"{state.error}; repeated since {began:%H:%M:%S}, until {until:%H:%M:%S} UTC before an order hears of it"

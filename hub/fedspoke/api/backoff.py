@@ -20,7 +20,9 @@ class Backoff:
 
     def pause(self, failures: int) -> float | None:
         """Seconds until the next start, after so many failures in a row; None: it is given up."""
-        return None if failures > self.most else min(self.first * 2.0 ** (failures - 1), self.longest)
+        if failures > self.most:
+            return None
+        return min(self.first * 2.0 ** min(failures - 1, 32), self.longest)  # else, after days, no float is large enough
 
 
 def times(count: int) -> str:

@@ -1,5 +1,7 @@
 """What ended is started again after growing pauses, and not for ever."""
 
+import sys
+
 import pytest
 
 from fedspoke.api.backoff import Backoff, times
@@ -9,6 +11,10 @@ BACKOFF = Backoff(most=6, well=60)
 
 def test_pauses_double_up_to_the_longest_and_then_it_is_given_up():
     assert [BACKOFF.pause(failures) for failures in range(1, 8)] == [1, 2, 4, 8, 16, 30, None]
+
+
+def test_what_is_never_given_up_has_the_longest_pause_for_ever():
+    assert Backoff(most=sys.maxsize, well=60).pause(100_000) == 30
 
 
 @pytest.mark.parametrize(

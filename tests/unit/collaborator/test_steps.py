@@ -280,17 +280,17 @@ def test_too_few_posts_make_no_profile_and_say_how_many_there_are(tmp_path: Path
 )
 def test_a_step_that_comes_too_early_names_the_missing_one(step: Callable[[Steps], object], missing: str, tmp_path: Path) -> None:
     steps = Steps(settings(tmp_path, {"facebook": tmp_path}))
-    with pytest.raises(Refused, match=f"call {missing} first"):
+    with pytest.raises(Failed, match=f"call {missing} first"):
         step(steps)
 
 
 def test_training_waits_for_the_data_to_be_fetched_and_cleaned(tmp_path: Path) -> None:
     steps = Steps(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 2)}))
     steps.download_model()
-    with pytest.raises(Refused, match="call fetch_data first"):
+    with pytest.raises(Failed, match="call fetch_data first"):
         steps.train_llava(1, "a", "b", silent)
     steps.fetch_data("facebook")
-    with pytest.raises(Refused, match="call clean_data first"):
+    with pytest.raises(Failed, match="call clean_data first"):
         steps.train_llava(1, "a", "b", silent)
 
 

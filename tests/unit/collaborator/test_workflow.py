@@ -16,7 +16,7 @@ import pytest
 from flwr.app import Context, Message, RecordDict
 from flwr.supercore.task_identity import TaskIdentity
 
-from fedspoke.api.errors import Failed
+from fedspoke.api.errors import Failed, Final
 from fedspoke.api.records import CollaboratorSettings, Failure, Prepared, PrepareOrder, TrainOrder
 from fedspoke.collaborator import client_app, workflow
 from fedspoke.collaborator.answers import LlavaTrained
@@ -45,8 +45,8 @@ def trainer(settings: CollaboratorSettings, tmp_path: Path, **behaviour: Any) ->
 
 @contextmanager
 def keeping_prepared(settings: CollaboratorSettings) -> Iterator[None]:
-    """flower-client's process of the steps."""
-    process = multiprocessing.get_context("spawn").Process(target=workflow.keep_prepared, args=(settings,))
+    """flower-client's process of the steps; orders hear of a failure at once."""
+    process = multiprocessing.get_context("spawn").Process(target=workflow.keep_prepared, args=(settings, 0))
     process.start()
     try:
         yield
@@ -94,12 +94,12 @@ def test_the_steps_end_with_what_the_hub_must_know(settings: CollaboratorSetting
 
 
 def test_a_step_that_fails_is_named_with_the_trainers_sentence(settings: CollaboratorSettings, tmp_path: Path) -> None:
-    with trainer(settings, tmp_path, fail={"fetch_data facebook": "the export holds no posts"}):
-        workflow.prepare(settings, workflow.Workflow())
-    answer = asked_to_prepare(settings)
-    failure = unpack(answer, Failure)
+    workflow.save(settings, workflow.Workflow())
+    with trainer(settings, tmp_path, fail={"fetch_data facebook": "the export holds no posts"}), keeping_prepared(settings):
+        wait_for(lambda: workflow.load(settings).error, "it fails")
+        failure = unpack(asked_to_prepare(settings), Failure)
     assert (failure.cluster, failure.step) == ("cluster1", "prepare")
-    assert failure.message == "fetch_data facebook: Error executing tool fetch_data: the export holds no posts"
+    assert failure.message.startswith("fetch_data facebook: Error executing tool fetch_data: the export holds no posts")
 
 
 def test_a_trainer_that_was_started_anew_goes_through_the_steps_again(settings: CollaboratorSettings, tmp_path: Path) -> None:
@@ -111,11 +111,36 @@ def test_a_trainer_that_was_started_anew_goes_through_the_steps_again(settings: 
     with keeping_prepared(settings):
         with trainer(settings, tmp_path):
             wait_for(says(prepared=prepared, error=None), "the first trainer is ready")
+        wait_for(says(prepared=None, step="wait for the trainer"), "a trainer that is gone is not ready, and is waited for")
         with trainer(settings, tmp_path, fail={"fetch_data facebook": "the export holds no posts"}):
-            wait_for(says(prepared=None), "the first one's readiness is not the second one's")
-            wait_for(lambda: "holds no posts" in (workflow.load(settings).error or ""), "it says why")
+            wait_for(lambda: "holds no posts" in (workflow.load(settings).error or ""), "the second one says why it is not")
         with trainer(settings, tmp_path):
             wait_for(says(prepared=prepared, error=None), "the third one is ready again")
+
+
+def test_a_failure_that_may_pass_is_worked_at_for_a_while_before_an_order_hears_of_it() -> None:
+    began = datetime(2026, 11, 21, 7, 31, 2, tzinfo=UTC)
+    state = workflow.Workflow(step="download_model", error="the hub of models is away", passing=True)
+    soon, late = (workflow.repeated(state, began, 300, began + timedelta(seconds=seconds)) for seconds in (299, 300))
+    assert soon.error is None
+    since = "the hub of models is away; repeated since 07:31:02"
+    assert soon.again == f"{since}, until 07:36:02 UTC before an order hears of it"
+    assert late.error == f"{since} UTC"
+
+
+def test_an_order_hears_whether_a_failure_may_pass(settings: CollaboratorSettings) -> None:
+    for passing, kind in ((True, Failed), (False, Final)):
+        workflow.save(settings, workflow.Workflow(step="clean_data", error="no record is left", passing=passing))
+        with pytest.raises(Failed, match="clean_data: no record is left") as raised:
+            client_app._ready(settings, 0)
+        assert type(raised.value) is kind
+
+
+def test_another_trainers_readiness_is_none(settings: CollaboratorSettings) -> None:
+    prepared = Prepared(cluster="cluster1", posts={"facebook": 3}, layout=adapters.layout())
+    workflow.save(settings, workflow.Workflow(step="ready", prepared=prepared, trainer="another"))
+    with pytest.raises(Failed, match="was still at the step ready when the order's time was over"):
+        client_app._ready(settings, 0)
 
 
 def test_the_order_to_prepare_is_answered_from_workflow_json(settings: CollaboratorSettings) -> None:

@@ -1,0 +1,60 @@
+"""Whatever is killed, at whatever moment, is started again, and the federation ends as if nothing had happened.
+
+`FAULTS=20 FAULTS_KILLS=40` asks for more: so many seeds, so many kills each.
+"""
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import yaml
+from safetensors.numpy import load_file
+
+from support.example import Example, call, copied
+from support.faults import Disturbed, plan
+from support.whole_run import example
+
+SEEDS = range(int(os.environ.get("FAULTS", "1")))
+KILLS = int(os.environ.get("FAULTS_KILLS", "14"))
+
+
+def small(folder: Path) -> Example:
+    """The demo's federation with little to train, and time enough to be started over and over."""
+    given = copied(example(), folder)
+    given.change(deadline="1h", server={"roundTimeout": "20m"}, training={"steps": 6})
+    return given
+
+
+@pytest.fixture(scope="module")
+def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    given = small(tmp_path_factory.mktemp("undisturbed") / "example")
+    done = call(given.command(), 900)
+    assert done.returncode == 0, done.stderr
+    return given.out
+
+
+def shares(out: Path) -> list[dict[str, int]]:
+    """Which cluster gave how much to each round."""
+    rounds: list[Any] = [json.loads(line) for line in (out / "rounds.jsonl").read_text().splitlines()]
+    return [{name: part["examples"] for name, part in record["clusters"].items()} for record in rounds]
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_a_federation_whose_processes_are_killed_ends_as_the_undisturbed_one(
+    tmp_path: Path, undisturbed: Path, seed: int
+) -> None:
+    given = small(tmp_path / "example")
+    disturbed = Disturbed(given, tmp_path / "run.log", seed)
+    status = disturbed.to_the_end(plan(seed, KILLS))
+    print(disturbed)  # pytest shows it if the test fails
+    assert status == 0, (tmp_path / "run.log").read_text()[-6000:]
+    assert len(disturbed.done) >= min(KILLS, 12)
+    assert yaml.safe_load((given.out / "federatedlearning.yaml").read_text())["status"]["phase"] == "Completed"
+    assert shares(given.out) == shares(undisturbed)
+    ours, theirs = (load_file(out / "global" / "adapter_model.safetensors") for out in (given.out, undisturbed))
+    assert ours.keys() == theirs.keys()
+    for name, values in ours.items():
+        np.testing.assert_allclose(values, theirs[name], rtol=1e-6, atol=0, err_msg=name)

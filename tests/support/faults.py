@@ -1,0 +1,145 @@
+"""A federation whose processes are killed while it runs: which ones, and when, is drawn from a seed."""
+
+import random
+import subprocess
+import time
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import psutil
+
+from support.example import Example
+
+_POLL = 0.05
+_STUCK = 300.0
+"""Seconds in which something must have come to pass, on a machine however busy."""
+
+
+class Tree:
+    """The processes below one run, at one moment."""
+
+    def __init__(self, root: psutil.Process) -> None:
+        self.root = root
+        self.words: dict[psutil.Process, list[str]] = {}
+        self.forks: set[psutil.Process] = set()
+        with suppress(psutil.NoSuchProcess):
+            for process in root.children(recursive=True):
+                with suppress(psutil.NoSuchProcess):
+                    self.words[process] = process.cmdline()
+                    parent = process.parent()
+                    if parent and parent.cmdline() == self.words[process]:
+                        self.forks.add(process)
+
+    def all(self, program: str, place: str = "", *, fork: bool = False) -> list[psutil.Process]:
+        """Those that run this program or sub-command and have this place in one of their paths."""
+        return [
+            process
+            for process, words in self.words.items()
+            if program in (word.rpartition("/")[2] for word in words[:4])
+            and any(place in word for word in words)
+            and (process in self.forks) == fork
+        ]
+
+
+VICTIMS: dict[str, Callable[[Tree], list[psutil.Process]]] = {
+    "run": lambda tree: [tree.root],
+    "aggregator": lambda tree: tree.all("aggregator"),
+    "SuperLink": lambda tree: tree.all("flower-superlink"),
+    "ServerApp": lambda tree: tree.all("aggregator", fork=True),
+    "fusion": lambda tree: tree.all("fusion"),
+    "hub's gateway": lambda tree: tree.all("envoy", "/hub/"),
+    "spoke's gateway": lambda tree: tree.all("envoy", "/clusters/"),
+    "trainer": lambda tree: tree.all("mcp"),
+    "flower-client": lambda tree: tree.all("collaborator"),
+    "SuperNode": lambda tree: tree.all("flower-supernode"),
+    "steps or ClientApp": lambda tree: tree.all("collaborator", fork=True),
+}
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One of these is killed, so many events after the kill before it, and so many seconds after that event."""
+
+    victim: str
+    events: int
+    seconds: float
+
+
+def plan(seed: int, kills: int) -> list[Kill]:
+    """Each victim once, and then some, in any order."""
+    chance = random.Random(seed)
+    victims = [*VICTIMS, *chance.choices([victim for victim in VICTIMS if victim != "run"], k=kills - len(VICTIMS))]
+    chance.shuffle(victims)
+    return [Kill(victim, chance.randint(1, 3), chance.uniform(0, 2)) for victim in victims]
+
+
+@dataclass
+class Disturbed:
+    """A run that goes on being started until it ends by itself."""
+
+    example: Example
+    log: Path
+    seed: int
+    done: list[str] = field(default_factory=list)
+    """What was killed so far, and when."""
+
+    def __post_init__(self) -> None:
+        self._chance = random.Random(self.seed)
+        self._began = time.monotonic()
+        self._started()
+
+    def to_the_end(self, kills: list[Kill]) -> int:
+        """The run's exit status, after all these kills or as many as there was time for."""
+        events = self._events()
+        for kill in kills:
+            for _ in range(kill.events):
+                next(events, None)
+            time.sleep(kill.seconds)  # not for anything to happen, but for the moment to be any
+            while not self._kill(kill.victim) and self.run.poll() is None:
+                time.sleep(_POLL)
+            if self.run.poll() is not None:
+                break
+        for _ in events:
+            pass
+        return self.run.wait()
+
+    def _started(self) -> None:
+        with self.log.open("ab") as sink:
+            self.run = subprocess.Popen(self.example.command(), stdout=sink, stderr=sink)
+
+    def _events(self) -> Iterator[None]:
+        """Any change in what the hub or a collaborator says of itself, to the end of the run."""
+        seen, since = self._told(), time.monotonic()
+        while self.run.poll() is None:
+            time.sleep(_POLL)
+            told = self._told()
+            if told != seen:
+                seen, since = told, time.monotonic()
+                yield
+            assert time.monotonic() - since < _STUCK, f"nothing has come to pass for {_STUCK:.0f} s; {self}"
+
+    def _told(self) -> list[bytes]:
+        out = self.example.out
+        files = [out / "hub/state/progress.json", *sorted(out.glob("clusters/*/workflow.json"))]
+        return [file.read_bytes() for file in files if file.exists()]
+
+    def _kill(self, victim: str) -> bool:
+        tree = Tree(psutil.Process(self.run.pid))
+        found = sorted(VICTIMS[victim](tree), key=lambda process: process.pid)
+        if not found:
+            return False
+        chosen = self._chance.choice(found)
+        with suppress(psutil.NoSuchProcess):
+            chosen.kill()
+            self.done.append(f"{time.monotonic() - self._began:.1f} s: {victim} ({chosen.pid})")
+        if chosen == tree.root:
+            self.run.wait()
+            _, alive = psutil.wait_procs(tree.words, timeout=30)
+            assert alive == [], f"{alive} outlived the run; {self}"
+            self._started()
+        return True
+
+    def __str__(self) -> str:
+        return f"seed {self.seed}, killed so far: {'; '.join(self.done)}"
