@@ -41,7 +41,8 @@ def bias(gaps: Iterable[Gap | None]) -> float | None:
 def averaged(b: Single, a: Single, weights: Single, mean_b: Single, mean_a: Single) -> Gap:
     """What the product of the weighted mean factors lacks.
 
-    B̄·Ā − Σ w·Bₖ·Aₖ = −Σ w·(Bₖ − B̄)·(Aₖ − Ā), as the weights' sum is 1: so no small difference of large numbers is taken.
+    As the weights' sum is 1, Σ w·Bₖ·Aₖ = B̄·Ā + Σ w·(Bₖ − B̄)·(Aₖ − Ā): what is lost is the second sum, and no small difference of
+    large numbers is taken. With the factors of a sum of products side by side, its squared norm is that of BᵀB ∘ A·Aᵀ summed up.
 
     Args:
         b: clusters × out × rank.
@@ -50,15 +51,11 @@ def averaged(b: Single, a: Single, weights: Single, mean_b: Single, mean_a: Sing
         mean_b: Σ w·Bₖ.
         mean_a: Σ w·Aₖ.
     """
-    return Gap(_squared(weights, b - mean_b, a - mean_a), _squared(weights, b, a))
-
-
-def _squared(weights: Single, b: Single, a: Single) -> float:
-    """‖Σ w·Bₖ·Aₖ‖²: with the factors side by side it is the sum over BᵀB ∘ A·Aᵀ, which have (clusters·rank)² numbers."""
-    beside = np.concatenate(list(b * weights[:, None, None]), axis=1)
-    below = a.reshape(-1, a.shape[2])
-    left, right = beside.T @ beside, below @ below.T
-    return max(0.0, float(np.sum(left.astype(np.float64) * right)))
+    beside = np.concatenate([*((b - mean_b) * weights[:, None, None]), mean_b], axis=1)
+    below = np.concatenate([*(a - mean_a), mean_a])
+    terms = (beside.T @ beside).astype(np.float64) * (below @ below.T)
+    apart = len(terms) - mean_b.shape[1]
+    return Gap(max(0.0, float(terms[:apart, :apart].sum())), max(0.0, float(terms.sum())))
 
 
 def best(b: Sequence[Single], a: Sequence[Single], weights: Single, rank: int) -> tuple[Double, Double, Gap]:
