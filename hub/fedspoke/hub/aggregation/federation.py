@@ -67,7 +67,7 @@ class Federation:
         """All rounds that are not done yet: the last one's adapter and the adapter's digest."""
         server, last = self.settings.server, self.state.last()
         for record in self.state.records():
-            for cluster, part in record.clusters.items():
+            for cluster, part in ((name, part) for name, part in record.clusters.items() if name in self.settings.clusters):
                 self.account.cluster(cluster, phase="Trained", last_round=record.round, loss=part.loss, releases=part.releases)
         if last:
             self.account.say(f"it goes on after round {last.round}", round=last.round)
