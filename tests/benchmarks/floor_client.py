@@ -24,7 +24,7 @@ def main(folder: Path, port: int, cluster: int, rounds: int, mib: int) -> None:
     context = certificates.context(folder / "ca", folder / f"cluster{cluster}")
     connection.sock = context.wrap_socket(socket.create_connection(("127.0.0.1", port)), server_hostname=name)
     buffer = bytearray(mib << 20)
-    view, values = memoryview(buffer), np.frombuffer(buffer, np.float16).reshape(-1, 1 << 20)
+    view, values = memoryview(buffer), np.frombuffer(buffer, np.float16).reshape(-1, payload.RANK, payload.WIDTH)
     for number in range(1, rounds + 1):
         path = PATH.replace("{run}", "default.bench").replace("{round:int}", str(number))
         connection.request("GET", path)

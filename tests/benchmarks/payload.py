@@ -1,6 +1,6 @@
 """What every system of the benchmark carries and does: an adapter of so many MiB, and a training that only adds.
 
-Numpy alone, since the peers run it in environments of their own. Tensors of 2 MiB: few and large, which is kind to the peers,
+Numpy alone, since the peers run it in environments of their own. Tensors of 1 MiB: few and large, which is kind to the peers,
 whose cost is partly one per array (LLaVA 7B at rank 16 has 448 tensors in 76 MiB).
 """
 
@@ -14,8 +14,8 @@ Half = NDArray[np.float16]
 Single = NDArray[np.float32]
 
 RANK = 16
-WIDTH = 1 << 16  # of a layer, so that each of its two factors has 2 MiB
-LAYER_MIB = 4
+WIDTH = 1 << 15  # of a layer, so that each of its two factors has 1 MiB
+LAYER_MIB = 2
 EXAMPLES = 100  # of each cluster: all weigh the same
 MARKS = "rounds.txt"
 """The file in which a system that keeps no account of its own begins a line at the end of each round."""
@@ -29,7 +29,7 @@ def train(values: Half, cluster: int) -> Half:
 def start(mib: int) -> dict[str, Half]:
     """An adapter whose values are as small as a trained one's, and no two tensors equal: Flower sends equal ones once."""
     generator = np.random.default_rng(1)
-    drawn = (generator.standard_normal((RANK, WIDTH), np.float32) / 64 for _ in range(mib // 2))
+    drawn = (generator.standard_normal((RANK, WIDTH), np.float32) / 64 for _ in range(mib))
     return {f"tensor{number:04}": values.astype(np.float16) for number, values in enumerate(drawn)}
 
 
