@@ -4,7 +4,7 @@ RUN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 FUZZ_TARGETS := posts archive photograph words
 
-.PHONY: help install demo test e2e soak fuzz check bench crd clean
+.PHONY: help install demo test e2e soak fuzz check bench bench-gpu crd clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -54,6 +54,10 @@ check: install ## Check format, lint, types and layers
 
 bench: install ## Measure a round beside stock Flower, a decision over 10,000 clusters, exports of up to 50,000 posts
 	for each in round placement exports; do PYTHONPATH=tests $(RUN)/python -m benchmarks.$$each || exit 1; done
+
+# TRL is put into an environment over .venv: no part of fedspoke needs it, or its pandas and pyarrow.
+bench-gpu: install ## Measure a training step of LLaVA 1.5 7B on the GPU beside transformers Trainer and TRL SFTTrainer
+	PYTHONPATH=tests $(UV) run --no-sync --with trl==1.16.0 python -m benchmarks.gpu $(ARGS)
 
 crd: install ## Write hub/deploy/crd.yaml anew from the API's models
 	$(RUN)/fedspoke crd > hub/deploy/crd.yaml.new && mv hub/deploy/crd.yaml.new hub/deploy/crd.yaml

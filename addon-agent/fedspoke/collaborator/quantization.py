@@ -7,7 +7,6 @@ peft's `prepare_model_for_kbit_training` is not used. It casts all that is not q
 as the tower; Llama's norms and torch's cross entropy compute in fp32 anyway, and peft keeps the adapter itself in fp32.
 """
 
-from collections.abc import Callable
 from typing import Any, Literal
 
 import torch
@@ -74,7 +73,6 @@ def check(model: torch.nn.Module, quantization: Quantization) -> None:
 
 def _try(quantization: Quantization, device: torch.device, dtype: torch.dtype) -> None:
     """One small product: that its build does not fit the device is what bitsandbytes says at the first use only."""
-    kind: Callable[..., torch.nn.Module] = _LAYERS[quantization]
-    layer = kind(64, 64, bias=False, **({"has_fp16_weights": False} if quantization == "int8" else {"quant_type": "nf4"}))
+    options = {"has_fp16_weights": False} if quantization == "int8" else {"quant_type": "nf4"}
     with torch.inference_mode():
-        layer.to(device)(torch.zeros(1, 64, device=device, dtype=dtype))
+        _LAYERS[quantization](64, 64, bias=False, **options).to(device)(torch.zeros(1, 64, device=device, dtype=dtype))
