@@ -11,6 +11,7 @@ import httpx
 from flwr.app import Context, Message
 from flwr.serverapp import Grid, ServerApp
 
+from fedspoke.api.backoff import Backoff
 from fedspoke.api.errors import Failed
 from fedspoke.api.records import AggregatorSettings, Failure, Finished, FinishOrder, Prepared, PrepareOrder, Trained, TrainOrder
 from fedspoke.flower.messages import pack, unpack
@@ -26,6 +27,8 @@ app = ServerApp()
 
 _LINGER = 30.0
 """Seconds that Flower keeps an order longer than we wait for its answer: that time is up, we say, and in our words."""
+
+_FUSION = Backoff(most=6, well=0)
 
 _TYPES: dict[type[Order], tuple[str, type[Answer]]] = {  # order: Flower's message type, the answer that is no Failure
     PrepareOrder: ("query.prepare", Prepared),
@@ -49,7 +52,7 @@ def main(grid: Grid, context: Context) -> None:
                 exchange=exchange,
                 state=State(folder),
                 account=account,
-                general_profile=lambda: general_profile(settings),
+                general_profile=lambda: general_profile(settings, time.sleep),
                 now=lambda: datetime.now(UTC),
                 wait=time.sleep,
             ).run()
@@ -129,17 +132,25 @@ def _read(reply: Message, order: Order) -> Answer | str:
         return str(error)
 
 
-def general_profile(settings: AggregatorSettings) -> bytes:
-    """The general profile as the fusion service has it.
+def general_profile(settings: AggregatorSettings, wait: Callable[[float], None]) -> bytes:
+    """The general profile as the fusion service has it; one that was killed is started again, which takes a moment.
 
     Raises:
-        Failed: it has none, or does not answer.
+        Failed: it has none, or does not answer for about a minute.
     """
-    url = f"http://{settings.fusion}/v1/runs/{settings.run}/general-profile"
-    try:
-        answer = httpx.get(url, timeout=30, trust_env=False)
-    except httpx.HTTPError as error:
-        raise Failed(f"the model is saved, but the fusion service at {settings.fusion} does not answer: {error}") from error
+    url, failures = f"http://{settings.fusion}/v1/runs/{settings.run}/general-profile", 0
+    while True:
+        try:
+            answer = httpx.get(url, timeout=30, trust_env=False)
+            break
+        except httpx.HTTPError as error:
+            failures += 1
+            why = f"the fusion service at {settings.fusion} does not answer: {error}"
+            pause = _FUSION.pause(failures)
+            if pause is None:
+                raise Failed(f"the model is saved, but {why}") from error
+            log.warning("%s; asked again in %.0f s", why, pause)
+            wait(pause)
     if answer.status_code != httpx.codes.OK:
         raise Failed(
             f"the model is saved, but the fusion service has no general profile: {answer.status_code} {answer.text:.300}"
