@@ -51,10 +51,15 @@ def averaged(b: Single, a: Single, weights: Single, mean_b: Single, mean_a: Sing
         mean_b: Σ w·Bₖ.
         mean_a: Σ w·Aₖ.
     """
-    beside = np.concatenate([*((b - mean_b) * weights[:, None, None]), mean_b], axis=1)
-    below = np.concatenate([*(a - mean_a), mean_a])
-    terms = (beside.T @ beside).astype(np.float64) * (below @ below.T)
-    apart = len(terms) - mean_b.shape[1]
+    clusters, out, rank = b.shape
+    beside, below = np.empty((out, clusters + 1, rank), np.float32), np.empty((clusters + 1, *mean_a.shape), np.float32)
+    np.subtract(b.transpose(1, 0, 2), mean_b[:, None], out=beside[:, :-1])
+    np.subtract(a, mean_a, out=below[:-1])
+    beside[:, -1], below[-1] = mean_b, mean_a
+    left, right = beside.reshape(out, -1), below.reshape(-1, mean_a.shape[1])
+    weigh = np.repeat(np.append(weights, 1).astype(np.float64), rank)
+    terms = (left.T @ left) * np.outer(weigh, weigh) * (right @ right.T)
+    apart = clusters * rank
     return Gap(max(0.0, float(terms[:apart, :apart].sum())), max(0.0, float(terms.sum())))
 
 
