@@ -79,7 +79,7 @@ def _supernode(settings: CollaboratorSettings, own: Path, home: Path, steps: Bas
     hub = ["--insecure", "--superlink", settings.gateway]  # in the clear to the sidecar on loopback, mutual TLS from there
     here = ["--host", "127.0.0.1", "--port", str(settings.supernode_port), "--isolation", "process"]
     with programs.daemon(
-        "flower-supernode", [*hub, *here, "--node-config", f"settings={json.dumps(str(own))}"], home
+        "fedspoke-flower-supernode", [*hub, *here, "--node-config", f"settings={json.dumps(str(own))}"], home
     ) as supernode:
         # Imported while the SuperNode does the same on another core, and after the environment that Flower reads at import.
         from flwr.supercore.constant import TaskType
