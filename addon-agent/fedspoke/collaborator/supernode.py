@@ -52,7 +52,7 @@ def _supernode(settings: CollaboratorSettings, own: Path, tend: Callable[[], Non
     hub = ["--insecure", "--superlink", settings.gateway]  # in the clear to the sidecar on loopback, mutual TLS from there
     here = ["--host", "127.0.0.1", "--port", str(settings.supernode_port), "--isolation", "process"]
     arguments = [*hub, *here, "--node-config", f"settings={json.dumps(str(own))}"]
-    with programs.daemon("flower-supernode", arguments, Path(settings.output) / "flower") as supernode:
+    with programs.daemon("fedspoke-flower-supernode", arguments, Path(settings.output) / "flower") as supernode:
         # Imported while the SuperNode does the same on another core, and after the environment that Flower reads at import.
         from flwr.supercore.constant import TaskType
 
