@@ -134,3 +134,15 @@ def test_collaborators_that_were_never_placed_have_not_answered():
 def test_a_federation_without_the_profiles_that_were_asked_for_is_degraded():
     done = Observed(decision=BOTH, progress=progress("Completed", fused="no cluster shared a profile: lyon: too few posts"))
     assert condition(status(FL, done, NOTHING, NOW), "Degraded").reason == "ProfilesMissing"
+
+
+def test_what_is_started_again_is_said_of_its_cluster_and_of_the_hub():
+    again = "mcp-server was killed by signal 9; started again, 2nd time"
+    failed = ClusterProgress(phase="Training", reason="train failed: it broke off")
+    restarted = {"berlin": again, "lyon": again, "hub": "gateway was killed by signal 9; starts again, 1st time"}
+    found = status(FL, Observed(decision=BOTH, progress=progress(clusters={"lyon": failed}), restarted=restarted), NOTHING, NOW)
+    assert {cluster.name: cluster.reason for cluster in found.clusters} == {
+        "berlin": again,
+        "lyon": f"train failed: it broke off; {again}",
+    }
+    assert found.message == "Running: as the aggregator says; the hub's gateway was killed by signal 9; starts again, 1st time"
