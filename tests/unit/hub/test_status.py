@@ -219,3 +219,15 @@ def test_before_the_first_release_nothing_is_spent():
 
 def test_adapters_without_noise_have_no_account():
     assert status(FL, Observed(decision=BOTH, rounds=(finished_round(1),)), NOTHING, NOW).privacy is None
+
+
+def test_what_is_started_again_is_said_of_its_cluster_and_of_the_hub():
+    again = "mcp-server was killed by signal 9; started again, 2nd time"
+    failed = ClusterProgress(phase="Training", reason="train failed: it broke off")
+    restarted = {"berlin": again, "lyon": again, "hub": "gateway was killed by signal 9; starts again, 1st time"}
+    found = status(FL, Observed(decision=BOTH, progress=progress(clusters={"lyon": failed}), restarted=restarted), NOTHING, NOW)
+    assert {cluster.name: cluster.reason for cluster in found.clusters} == {
+        "berlin": again,
+        "lyon": f"train failed: it broke off; {again}",
+    }
+    assert found.message == "Running: as the aggregator says; the hub's gateway was killed by signal 9; starts again, 1st time"
