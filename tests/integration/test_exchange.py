@@ -140,6 +140,21 @@ def test_the_final_adapter_is_there_to_be_read_only(hub: Hub, tmp_path: Path) ->
     assert hub.get("cluster2", path=final).status_code == 403
 
 
+def test_each_cluster_fetches_and_leaves_what_its_terms_say(hub: Hub, tmp_path: Path) -> None:
+    own = adapters.layout(rank=2, layers=2, inner=1000, outer=500)
+    other = adapters.save(adapters.drawn(own, 5), tmp_path / "rank2")
+    terms = {"cluster1": Terms(hub.adapter, hub.digest, LAYOUT), "cluster2": Terms(other, adapters.digest(other), own)}
+    hub.exchange.open(2, terms)
+    second = f"/v1/runs/{RUN}/rounds/2/adapter"
+    assert hub.get("cluster1", path=second).content == hub.adapter.read_bytes()
+    assert hub.get("cluster2", path=second).content == other.read_bytes()
+    assert hub.get("cluster2", path=second).headers["etag"] == f'"{adapters.digest(other)}"'
+    body = adapters.save(adapters.drawn(own, 6), tmp_path / "trained").read_bytes()
+    assert hub.put(body, "cluster2", second).status_code == 201
+    refused = hub.put(body, "cluster1", second)
+    assert (refused.status_code, "has the shape" in error(refused)) == (422, True)
+
+
 # Leaving.
 
 

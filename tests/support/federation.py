@@ -125,6 +125,8 @@ class Cluster:
     """Of training in a round."""
     held_out: Callable[[int], float] | None = None
     """Loss of the global adapter that a round starts from, on 1 post; of the base model, for round 1."""
+    leaves: Layout | None = None
+    """The tensors of its uploads; None: all that it has."""
     uploads: bool = True
     left: bytes = b""
     """The adapter that it trained last."""
@@ -171,7 +173,7 @@ class Cluster:
         if failure := self._stumble("train", order.round):
             return failure
         scratch = self.exchange._folder / f"scratch-{self.name}"
-        content = adapters.save(adapters.filled(self.layout, self.value * order.round), scratch).read_bytes()
+        content = adapters.save(adapters.filled(self.leaves or self.layout, self.value * order.round), scratch).read_bytes()
         self.left = content
         digest = hashlib.sha256(content)
         if self.uploads:

@@ -16,6 +16,7 @@ from fedspoke.api.status import Evaluation
 from fedspoke.hub.aggregation.means import overall
 from fedspoke.hub.conditions import conditions
 from fedspoke.hub.observed import Observed, unplaced
+from fedspoke.hub.spent import releases, spent
 
 _SHOWN_ROUNDS = 20  # the status holds the last ones; rounds.jsonl holds all
 
@@ -38,6 +39,7 @@ def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
         model=seen.model,
         profile=seen.profile,
         evaluation=_evaluation(seen.progress.held_out) if seen.progress and seen.progress.held_out else None,
+        privacy=spent(fl.spec.privacy.adapters, releases(seen)),
     )
 
 

@@ -7,7 +7,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedspoke.api.records import PrepareOrder, TrainOrder
+from fedspoke.api.federated_learning import Lora
+from fedspoke.api.records import FinishOrder, PrepareOrder, TrainOrder
 from fedspoke.hub.aggregation import layout, tensor_file
 from fedspoke.hub.aggregation.members import Answer, Order
 from support import adapters
@@ -34,6 +35,40 @@ def test_every_round_starts_from_the_result_of_the_one_before(tmp_path: Path) ->
     site.run()
     starts = [order.digest for _, order in site.nodes.asked if isinstance(order, TrainOrder) and order.round == 2]
     assert starts == [site.state.records()[0].digest] * 2
+
+
+def test_clusters_of_different_ranks_each_fetch_and_leave_their_own(tmp_path: Path) -> None:
+    lora = Lora(rank=2, ranks={"cluster2": 1})
+    site = Site(settings(tmp_path, aggregation={"lora": "svd"}, lora=lora, profiles=True))
+    site.join("cluster1")
+    site.join("cluster2", layout=adapters.layout(rank=1))
+    site.run()
+    digests = {
+        (node, order.round): order.digest for node, order in site.nodes.asked if isinstance(order, TrainOrder | FinishOrder)
+    }
+    assert site.state.records()[0].clusters.keys() == {"cluster1", "cluster2"}
+    assert digests[1, 2] != digests[2, 2], "the digest is that of what this cluster fetches"
+    assert json.loads((tmp_path / "global" / "adapter_config.json").read_text())["r"] == 2
+
+
+def test_under_ffa_clusters_leave_b_and_a_is_the_first_one_for_ever(tmp_path: Path) -> None:
+    b = tuple(tensor for tensor in adapters.layout() if layout.is_b(tensor))
+    site = Site(settings(tmp_path, aggregation={"lora": "ffa"}))
+    site.join("cluster1", leaves=b)
+    site.join("cluster2", leaves=b)
+    site.run()
+    first, final = (adapters.load(tmp_path / name) for name in ("rounds/1.safetensors", "global/adapter_model.safetensors"))
+    for tensor in adapters.layout():
+        assert (first[tensor.name] == final[tensor.name]).all() == (not layout.is_b(tensor))
+    assert [record.lora_bias for record in site.state.records()] == [0, 0]
+
+
+def test_only_the_moments_that_are_still_needed_are_kept(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, rounds=3, aggregation={"strategy": "fedyogi"}))
+    site.join("cluster1")
+    site.join("cluster2")
+    site.run()
+    assert {path.name for path in (tmp_path / "rounds").glob("*.moments")} == {"2.moments", "3.moments"}
 
 
 def test_it_waits_for_the_clusters_that_are_needed_and_says_for_whom(tmp_path: Path) -> None:

@@ -87,6 +87,22 @@ def test_a_cluster_whose_adapter_has_fewer_layers_is_told_how_many_tensors_it_la
     assert "it lacks 2 of 4 tensors" in now.failed["cluster1"]
 
 
+def test_a_cluster_may_have_the_same_layers_at_the_lower_rank_that_it_was_given() -> None:
+    lora = Lora(rank=2, ranks={"cluster2": 1})
+    answers = [(1, prepared("cluster1")), (2, prepared("cluster2", adapters.layout(rank=1))), (3, prepared("cluster3"))]
+    now = standing(CLUSTERS, answers, lora)
+    assert set(now.ready) == set(CLUSTERS)
+    assert now.layout == LAYOUT
+
+
+def test_a_lower_rank_that_a_cluster_was_not_given_keeps_it_out() -> None:
+    lora = Lora(rank=2, ranks={"cluster2": 1})
+    now = standing(CLUSTERS, [(1, prepared("cluster1", adapters.layout(rank=1))), (2, prepared("cluster2"))], lora)
+    assert not now.ready
+    assert "which rank 2 does not give" in now.failed["cluster1"]
+    assert "which rank 1 does not give" in now.failed["cluster2"]
+
+
 def test_a_layout_of_another_rank_is_no_candidate() -> None:
     now = standing(CLUSTERS, [(1, prepared("cluster1", adapters.layout(rank=4)))], lora=Lora(rank=2))
     assert "rank 2" in now.failed["cluster1"]

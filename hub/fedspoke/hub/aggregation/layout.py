@@ -7,6 +7,7 @@ decides whether that is a LoRA adapter of the rank that was asked for, and later
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -54,6 +55,24 @@ def check(layout: Sequence[Tensor], rank: int) -> None:
 def is_b(tensor: Tensor) -> bool:
     """Whether the tensor is a layer's factor B (out × rank), and not its A (rank × in)."""
     return tensor.name.endswith(".lora_B.weight")
+
+
+class Pair(NamedTuple):
+    """The two factors of one layer."""
+
+    a: Tensor
+    b: Tensor
+
+
+def layer(tensor: Tensor) -> str:
+    """Of which layer the tensor is a factor."""
+    return tensor.name.rpartition(".lora_")[0]
+
+
+def pairs(layout: Sequence[Tensor]) -> dict[str, Pair]:
+    """Layer → its factors."""
+    second = {layer(tensor): tensor for tensor in layout if is_b(tensor)}
+    return {layer(tensor): Pair(tensor, second[layer(tensor)]) for tensor in layout if not is_b(tensor)}
 
 
 def with_rank(layout: Sequence[Tensor], rank: int) -> Layout:

@@ -135,6 +135,13 @@ def blocks(file: BufferedReader, begin: int, length: int) -> Iterator[tuple[slic
         yield slice(start, start + piece.size), piece
 
 
+def half(values: NDArray[np.floating]) -> Half:
+    """Rounded to fp16; what lies beyond its range becomes its largest, as an infinity would spoil the adapter for all."""
+    largest = np.finfo(FP16).max
+    rounded: Half = np.clip(values, -largest, largest).astype(FP16)
+    return rounded
+
+
 class Reader:
     """The tensors of one file, in any order, as fp32: it holds every fp16 exactly, and numpy is six times faster in it."""
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from fedspoke.api.federated_learning import Aggregation, Lora
-from fedspoke.api.records import Digest
+from fedspoke.api.records import Digest, Tensor
 from fedspoke.hub.aggregation import layout as layouts
 from fedspoke.hub.aggregation import tensor_file
 from fedspoke.hub.aggregation.layout import Layout
@@ -55,10 +55,9 @@ def terms(
 
 def _truncate(adapter: Path, layout: Layout, rank: int, path: Path) -> Digest:
     with tensor_file.reading(adapter, layout) as source:
-        return tensor_file.write(
-            path,
-            layouts.with_rank(layout, rank),
-            lambda tensor: (
-                source.values(tensor.name)[:, :rank] if layouts.is_b(tensor) else source.values(tensor.name)[:rank]
-            ).astype(tensor_file.FP16),
-        )
+
+        def values(tensor: Tensor) -> tensor_file.Half:
+            whole = source.values(tensor.name)
+            return tensor_file.half(whole[:, :rank] if layouts.is_b(tensor) else whole[:rank])
+
+        return tensor_file.write(path, layouts.with_rank(layout, rank), values)
