@@ -12,7 +12,7 @@ from support import build
     [
         ({"framework": "openfl"}, "spec.framework"),
         ({"suspend": True}, "spec.suspend"),
-        ({"server": {"convergence": {"patience": 2}}}, "spec.server.convergence"),
+        ({"privacy": {"secureAggregation": True}}, "spec.privacy.secureAggregation"),
     ],
 )
 def test_a_wish_that_cannot_be_met_is_named_with_what_can(spec, field):

@@ -8,7 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from fedspoke.api.errors import Failed
-from fedspoke.api.records import AggregatorSettings, FinishOrder, TrainOrder
+from fedspoke.api.records import AggregatorSettings, FinishOrder, Trained, TrainOrder
 from fedspoke.hub.aggregation import rounds
 from fedspoke.hub.aggregation.asking import Asking, Limit, Lost
 from fedspoke.hub.aggregation.members import Answer, Members, Nodes
@@ -123,6 +123,8 @@ class Assembly:
         """What came to these orders; new nodes are asked to be ready meanwhile."""
         came: list[tuple[int, Answer | str]] = []
         for node, order, answer in self._members.look(self._now()):
+            if isinstance(answer, Trained):  # also what is late or refused below has left the cluster
+                self._account.released(answer.cluster, answer.releases)
             if order in orders.values():
                 came.append((node, answer))
             elif isinstance(order, TrainOrder):

@@ -68,7 +68,8 @@ class Federation:
         server, last = self.settings.server, self.state.last()
         for record in self.state.records():
             for cluster, part in ((name, part) for name, part in record.clusters.items() if name in self.settings.clusters):
-                self.account.cluster(cluster, phase="Trained", last_round=record.round, loss=part.loss, releases=part.releases)
+                self.account.cluster(cluster, phase="Trained", last_round=record.round, loss=part.loss)
+                self.account.released(cluster, part.releases)
         if last:
             self.account.say(f"it goes on after round {last.round}", round=last.round)
             if over(server, self.state.records()):  # restarted, and nobody may be left to ask

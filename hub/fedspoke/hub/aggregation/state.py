@@ -28,7 +28,7 @@ class State:
         self._folder = folder
         self._rounds = folder / "rounds.jsonl"
         (folder / "rounds").mkdir(parents=True, exist_ok=True)
-        for torn in (folder / "rounds").glob(".*.safetensors.*"):  # being written when somebody before us was killed
+        for torn in (folder / "rounds").glob(".*"):  # being written when somebody before us was killed
             torn.unlink()
 
     def checkpoint(self, round: int) -> Path:  # noqa: A002  the field's word

@@ -67,8 +67,7 @@ class Tally:
     def told(self, cluster: str, asking: Asking) -> dict[str, object]:
         """How a cluster that was asked stands, in the fields of `ClusterProgress`."""
         if part := self.parts.get(cluster):
-            said = {"last_round": self.number, "loss": part.loss, "releases": part.releases}
-            return {"phase": "Trained", "reason": "", **said}
+            return {"phase": "Trained", "reason": "", "last_round": self.number, "loss": part.loss}
         if lost := self.lost.get(cluster):
             return {"phase": "Failed", "reason": lost.reason}
         return {"phase": "Training", "reason": asking.again(cluster)}
