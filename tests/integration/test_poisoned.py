@@ -8,8 +8,8 @@ import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 from transformers import AutoModelForImageTextToText
 
-from fedspoke.api.adapter import TARGET_MODULES
-from fedspoke.api.federated_learning import Aggregation
+from fedspoke.api.adapter import target_modules
+from fedspoke.api.federated_learning import Aggregation, Lora
 from fedspoke.collaborator import adapters
 from fedspoke.hub.aggregation.combine import Update, combine
 from fedspoke.hub.aggregation.initial import initial
@@ -25,7 +25,7 @@ class World:
     def __init__(self, folder: Path) -> None:
         torch.manual_seed(0)
         base = AutoModelForImageTextToText.from_pretrained(tiny_llava(), dtype=torch.float32)
-        self.model: PeftModel = get_peft_model(base, LoraConfig(r=4, lora_alpha=8, target_modules=TARGET_MODULES))
+        self.model: PeftModel = get_peft_model(base, LoraConfig(r=4, lora_alpha=8, target_modules=target_modules(Lora())))
         self.layout = adapters.layout(self.model)
         self.folder = folder
         self.start = folder / "start"
@@ -57,7 +57,7 @@ class World:
             self._loss(posts).backward()
             optimizer.step()
         path = self.folder / f"trained-{posts[0, 0]}"
-        adapters.save(self.model, path)
+        adapters.save(adapters.learned(self.model), path)
         return path
 
     def _loss(self, posts: torch.Tensor) -> torch.Tensor:
