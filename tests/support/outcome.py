@@ -9,7 +9,7 @@ from typing import Any
 import yaml
 
 from fedspoke.api.names import API_VERSION, KIND
-from fedspoke.api.records import ClusterRound, GeneralProfile, Noise, Profile, ProfilePart, RoundRecord
+from fedspoke.api.records import ClusterRound, GeneralProfile, HeldOut, Noise, Profile, ProfilePart, RoundRecord
 from support.profiles import noised
 
 DIGEST = "ab" * 32
@@ -64,8 +64,11 @@ def cr(**status: Any) -> dict[str, Any]:
 
 
 def rounds(
-    losses: Mapping[int, Mapping[str, float]] = LOSSES, refused: Mapping[int, Mapping[str, str]] = {}
+    losses: Mapping[int, Mapping[str, float]] = LOSSES,
+    refused: Mapping[int, Mapping[str, str]] = {},
+    held_out: Mapping[int, tuple[float, float]] = {},
 ) -> list[RoundRecord]:
+    """`held_out`: round → the loss before and after it on one post of each cluster."""
     return [
         RoundRecord(
             round=number,
@@ -73,13 +76,24 @@ def rounds(
             loss=sum(of.values()) / len(of),
             seconds=4.5,
             clusters={
-                name: ClusterRound(loss=loss, examples=40, seconds=3.25, bytes_in=1_310_720, bytes_out=1_048_576)
+                name: ClusterRound(
+                    loss=loss,
+                    examples=40,
+                    seconds=3.25,
+                    bytes_in=1_310_720,
+                    bytes_out=1_048_576,
+                    held_out=_measured(*held_out[number]) if number in held_out else None,
+                )
                 for name, loss in of.items()
             },
             refused=dict(refused.get(number, {})),
         )
         for number, of in losses.items()
     ]
+
+
+def _measured(before: float, after: float) -> HeldOut:
+    return HeldOut(posts=1, before=before, after=after)
 
 
 def placement() -> dict[str, Any]:

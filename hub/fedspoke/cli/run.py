@@ -54,6 +54,8 @@ class _Lines:
                 f"  round {metrics.round} of {status.rounds.total if status.rounds else '?'}: loss {metrics.loss:.3f} over "
                 f"{metrics.clusters} clusters, {metrics.seconds:.1f} s, {metrics.bytes_in:,} bytes in, {metrics.bytes_out:,} out"
             )
+            if metrics.held_out_loss is not None:
+                self._once(f"  the adapter of round {metrics.round}: loss {metrics.held_out_loss:.3f} on posts held out")
 
     def _once(self, line: str) -> None:
         if line not in self._said:

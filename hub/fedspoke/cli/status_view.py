@@ -10,6 +10,7 @@ from rich.text import Text
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
 from fedspoke.api.records import RoundRecord
 from fedspoke.cli.columns import printable
+from fedspoke.hub.aggregation.means import held_out_losses
 
 _SHOWN_ROUNDS = 3  # as many columns as fit beside the rest on 80; the report shows all rounds
 _STYLE = {"Completed": "bold green", "Failed": "bold red"}
@@ -55,10 +56,22 @@ def view(seen: Seen) -> RenderableType:
         for record in shown
         for cluster, reason in record.refused.items()
     ]
-    return Group(head, Text(seen.message), "", _clusters(status, shown), *unused, "", _conditions(status))
+    return Group(head, Text(seen.message), "", _clusters(seen, shown), *_worth(status), *unused, "", _conditions(status))
 
 
-def _clusters(status: FederatedLearningStatus, shown: Sequence[RoundRecord]) -> RenderableType:
+def _worth(status: FederatedLearningStatus) -> list[Text]:
+    """What the final adapter is worth, and what the adapters may have told."""
+    said = list[Text]()
+    if (of := status.evaluation) is not None:
+        said.append(Text(f"On {of.posts} posts held out the loss is {of.loss:.4f}; the base model's is {of.base_loss:.4f}"))
+    if (spent := status.privacy) is not None:
+        epsilon = f"ε {spent.epsilon:.4g} at δ {spent.delta:g} in {spent.releases} releases"
+        said.append(Text(printable(f"Noised adapters spent {epsilon}, for {spent.unit}")))
+    return said
+
+
+def _clusters(seen: Seen, shown: Sequence[RoundRecord]) -> RenderableType:
+    status = seen.status
     if not status.clusters:
         return Text("No cluster was chosen.")
     table = _table("cluster", "platform", "posts", "phase", *(f"loss {record.round}" for record in shown), "reason")
@@ -68,6 +81,10 @@ def _clusters(status: FederatedLearningStatus, shown: Sequence[RoundRecord]) -> 
         _row(table, [cluster.name, cluster.platform, posts, cluster.phase, *losses, cluster.reason])
     if shown and len(status.clusters) > 1:
         _row(table, ["all clusters", "", "", "", *(f"{record.loss:.4f}" for record in shown), ""], style="bold")
+    held_out = held_out_losses(seen.rounds, status.evaluation.loss if status.evaluation else None)
+    if held_out:
+        losses = [f"{held_out[record.round]:.4f}" if record.round in held_out else "" for record in shown]
+        _row(table, ["held out", "", "", "", *losses, ""])
     return table
 
 

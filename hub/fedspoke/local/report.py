@@ -14,10 +14,12 @@ import jinja2
 from fedspoke.api import documents, parse
 from fedspoke.api.federated_learning import ClusterStatus, FederatedLearningStatus, Object
 from fedspoke.api.records import ClusterRound, GeneralProfile, Noise, Profile, RoundRecord
+from fedspoke.hub.aggregation.means import held_out_losses
 from fedspoke.local import folder, outcome
 from fedspoke.local.chart import line_chart
 
 MEAN = "all clusters"
+HELD_OUT = "held out"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,13 +63,16 @@ def render(
     """
     status = outcome.status(cr)
     losses = _losses(rounds)
+    held_out = held_out_losses(rounds, status.evaluation.loss if status.evaluation else None)
+    unseen = {HELD_OUT: [(number, loss) for number, loss in held_out.items() if number]}
     return _page().render(
         fl=parse.federated_learning(cr),
         status=status,
         rounds=rounds,
         clusters=[name for name in losses if name != MEAN],
         mean=MEAN,
-        chart=line_chart(losses) if rounds else None,
+        held_out=held_out,
+        chart=line_chart(losses | (unseen if unseen[HELD_OUT] else {})) if rounds else None,
         traffic=[_traffic(record) for record in rounds],
         chosen=_chosen(placement, status),
         rejected=placement.get("rejected", []),

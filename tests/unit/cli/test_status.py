@@ -49,6 +49,16 @@ def test_an_update_that_was_not_used_is_shown_with_its_reason(tmp_path: Path) ->
     assert "In round 1 the update of cluster2 was not used: lora_A holds NaN" in shown
 
 
+def test_what_the_final_adapter_is_worth_and_what_was_told_is_shown(tmp_path: Path) -> None:
+    spent = {"epsilon": 7.5, "delta": 1e-5, "releases": 3, "unit": "all posts of one cluster"}
+    resource = build.cr(evaluation={"posts": 9, "baseLoss": 6.0, "loss": 3.25}, privacy=spent)
+    shown = ask(build.write(tmp_path, resource, build.rounds(held_out={2: (5.0, 4.5), 3: (4.0, 3.5)})))
+    assert "On 9 posts held out the loss is 3.2500; the base model's is 6.0000" in shown
+    assert "Noised adapters spent ε 7.5 at δ 1e-05 in 3 releases, for all posts of one cluster" in shown
+    [row] = [line.split() for line in shown.splitlines() if line.startswith("held out")]
+    assert row == ["held", "out", "5.0000", "4.0000", "3.2500"]
+
+
 def test_json_is_the_status_as_it_is_in_the_resource(tmp_path: Path) -> None:
     shown = json.loads(ask(build.write(tmp_path), "-o", "json"))
     assert shown.pop("summary")["rounds"] == "3/3"

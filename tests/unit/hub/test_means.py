@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedspoke.api.records import HeldOut
-from fedspoke.hub.aggregation.means import mean, overall
+from fedspoke.hub.aggregation.means import held_out_losses, mean, overall
+from support import outcome
 
 LOSSES = st.floats(0, 1e9)
 COUNTS = st.integers(1, 10**9)
@@ -33,3 +34,10 @@ def test_where_nothing_is_held_out_there_is_no_mean() -> None:
 @given(st.lists(st.builds(HeldOut, posts=COUNTS, before=LOSSES, after=LOSSES), min_size=1))
 def test_the_mean_of_records_is_a_record(measured: list[HeldOut]) -> None:
     assert overall(measured) is not None
+
+
+def test_a_round_is_worth_what_the_next_one_starts_from_and_the_last_what_is_measured_at_the_end() -> None:
+    rounds = outcome.rounds(held_out={1: (6.0, 5.5), 2: (5.0, 4.5), 3: (4.0, 3.5)})
+    assert held_out_losses(rounds, 3.0) == {0: 6.0, 1: 5.0, 2: 4.0, 3: 3.0}
+    assert held_out_losses(rounds, None) == {0: 6.0, 1: 5.0, 2: 4.0}
+    assert held_out_losses(outcome.rounds(), None) == {}

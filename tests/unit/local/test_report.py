@@ -312,3 +312,22 @@ def test_a_file_that_cannot_be_understood_is_named(tmp_path: Path, name: str) ->
     (out / name).write_text('{"round": "one"}\n')
     with pytest.raises(Refused, match=re.escape(f"{out / name} cannot be understood: ")):
         report.write(out)
+
+
+def test_what_the_adapters_are_worth_on_posts_held_out_is_shown() -> None:
+    rounds = build.rounds(held_out={1: (6.0, 5.5), 2: (5.0, 4.5), 3: (4.0, 3.5)})
+    shown = page(build.cr(evaluation={"posts": 9, "baseLoss": 6.0, "loss": 3.25}), rounds).sections["Loss"]
+    assert "On 9 posts that no cluster trained on, the base model's loss is 6 and the final adapter's 3.25." in shown
+    assert all(loss in shown for loss in ("5.0000", "4.0000", "3.2500"))
+
+
+def test_what_noised_adapters_spent_is_shown_with_what_it_hides() -> None:
+    spent = {"epsilon": 7.5, "delta": 1e-5, "releases": 3, "unit": "all posts of one cluster"}
+    shown = page(build.cr(privacy=spent), build.rounds()).sections["Loss"]
+    assert "The 3 that one cluster sent spend together ε 7.5 at δ 1e-05, for all posts of one cluster." in shown
+
+
+def test_answers_that_were_dropped_are_counted() -> None:
+    first, *others = build.rounds()
+    shown = page(rounds=[first.model_copy(update={"late": 2, "repeated": 1}), *others])
+    assert "In round 1 2 answers or uploads came too late and 1 once more; they were dropped." in shown

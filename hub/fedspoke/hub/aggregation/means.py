@@ -1,8 +1,8 @@
 """One number for all clusters, weighted by their posts or examples; what adapters are worth on posts that nobody trains on."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
-from fedspoke.api.records import HeldOut
+from fedspoke.api.records import HeldOut, RoundRecord
 
 _MOST = 10**9  # posts that a record counts
 
@@ -25,3 +25,13 @@ def overall(told: Iterable[HeldOut | None]) -> HeldOut | None:
         before=mean((one.before, one.posts) for one in measured),
         after=mean((one.after, one.posts) for one in measured),
     )
+
+
+def held_out_losses(rounds: Sequence[RoundRecord], final: float | None) -> dict[int, float]:
+    """Round → loss of its adapter on posts held out; 0 is the base model.
+
+    Clusters measure a round's adapter when they start the next round from it, and the last one's, `final`, when all is done.
+    """
+    started = {record.round: overall(part.held_out for part in record.clusters.values()) for record in rounds}
+    losses = {number - 1: measured.before for number, measured in started.items() if measured}
+    return losses if final is None or not rounds else losses | {rounds[-1].round: final}
