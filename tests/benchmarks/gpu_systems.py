@@ -86,6 +86,8 @@ def _fedspoke(case: Case, source: Source, folder: Path, stopwatch: Stopwatch) ->
 
     with suppress(Enough):
         trainer.train(gpu_model.posts(folder), folder, folder / "start", folder / "result", 1, progress)
+    if _recomputes(trainer._model) != case.checkpointing:
+        raise torch.OutOfMemoryError("the trainer went on by recomputing activations, which is another row of the table")
 
 
 class _Stop(TrainerCallback):  # type: ignore[misc]  # transformers ships no types
@@ -160,8 +162,12 @@ def _with_lora(source: Source, case: Case) -> tuple[Any, PeftModel]:
 def _train(trainer: HuggingFaceTrainer, model: PeftModel, case: Case) -> None:
     """After its arguments had their say, the model must still recompute activations, or not, as the case has it."""
     trainer.train()
-    if any(getattr(layer, "gradient_checkpointing", False) for layer in model.modules()) != case.checkpointing:
+    if _recomputes(model) != case.checkpointing:
         raise AssertionError(f"{case.system} changed whether activations are recomputed")
+
+
+def _recomputes(model: PeftModel) -> bool:
+    return any(getattr(layer, "gradient_checkpointing", False) for layer in model.modules())
 
 
 def _arguments(folder: Path, model: PeftModel) -> dict[str, Any]:
