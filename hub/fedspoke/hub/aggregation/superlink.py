@@ -52,6 +52,8 @@ def _serve(settings: AggregatorSettings, state: Path) -> None:
     programs.free(settings.adapters_port, "the exchange of adapters")
     home = state / "flower"
     os.environ.update(programs.environment(home))
+    # A layer's matrices are small: on a busy hub OpenBLAS's threads wait for each other, and combining takes seven times the CPU.
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     address = f"127.0.0.1:{settings.superlink_port}"
     arguments = ["--insecure", "--host", "127.0.0.1", "--port", str(settings.superlink_port)]
     offline = ["--isolation", "process", "--disable-runtime-dependency-installation"]
