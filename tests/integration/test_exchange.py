@@ -27,6 +27,7 @@ from fedspoke.hub import loopback
 from fedspoke.hub.aggregation import spool
 from fedspoke.hub.aggregation.exchange import Exchange, serve
 from fedspoke.hub.aggregation.initial import initial
+from fedspoke.hub.aggregation.terms import Terms
 from support import adapters
 from support.envoy import wait_for
 from support.federation import tickets
@@ -54,6 +55,10 @@ def whole(body: bytes) -> dict[str, str]:
 
 def follows(body: bytes, begin: int) -> dict[str, str]:
     return {**whole(body), "Fedspoke-Examples": "10", "Content-Range": f"bytes {begin}-{len(body) - 1}/{len(body)}"}
+
+
+def terms_of(adapter: Path, digest: str, *clusters: str, layout: Sequence[Tensor] = LAYOUT) -> dict[str, Terms]:
+    return dict.fromkeys(clusters, Terms(adapter, digest, tuple(layout)))
 
 
 @dataclass(frozen=True)
@@ -101,7 +106,7 @@ def exchange(folder: Path, layout: Sequence[Tensor], sender: str | None = None) 
     adapter = folder / "round-1.safetensors"
     digest = initial(layout, RUN, adapter)
     opened = Exchange(RUN, folder / "uploads", tickets())
-    opened.open(1, adapter, digest, layout, ["cluster1", "cluster2"])
+    opened.open(1, terms_of(adapter, digest, "cluster1", "cluster2", layout=layout))
     app = opened.app
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
@@ -175,11 +180,26 @@ def test_there_is_nothing_elsewhere(hub: Hub, path: str) -> None:
 
 
 def test_the_final_adapter_is_there_to_be_read_only(hub: Hub, tmp_path: Path) -> None:
-    hub.exchange.open(2, hub.adapter, hub.digest, LAYOUT, ["cluster1"], uploads=False)
+    hub.exchange.open(2, terms_of(hub.adapter, hub.digest, "cluster1"), uploads=False)
     final = f"/v1/runs/{RUN}/rounds/2/adapter"
     assert hub.get(path=final).content == hub.adapter.read_bytes()
     assert hub.put(trained(tmp_path), path=final).status_code == 410
     assert hub.get("cluster2", path=final).status_code == 403
+
+
+def test_each_cluster_fetches_and_leaves_what_its_terms_say(hub: Hub, tmp_path: Path) -> None:
+    own = adapters.layout(rank=2, layers=2, inner=1000, outer=500)
+    other = adapters.save(adapters.drawn(own, 5), tmp_path / "rank2")
+    terms = {"cluster1": Terms(hub.adapter, hub.digest, LAYOUT), "cluster2": Terms(other, adapters.digest(other), own)}
+    hub.exchange.open(2, terms)
+    second = f"/v1/runs/{RUN}/rounds/2/adapter"
+    assert hub.get("cluster1", path=second).content == hub.adapter.read_bytes()
+    assert hub.get("cluster2", path=second).content == other.read_bytes()
+    assert hub.get("cluster2", path=second).headers["etag"] == f'"{adapters.digest(other)}"'
+    body = adapters.save(adapters.drawn(own, 6), tmp_path / "trained").read_bytes()
+    assert hub.put(body, "cluster2", second).status_code == 201
+    refused = hub.put(body, "cluster1", second)
+    assert (refused.status_code, "has the shape" in error(refused)) == (422, True)
 
 
 # Leaving.
@@ -340,7 +360,7 @@ def test_whoever_is_still_sending_hears_the_refusal_too(hub: Hub) -> None:
 def test_an_upload_for_a_round_that_was_opened_anew_meanwhile_is_too_late(hub: Hub, tmp_path: Path) -> None:
     with begun(hub, trained(tmp_path)) as late:
         wait_for(hub.files, "an upload under way")
-        hub.exchange.open(1, hub.adapter, hub.digest, adapters.layout(rank=3), ["cluster1"])
+        hub.exchange.open(1, {"cluster1": Terms(hub.adapter, hub.digest, adapters.layout(rank=3))})
         assert late.finish() == 410
     assert_nothing_was_left(hub)
 
@@ -477,10 +497,10 @@ def test_what_was_cut_is_gone_with_its_round(hub: Hub, tmp_path: Path) -> None:
     assert hub.files() == []
     assert hub.rest(body, kept).status_code == 410
     assert httpx.head(hub.url(ADAPTER), headers={**headers("cluster1"), **whole(body)}).status_code == 410
-    hub.exchange.open(2, hub.adapter, hub.digest, LAYOUT, ["cluster1"])
+    hub.exchange.open(2, terms_of(hub.adapter, hub.digest, "cluster1"))
     second = f"/v1/runs/{RUN}/rounds/2/adapter"
     cut(hub, body, 15_000, path=second)
-    hub.exchange.open(3, hub.adapter, hub.digest, LAYOUT, ["cluster1"])
+    hub.exchange.open(3, terms_of(hub.adapter, hub.digest, "cluster1"))
     assert hub.files() == []
 
 
@@ -520,7 +540,7 @@ def test_however_often_the_line_is_cut_the_same_bytes_arrive_and_few_are_sent_ag
 
 def test_the_next_round_forgets_the_uploads_of_the_last(hub: Hub, tmp_path: Path) -> None:
     hub.put(trained(tmp_path))
-    hub.exchange.open(2, hub.adapter, hub.digest, LAYOUT, ["cluster1"])
+    hub.exchange.open(2, terms_of(hub.adapter, hub.digest, "cluster1"))
     assert hub.files() == []
     assert hub.exchange.upload(1, "cluster1") is None
     assert hub.put(trained(tmp_path)).status_code == 410, "the round before is closed by that"

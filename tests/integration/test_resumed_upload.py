@@ -6,6 +6,7 @@ from pathlib import Path
 from fedspoke.collaborator import transfer
 from fedspoke.hub.aggregation.exchange import Exchange, serve
 from fedspoke.hub.aggregation.initial import initial
+from fedspoke.hub.aggregation.terms import Terms
 from fedspoke.hub.gateway import files
 from support import adapters, certificates, wire
 from support.envoy import running
@@ -26,7 +27,7 @@ def test_a_line_that_is_cut_twice_costs_what_was_in_flight(tmp_path: Path) -> No
     certificates.client(tmp_path / "cluster1", ours, "cluster1")
     start, trained = tmp_path / "start", adapters.save(adapters.drawn(LAYOUT, 1), tmp_path / "trained")
     exchange = Exchange("social.posts", tmp_path / "uploads", tickets())
-    exchange.open(1, start, initial(LAYOUT, "social.posts", start), LAYOUT, ["cluster1"])
+    exchange.open(1, {"cluster1": Terms(start, initial(LAYOUT, "social.posts", start), LAYOUT)})
     with wire.services() as behind, serve(exchange, 0) as port:
         federation = replace(wire.federation("posts", behind, "cluster1"), adapters=port)
         with (

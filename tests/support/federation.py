@@ -13,8 +13,18 @@ from starlette.testclient import TestClient
 
 from fedspoke.api.errors import Failed
 from fedspoke.api.federated_learning import Lora, Server
-from fedspoke.api.names import identity
-from fedspoke.api.records import AggregatorSettings, Failure, Finished, FinishOrder, Prepared, PrepareOrder, Trained, TrainOrder
+from fedspoke.api.names import Platform, identity
+from fedspoke.api.records import (
+    AggregatorSettings,
+    Failure,
+    Finished,
+    FinishOrder,
+    HeldOut,
+    Prepared,
+    PrepareOrder,
+    Trained,
+    TrainOrder,
+)
 from fedspoke.hub.aggregation.exchange import Exchange
 from fedspoke.hub.aggregation.federation import Federation
 from fedspoke.hub.aggregation.members import Answer, Order
@@ -89,6 +99,10 @@ class Nodes:
         if (answer := self.connected[node](order)) is not None:
             self._answers.append((node, order, answer))
 
+    def send(self, node: int, order: Order, answer: Answer | str) -> None:
+        """An answer comes, asked for or not."""
+        self._answers.append((node, order, answer))
+
     def answers(self) -> Iterable[tuple[int, Order, Answer | str]]:
         came, self._answers = self._answers, []
         return came
@@ -105,8 +119,17 @@ class Cluster:
     layout: Layout = _LAYOUT
     unready: str | None = None
     fails: dict[int, str] = field(default_factory=dict)  # round: with which sentence
+    stumbles: dict[int, int] = field(default_factory=dict)  # round (0: to be ready): how often, before it succeeds
     silent: set[int] = field(default_factory=set)
+    loss: Callable[[int], float] = lambda number: 1 / number
+    """Of training in a round."""
+    held_out: Callable[[int], float] | None = None
+    """Loss of the global adapter that a round starts from, on 1 post; of the base model, for round 1."""
+    leaves: Layout | None = None
+    """The tensors of its uploads; None: all that it has."""
     uploads: bool = True
+    left: bytes = b""
+    """The adapter that it trained last."""
     shares: bool = True
     certificate: str | None = ""
     """Under whose name it presents its ticket; None: it does not; empty: its own."""
@@ -120,11 +143,26 @@ class Cluster:
             case TrainOrder():
                 return None if order.round in self.silent else self._train(order)
             case FinishOrder():
+                if failure := self._stumble("finish", order.round + 1):
+                    return failure
+                worth = self._held_out(1, order.round + 1)
                 if self.shares:
-                    return Finished(cluster=self.name, shared=("facebook",))
-                return Finished(cluster=self.name, shared=(), refused={"facebook": "5 posts are fewer than 20"})
+                    return Finished(cluster=self.name, shared=("facebook",), held_out=worth)
+                refused: dict[Platform, str] = {"facebook": "5 posts are fewer than 20"}
+                return Finished(cluster=self.name, shared=(), refused=refused, held_out=worth)
+
+    def _stumble(self, step: str, number: int) -> Failure | None:
+        if self.stumbles.get(number, 0) <= 0:
+            return None
+        self.stumbles[number] -= 1
+        return Failure(cluster=self.name, step=step, message="mcp-server was started anew", passing=True)
+
+    def _held_out(self, before: int, after: int) -> HeldOut | None:
+        return HeldOut(posts=1, before=self.held_out(before), after=self.held_out(after)) if self.held_out else None
 
     def _prepare(self) -> Prepared | Failure:
+        if failure := self._stumble("prepare", 0):
+            return failure
         if self.unready:
             return Failure(cluster=self.name, step="prepare", message=self.unready)
         return Prepared(cluster=self.name, posts={"facebook": 5}, layout=self.layout)
@@ -132,30 +170,35 @@ class Cluster:
     def _train(self, order: TrainOrder) -> Trained | Failure:
         if order.round in self.fails:
             return Failure(cluster=self.name, step="train", message=self.fails[order.round])
+        if failure := self._stumble("train", order.round):
+            return failure
         scratch = self.exchange._folder / f"scratch-{self.name}"
-        content = adapters.save(adapters.filled(self.layout, self.value * order.round), scratch).read_bytes()
+        content = adapters.save(adapters.filled(self.leaves or self.layout, self.value * order.round), scratch).read_bytes()
+        self.left = content
         digest = hashlib.sha256(content)
         if self.uploads:
-            upload(self.exchange, self.name, order.round, content, self.examples)
+            assert upload(self.exchange, self.name, order.round, content, self.examples) == 201
         return Trained(
             cluster=self.name,
             round=order.round,
             digest=digest.hexdigest(),
             examples=self.examples,
-            loss=1 / order.round,
+            loss=self.loss(order.round),
             seconds=1,
+            held_out=self._held_out(order.round, order.round + 1),
+            releases=order.round,
         )
 
 
-def upload(exchange: Exchange, cluster: str, number: int, content: bytes, examples: int) -> None:
-    """As the gateway hands it on."""
+def upload(exchange: Exchange, cluster: str, number: int, content: bytes, examples: int) -> int:
+    """As the gateway hands it on; returns the status."""
     headers = {
         "x-forwarded-client-cert": f"URI={identity('hub', cluster)}",
         "content-digest": f"sha-256=:{base64.b64encode(hashlib.sha256(content).digest()).decode()}:",
         "fedspoke-examples": str(examples),
     }
     answer = TestClient(exchange.app).put(f"/v1/runs/test.run/rounds/{number}/adapter", content=content, headers=headers)
-    assert answer.status_code == 201, answer.text
+    return int(answer.status_code)
 
 
 @dataclass

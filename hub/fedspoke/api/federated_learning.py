@@ -4,6 +4,7 @@ A superset of the community's CRD of the same group and kind: every CR that its 
 the same. The CRD in hub/deploy is generated from these models (crd.py); a CR is read by parse.py.
 """
 
+import math
 from datetime import timedelta
 from typing import Annotated, Literal
 
@@ -62,8 +63,8 @@ OPTIONS: dict[str, list[str]] = {
 """Strategy → the numbers that it takes."""
 
 
-MALICIOUS = 1
-"""How many clusters may lie, where spec.server.aggregation.options does not say."""
+MALICIOUS, BETA = 1, 0.2
+"""How many clusters may lie, and what share a trimmed mean cuts off at each end, where the options do not say."""
 
 
 class S3(Api):
@@ -166,10 +167,30 @@ class Aggregation(Api):
     )
 
     @property
+    def malicious(self) -> int:
+        """How many clusters may lie."""
+        return int(self.options.get("malicious", MALICIOUS))
+
+    @property
     def responses(self) -> int:
-        """How many clusters' updates the strategy needs at least (Krum: arXiv 1703.02757, Bulyan: 1802.07927)."""
-        liars = int(self.options.get("malicious", MALICIOUS))
-        return {"krum": 2 * liars + 3, "multikrum": 2 * liars + 3, "bulyan": 4 * liars + 3}.get(self.strategy, 1)
+        """How many clusters' updates the strategy needs at least, so that liars cannot decide.
+
+        A median of two is their mean; a trimmed mean must cut off one at each end; Krum: arXiv 1703.02757; Bulyan: 1802.07927.
+        """
+        match self.strategy:
+            case "fedmedian":
+                return 3
+            case "trimmedmean":
+                beta = self.options.get("beta", BETA)
+                return math.ceil(1 / beta) if beta else 1
+            case "krum":
+                return 2 * self.malicious + 3
+            case "multikrum":
+                return max(2 * self.malicious + 3, int(self.options.get("select", 1)) + self.malicious)
+            case "bulyan":
+                return 4 * self.malicious + 3
+            case _:
+                return 1
 
 
 def _in_range(name: str, value: float) -> bool:
@@ -195,6 +216,16 @@ class Convergence(Api):
     min_delta: Annotated[float, Field(ge=0)] = Field(0.01, description="An improvement smaller than this counts as none.")
     patience: Annotated[int, Field(ge=1)] = Field(2, description="Rounds without improvement before it stops.")
     method: Literal["any", "all"] = Field("all", description="Whether any one cluster or all of them must have converged.")
+
+
+def _option(name: str, default: float) -> str:
+    """CEL for one of the strategy's numbers, at the server."""
+    options = "self.aggregation.options"
+    return f"(has({options}) && '{name}' in {options} ? {options}['{name}'] : {float(default)})"
+
+
+_QUORUM = "double(has(self.minResponses) ? self.minResponses : self.minAvailableClients)"
+_BETA, _MALICIOUS, _SELECT = _option("beta", BETA), _option("malicious", MALICIOUS), _option("select", 1)
 
 
 class Server(Api):
@@ -231,12 +262,15 @@ class Server(Api):
         ),
         Rule(
             field="aggregation.strategy",
-            message="needs more clusters a round than minResponses (or minAvailableClients) makes sure of: krum and multikrum "
-            f"2·malicious + 3, bulyan 4·malicious + 3, where options.malicious is {MALICIOUS} unless it is given",
-            cel="!(self.aggregation.strategy in ['krum', 'multikrum', 'bulyan']) || "
-            "double(has(self.minResponses) ? self.minResponses : self.minAvailableClients) >= "
-            "(self.aggregation.strategy == 'bulyan' ? 4.0 : 2.0) * (has(self.aggregation.options) && "
-            f"'malicious' in self.aggregation.options ? self.aggregation.options['malicious'] : {MALICIOUS}.0) + 3.0",
+            message="needs more clusters a round than minResponses (or minAvailableClients) makes sure of: fedmedian 3, trimmed"
+            "mean 1 / beta, krum and multikrum 2·malicious + 3, bulyan 4·malicious + 3, multikrum also select + malicious, "
+            f"where options.beta is {BETA} and options.malicious {MALICIOUS} unless they are given",
+            cel=f"self.aggregation.strategy == 'fedmedian' ? {_QUORUM} >= 3.0 : "
+            f"self.aggregation.strategy == 'trimmedmean' ? {_BETA} == 0.0 || {_QUORUM} >= 1.0 / {_BETA} : "
+            f"self.aggregation.strategy == 'krum' ? {_QUORUM} >= 2.0 * {_MALICIOUS} + 3.0 : "
+            f"self.aggregation.strategy == 'multikrum' ? {_QUORUM} >= 2.0 * {_MALICIOUS} + 3.0 && "
+            f"{_QUORUM} >= {_SELECT} + {_MALICIOUS} : "
+            f"self.aggregation.strategy != 'bulyan' || {_QUORUM} >= 4.0 * {_MALICIOUS} + 3.0",
             holds=lambda it: it.quorum >= it.aggregation.responses,
         ),
     )

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Literal
 
 from fedspoke.api.federated_learning import Condition, FederatedLearning
+from fedspoke.hub.aggregation.convergence import over
+from fedspoke.hub.aggregation.rounds import absent
 from fedspoke.hub.observed import Observed, unplaced
 
 Answer = tuple[Literal["True", "False", "Unknown"], str, str]
@@ -61,16 +63,17 @@ def _collaborators(fl: FederatedLearning, seen: Observed) -> Answer:
         return "False", "NotPlaced", "there are too few clusters to start with"
     if lost := seen.lost():
         return "False", "ClusterLost", _named(lost)
-    waiting = [name for name in seen.chosen if seen.cluster(name).phase in ("Waiting", "Preparing")]
+    waiting = {name: seen.cluster(name).reason for name in seen.chosen if seen.cluster(name).phase in ("Waiting", "Preparing")}
     if waiting:
-        return "False", "Waiting", f"not ready yet: {', '.join(waiting)}"
+        names = (f"{name} ({reason})" if reason else name for name, reason in waiting.items())
+        return "False", "Waiting", f"not ready yet: {', '.join(names)}"
     return "True", "Prepared", "every chosen cluster has answered"
 
 
 def _training(fl: FederatedLearning, seen: Observed) -> Answer:
-    done, total = len(seen.rounds), fl.spec.server.rounds
-    running = seen.progress is not None and seen.progress.phase == "Running" and not seen.failure and done < total
-    return "True" if running else "False", "Rounds", f"{done} of {total} rounds are done"
+    done, total, end = len(seen.rounds), fl.spec.server.rounds, over(fl.spec.server, seen.rounds)
+    running = seen.progress is not None and seen.progress.phase == "Running" and not seen.failure and not end
+    return "True" if running else "False", "Rounds", end if end and done < total else f"{done} of {total} rounds are done"
 
 
 def _model(seen: Observed) -> Answer:
@@ -98,6 +101,8 @@ def _degraded(seen: Observed) -> Answer:
         return "True", "Failed", seen.progress.message
     if seen.progress and seen.progress.phase == "Completed" and seen.progress.fused:
         return "True", "ProfilesMissing", seen.progress.fused
+    if seen.progress and seen.progress.phase == "Completed" and (missed := absent(seen.chosen, seen.rounds, {})):
+        return "True", "RoundsMissed", missed
     return "False", "AsExpected", "nothing is missing"
 
 

@@ -11,9 +11,12 @@ from fedspoke.api.federated_learning import (
     Rounds,
 )
 from fedspoke.api.names import PHASE_LABEL, ROUND_LABEL
-from fedspoke.api.records import RoundRecord
+from fedspoke.api.records import HeldOut, RoundRecord
+from fedspoke.api.status import Evaluation
+from fedspoke.hub.aggregation.means import overall
 from fedspoke.hub.conditions import conditions
 from fedspoke.hub.observed import Observed, unplaced
+from fedspoke.hub.spent import releases, spent
 
 _SHOWN_ROUNDS = 20  # the status holds the last ones; rounds.jsonl holds all
 
@@ -32,9 +35,11 @@ def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
         conditions=conditions(fl, seen, before.conditions, now),
         rounds=Rounds(completed=len(seen.rounds), total=fl.spec.server.rounds),
         clusters=[_cluster(name, seen) for name in seen.chosen],
-        metrics=[_metrics(record) for record in seen.rounds[-_SHOWN_ROUNDS:]],
+        metrics=[_metrics(record, seen) for record in seen.rounds[-_SHOWN_ROUNDS:]],
         model=seen.model,
         profile=seen.profile,
+        evaluation=_evaluation(seen.progress.held_out) if seen.progress and seen.progress.held_out else None,
+        privacy=spent(fl.spec.privacy.adapters, releases(seen)),
     )
 
 
@@ -69,7 +74,7 @@ def _cluster(name: str, seen: Observed) -> ClusterStatus:
     )
 
 
-def _metrics(record: RoundRecord) -> RoundMetrics:
+def _metrics(record: RoundRecord, seen: Observed) -> RoundMetrics:
     return RoundMetrics(
         round=record.round,
         loss=record.loss,
@@ -77,5 +82,19 @@ def _metrics(record: RoundRecord) -> RoundMetrics:
         seconds=record.seconds,
         bytes_in=sum(cluster.bytes_in for cluster in record.clusters.values()),
         bytes_out=sum(cluster.bytes_out for cluster in record.clusters.values()),
+        held_out_loss=_held_out_loss(record, seen),
         lora_bias=record.lora_bias,
     )
+
+
+def _held_out_loss(record: RoundRecord, seen: Observed) -> float | None:
+    """Clusters measure a round's adapter when they start the next round from it; the last one's, when all is done."""
+    for following in seen.rounds:
+        if following.round == record.round + 1:
+            measured = overall(part.held_out for part in following.clusters.values())
+            return measured.before if measured else None
+    return seen.progress.held_out.after if seen.progress and seen.progress.held_out else None
+
+
+def _evaluation(held_out: HeldOut) -> Evaluation:
+    return Evaluation(posts=held_out.posts, base_loss=held_out.before, loss=held_out.after)

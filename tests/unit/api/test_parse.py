@@ -148,9 +148,52 @@ def test_a_bad_field_is_named_with_its_value_and_what_would_be_right(spec: Objec
             id="noise that would not be added",
         ),
         pytest.param(
-            {"privacy": {"secureAggregation": True}, "server": {"aggregation": {"strategy": "fedmedian"}}},
+            {
+                "privacy": {"secureAggregation": True},
+                "server": {"minAvailableClients": 3, "aggregation": {"strategy": "fedmedian"}},
+            },
             "spec.privacy.secureAggregation is true, but shows the hub only sums",
             id="a strategy that compares updates which nobody sees",
+        ),
+        pytest.param(
+            {"server": {"aggregation": {"strategy": "fedavg", "options": {"malicious": 1}}}},
+            "but must be the strategy's own: fedavg: none; fedprox: mu",
+            id="an option of another strategy",
+        ),
+        pytest.param(
+            {"server": {"minAvailableClients": 5, "aggregation": {"strategy": "trimmedmean", "options": {"beta": 0.5}}}},
+            "but must be in range",
+            id="a trimmed mean of nothing",
+        ),
+        pytest.param(
+            {"server": {"minAvailableClients": 2, "aggregation": {"strategy": "fedmedian"}}},
+            "needs more clusters a round than minResponses (or minAvailableClients) makes sure of: fedmedian 3",
+            id="a median of two is their mean",
+        ),
+        pytest.param(
+            {"server": {"minAvailableClients": 4, "aggregation": {"strategy": "trimmedmean"}}},
+            "trimmedmean 1 / beta",
+            id="a trimmed mean that cuts nothing off",
+        ),
+        pytest.param(
+            {"server": {"minAvailableClients": 4, "aggregation": {"strategy": "krum"}}},
+            "krum and multikrum 2·malicious + 3",
+            id="too few for Krum",
+        ),
+        pytest.param(
+            {"server": {"minAvailableClients": 5, "aggregation": {"strategy": "multikrum", "options": {"select": 5}}}},
+            "multikrum also select + malicious",
+            id="a selection with a liar in it",
+        ),
+        pytest.param(
+            {"server": {"minAvailableClients": 8, "minResponses": 6, "aggregation": {"strategy": "bulyan"}}},
+            "bulyan 4·malicious + 3",
+            id="too few for Bulyan",
+        ),
+        pytest.param(
+            {"server": {"aggregation": {"strategy": "fedadam", "lora": "svd"}}},
+            'spec.server.aggregation.lora is "svd", but can be svd only with the strategies fedavg and fedprox',
+            id="an optimiser of numbers that svd makes anew",
         ),
         pytest.param({"deadline": "0s"}, 'spec.deadline is "0s", but must be longer than 0s', id="no time"),
         pytest.param({"server": {"roundTimeout": "0s"}}, 'spec.server.roundTimeout is "0s", but must be longer', id="no round"),

@@ -9,7 +9,7 @@ from flwr.app import ConfigRecord, Error, Message, RecordDict
 from flwr.serverapp import Grid
 from flwr.supercore.task_identity import TaskIdentity
 
-from fedspoke.api.records import Prepared, PrepareOrder
+from fedspoke.api.records import Prepared, PrepareOrder, TrainOrder
 from fedspoke.flower.messages import pack
 from fedspoke.hub.aggregation.server_app import GridNodes
 from support import adapters
@@ -110,3 +110,30 @@ def test_a_reply_of_no_use_is_a_short_reason(reply: RecordDict | Error, says: st
     assert says in answer
     assert len(answer) < 400
     assert "\n" not in answer
+
+
+@pytest.mark.parametrize("loss", ["NaN", "Infinity", "-1", "1e300"])
+def test_a_loss_that_is_no_number_is_no_answer(loss: str) -> None:
+    text = (
+        f'{{"cluster": "cluster1", "round": 1, "digest": "{"0" * 64}", "examples": 1, "loss": 1, "seconds": 1, '
+        f'"heldOut": {{"posts": 1, "before": 1, "after": {loss}}}}}'
+    )
+    grid = Lists("0")
+    there = nodes(grid)
+    there.ask(1, TrainOrder(run="test.run", until=START + timedelta(hours=1), round=1, digest="0" * 64))
+    grid.replies = {"0": RecordDict({"fedspoke": ConfigRecord({"json": text})})}
+    ((_, _, answer),) = there.answers()
+    assert "holds no Trained or Failure" in str(answer)
+
+
+def test_a_second_reply_to_one_order_is_handed_on_for_whoever_counts_answers() -> None:
+    class Twice(Lists):
+        def pull_messages(self, identifiers: Iterable[str]) -> Iterable[Message]:
+            return [reply for reply in super().pull_messages(identifiers) for _ in range(2)]
+
+    grid = Twice("0")
+    there = nodes(grid)
+    there.ask(1, order())
+    grid.replies = {"0": pack(PREPARED)}
+    assert list(there.answers()) == [(1, order(), PREPARED)] * 2
+    assert list(there.answers()) == []

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fedspoke.api.records import Failure, PrepareOrder
+from fedspoke.api.records import ClusterProgress, Failure, PrepareOrder
 from fedspoke.hub.aggregation.members import Answer, Order
 from support.federation import START, Cluster, Site, settings
 
@@ -36,16 +36,16 @@ def test_a_node_that_keeps_failing_fails_its_cluster_once_that_is_known(tmp_path
         return "Flower says: the ClientApp was killed"
 
     site.nodes.connected[1] = killed
-    assert "cluster1: prepare failed: Flower says: the ClientApp was killed" in site.failure()
-    assert len(site.nodes.asked) == 3
-    assert site.clock.now() < START + timedelta(seconds=5)
+    assert "cluster1: prepare failed: Flower says: the ClientApp was killed; it was tried 5 times" in site.failure()
+    assert len(site.nodes.asked) == 5
+    assert site.clock.now() < site.told.deadline
 
 
 def test_a_node_that_keeps_failing_without_a_name_is_told_at_the_deadline(tmp_path: Path) -> None:
     site = Site(settings(tmp_path, clusters=("cluster1",), min_available_clients=1))
     site.nodes.connected[1] = lambda order: "Flower says: the ClientApp was killed"
     assert site.failure().endswith("; an answer counts for no cluster: Flower says: the ClientApp was killed")
-    assert len(site.nodes.asked) == 3
+    assert len(site.nodes.asked) == 5
 
 
 @pytest.mark.parametrize(
@@ -78,7 +78,10 @@ def test_an_answer_to_train_in_another_clusters_name_fails_only_its_own(tmp_path
     site.nodes.connected[2] = lying
     site.run()
     (record,) = site.state.records()
-    assert (set(record.clusters), record.refused) == ({"cluster1"}, {"cluster2": "a node of cluster2 calls itself cluster1 (…)"})
+    assert (set(record.clusters), record.refused) == (
+        {"cluster1"},
+        {"cluster2": "train failed: a node of cluster2 calls itself cluster1 (…)"},
+    )
 
 
 def test_a_crowd_of_nodes_is_not_asked_beyond_what_the_clusters_can_need(
@@ -102,5 +105,42 @@ def test_a_pod_that_is_replaced_again_and_again_is_not_remembered_for_ever(tmp_p
 
         site.clock.later.append((START + timedelta(seconds=pod), replace))
     site.clock.later.append((START + timedelta(seconds=41), lambda: site.join("cluster2")))
+    site.run()
+    assert site.account.progress.phase == "Completed"
+
+
+def test_a_preparation_that_failed_in_passing_is_asked_again_with_growing_pauses_and_says_so(tmp_path: Path) -> None:
+    said: list[ClusterProgress] = []
+    site = Site(settings(tmp_path, clusters=("cluster1",), min_available_clients=1))
+    node = site.join("cluster1", stumbles={0: 3})
+    site.clock.later.append((START + timedelta(seconds=6), lambda: said.append(site.account.progress.clusters["cluster1"])))
+    site.run()
+    assert [(one.phase, one.reason) for one in said] == [
+        ("Preparing", "prepare failed: mcp-server was started anew; asked again at 12:00:35 UTC, try 3 of 5")
+    ]
+    assert [asked for asked, order in site.nodes.asked if isinstance(order, PrepareOrder)] == [node] * 4
+    assert START + timedelta(seconds=155) < site.clock.now() < START + timedelta(seconds=160)
+
+
+def test_a_preparation_that_keeps_failing_in_passing_is_final_after_the_last_pause(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, clusters=("cluster1",), min_available_clients=1))
+    site.join("cluster1", stumbles={0: 99})
+    assert site.failure().endswith("cluster1: prepare failed: mcp-server was started anew; it was tried 5 times")
+    assert len(site.nodes.asked) == 5
+
+
+def test_a_cluster_that_is_asked_again_is_not_given_up_for_the_quorum(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path))
+    site.join("cluster1")
+    site.join("cluster2", stumbles={0: 1})
+    site.run()
+    assert site.account.progress.phase == "Completed"
+
+
+def test_a_failed_node_that_went_away_leaves_room_for_another_to_be_waited_for(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, clusters=("cluster1",), min_available_clients=1))
+    gone = site.join("cluster1", stumbles={0: 99})
+    site.clock.later.append((START + timedelta(seconds=2), lambda: site.nodes.connected.pop(gone)))
+    site.clock.later.append((START + timedelta(seconds=600), lambda: site.join("cluster1")))
     site.run()
     assert site.account.progress.phase == "Completed"

@@ -3,9 +3,10 @@ from typing import Any
 
 import pytest
 
-from fedspoke.api.records import ClusterRound, Failure, Prepared, Tensor, Trained
+from fedspoke.api.federated_learning import Lora
+from fedspoke.api.records import ClusterRound, Failure, HeldOut, Prepared, RoundRecord, Tensor, Trained
 from fedspoke.hub.aggregation.exchange import Upload
-from fedspoke.hub.aggregation.rounds import hopeless, refusal, shortage, standing, summary
+from fedspoke.hub.aggregation.rounds import absent, hopeless, refusal, shortage, standing
 from support import adapters
 
 CLUSTERS = ("cluster1", "cluster2", "cluster3")
@@ -30,8 +31,13 @@ def held(digest: str, examples: int, path: Path) -> Upload:
     return Upload(path=path, digest=digest, examples=examples, size=1)
 
 
+def record(number: int, *clusters: str, **refused: str) -> RoundRecord:
+    part = ClusterRound(loss=1, examples=1, seconds=1, bytes_in=1, bytes_out=1)
+    return RoundRecord(round=number, digest=DIGEST, loss=1, seconds=1, clusters=dict.fromkeys(clusters, part), refused=refused)
+
+
 def test_a_cluster_that_was_not_chosen_is_nobody() -> None:
-    now = standing(CLUSTERS, [(1, prepared("cluster1")), (2, prepared("cluster11"))], rank=2)
+    now = standing(CLUSTERS, [(1, prepared("cluster1")), (2, prepared("cluster11"))], lora=Lora(rank=2))
     assert now.ready == {"cluster1": 1}
 
 
@@ -44,21 +50,25 @@ def test_a_cluster_that_was_not_chosen_is_nobody() -> None:
     ],
 )
 def test_the_newest_node_of_a_cluster_counts(first: Prepared | Failure, last: Prepared | Failure, ready: dict[str, int]) -> None:
-    assert standing(CLUSTERS, [(1, first), (2, last)], rank=2).ready == ready
+    assert standing(CLUSTERS, [(1, first), (2, last)], lora=Lora(rank=2)).ready == ready
 
 
 def test_a_failure_is_told_in_the_clusters_own_words() -> None:
-    assert standing(CLUSTERS, [(1, failure("cluster1"))], rank=2).failed == {"cluster1": "prepare failed: no post is left"}
+    assert standing(CLUSTERS, [(1, failure("cluster1"))], lora=Lora(rank=2)).failed == {
+        "cluster1": "prepare failed: no post is left"
+    }
 
 
 def test_the_order_in_which_a_cluster_names_its_tensors_does_not_matter() -> None:
     answers = [(1, prepared("cluster1")), (2, prepared("cluster2", tuple(reversed(LAYOUT))))]
-    assert set(standing(CLUSTERS, answers, rank=2).ready) == {"cluster1", "cluster2"}
+    assert set(standing(CLUSTERS, answers, lora=Lora(rank=2)).ready) == {"cluster1", "cluster2"}
 
 
 def test_a_cluster_whose_model_differs_from_the_others_is_named_with_the_first_difference() -> None:
     wider = adapters.layout(inner=16)
-    now = standing(CLUSTERS, [(1, prepared("cluster1", wider)), (2, prepared("cluster2")), (3, prepared("cluster3"))], rank=2)
+    now = standing(
+        CLUSTERS, [(1, prepared("cluster1", wider)), (2, prepared("cluster2")), (3, prepared("cluster3"))], lora=Lora(rank=2)
+    )
     assert set(now.ready) == {"cluster2", "cluster3"}
     assert now.layout == LAYOUT
     assert "lora_A.weight of shape [2, 16] has the shape [2, 8] there" in now.failed["cluster1"]
@@ -66,17 +76,35 @@ def test_a_cluster_whose_model_differs_from_the_others_is_named_with_the_first_d
 
 def test_the_layout_of_earlier_rounds_stands_against_a_majority() -> None:
     wider = adapters.layout(inner=16)
-    now = standing(CLUSTERS, [(1, prepared("cluster1", wider)), (2, prepared("cluster2", wider))], rank=2, agreed=LAYOUT)
+    now = standing(
+        CLUSTERS, [(1, prepared("cluster1", wider)), (2, prepared("cluster2", wider))], lora=Lora(rank=2), agreed=LAYOUT
+    )
     assert not now.ready
 
 
 def test_a_cluster_whose_adapter_has_fewer_layers_is_told_how_many_tensors_it_lacks() -> None:
-    now = standing(CLUSTERS, [(1, prepared("cluster1", adapters.layout(layers=1)))], rank=2, agreed=LAYOUT)
+    now = standing(CLUSTERS, [(1, prepared("cluster1", adapters.layout(layers=1)))], lora=Lora(rank=2), agreed=LAYOUT)
     assert "it lacks 2 of 4 tensors" in now.failed["cluster1"]
 
 
+def test_a_cluster_may_have_the_same_layers_at_the_lower_rank_that_it_was_given() -> None:
+    lora = Lora(rank=2, ranks={"cluster2": 1})
+    answers = [(1, prepared("cluster1")), (2, prepared("cluster2", adapters.layout(rank=1))), (3, prepared("cluster3"))]
+    now = standing(CLUSTERS, answers, lora)
+    assert set(now.ready) == set(CLUSTERS)
+    assert now.layout == LAYOUT
+
+
+def test_a_lower_rank_that_a_cluster_was_not_given_keeps_it_out() -> None:
+    lora = Lora(rank=2, ranks={"cluster2": 1})
+    now = standing(CLUSTERS, [(1, prepared("cluster1", adapters.layout(rank=1))), (2, prepared("cluster2"))], lora)
+    assert not now.ready
+    assert "which rank 2 does not give" in now.failed["cluster1"]
+    assert "which rank 1 does not give" in now.failed["cluster2"]
+
+
 def test_a_layout_of_another_rank_is_no_candidate() -> None:
-    now = standing(CLUSTERS, [(1, prepared("cluster1", adapters.layout(rank=4)))], rank=2)
+    now = standing(CLUSTERS, [(1, prepared("cluster1", adapters.layout(rank=4)))], lora=Lora(rank=2))
     assert "rank 2" in now.failed["cluster1"]
     assert now.layout == ()
 
@@ -97,25 +125,23 @@ def test_an_update_counts_when_the_certificate_brought_what_the_message_says(tmp
         pytest.param(trained(examples=4), DIGEST, "trained on 4 posts, but its upload says 3", id="another weight"),
         pytest.param(trained(), OTHER, "but bbbbbbbbbbbb… came under its certificate", id="another file"),
         pytest.param(trained(round=1), DIGEST, "it answered for round 1 in round 2", id="an old answer"),
-        pytest.param(failure("cluster1"), DIGEST, "prepare failed: no post is left", id="a failure after the upload"),
+        pytest.param(
+            trained(held_out=HeldOut(posts=6, before=1, after=1)),
+            DIGEST,
+            "held out 6 posts, but when it was ready it had 5",
+            id="more posts held out than it has",
+        ),
+        pytest.param(prepared("cluster1"), DIGEST, "it answered an order to train with Prepared", id="another answer"),
     ],
 )
 def test_an_update_that_does_not_count_is_refused(answer: Any, upload: str | None, reason: str, tmp_path: Path) -> None:
     came = held(upload, 3, tmp_path) if upload else None
-    assert reason in (refusal(2, 3, answer, came) or "")
+    assert reason in (refusal(2, 5, answer, came) or "")
 
 
 def test_a_weight_beyond_the_posts_that_a_cluster_has_is_refused(tmp_path: Path) -> None:
     said = refusal(2, 5, trained(examples=6), held(DIGEST, 6, tmp_path))
     assert said == "it says that it trained on 6 posts, but when it was ready it had 5"
-
-
-def test_a_rounds_loss_is_weighted_by_examples() -> None:
-    def part(loss: float, examples: int) -> ClusterRound:
-        return ClusterRound(loss=loss, examples=examples, seconds=1, bytes_in=1, bytes_out=1)
-
-    record = summary(1, DIGEST, 5.0, {"cluster1": part(4.0, 1), "cluster2": part(1.0, 3)}, {})
-    assert record.loss == pytest.approx(1.75)
 
 
 def test_a_shortage_names_who_is_missing_and_why() -> None:
@@ -127,3 +153,19 @@ def test_a_quorum_larger_than_the_choice_is_said_as_such() -> None:
     assert shortage("the federation", 2, ("cluster1",), {}).endswith(
         "needs 2 of cluster1, and cannot have them: there are only 1"
     )
+
+
+def test_who_missed_a_round_is_named_with_the_last_reason() -> None:
+    records = [record(1, "cluster1", cluster2="train failed: out of memory"), record(2, "cluster1", "cluster2")]
+    assert absent(CLUSTERS, records, {"cluster3": "no post is left"}) == (
+        "cluster2 took part in 1 of 2 rounds (train failed: out of memory); cluster3 took part in 0 of 2 rounds (no post is left)"
+    )
+
+
+def test_nobody_is_named_when_all_took_part_in_all_rounds() -> None:
+    assert absent(CLUSTERS, [record(1, *CLUSTERS), record(2, *CLUSTERS)], {"cluster1": "an old sorrow"}) == ""
+
+
+def test_a_failure_that_may_pass_is_none_for_good() -> None:
+    now = standing(CLUSTERS, [(1, failure("cluster1").model_copy(update={"passing": True}))], lora=Lora(rank=2))
+    assert (now.failed, now.again) == ({}, {"cluster1": "prepare failed: no post is left"})

@@ -99,3 +99,13 @@ def test_a_checkpoint_that_is_gone_is_named(tmp_path: Path) -> None:
     state.checkpoint(1).unlink()
     with pytest.raises(Failed, match=r"rounds/1.safetensors of round 1 is gone"):
         state.last()
+
+
+def test_what_is_kept_beside_a_checkpoint_goes_with_it(tmp_path: Path) -> None:
+    (tmp_path / "rounds").mkdir()
+    for number in range(4):
+        (tmp_path / "rounds" / f"{number}.moments").touch()
+    kept(tmp_path, 3)
+    assert sorted(path.name for path in (tmp_path / "rounds").iterdir()) == [
+        "2.moments", "2.safetensors", "3.moments", "3.safetensors",
+    ]  # fmt: skip

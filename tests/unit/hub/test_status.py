@@ -3,10 +3,13 @@
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from dp_accounting import GaussianDpEvent
+from dp_accounting.pld import PLDAccountant
 
 from fedspoke.api import parse
 from fedspoke.api.federated_learning import Artifact, FederatedLearningStatus
-from fedspoke.api.records import ClusterProgress, ClusterRound, Progress, RoundRecord
+from fedspoke.api.records import ClusterProgress, ClusterRound, HeldOut, Progress, RoundRecord
+from fedspoke.api.status import Evaluation
 from fedspoke.hub.observed import Observed
 from fedspoke.hub.status import status
 from fedspoke.placement.evaluate import Decision
@@ -23,9 +26,10 @@ def progress(phase="Running", **kwargs):
     return Progress(phase=phase, message=f"{phase}: as the aggregator says", **kwargs)
 
 
-def finished_round(number):
-    part = ClusterRound(loss=2.0, examples=8, seconds=1.0, bytes_in=100, bytes_out=50)
-    return RoundRecord(round=number, digest="0" * 64, loss=2.0, seconds=1.5, clusters={"berlin": part, "lyon": part})
+def finished_round(number, *, held_out=None, clusters=("berlin", "lyon")):
+    measured = held_out and HeldOut(posts=4, before=held_out, after=0)
+    part = ClusterRound(loss=2.0, examples=8, seconds=1.0, bytes_in=100, bytes_out=50, held_out=measured)
+    return RoundRecord(round=number, digest="0" * 64, loss=2.0, seconds=1.5, clusters=dict.fromkeys(clusters, part))
 
 
 def condition(of, kind):
@@ -134,3 +138,84 @@ def test_collaborators_that_were_never_placed_have_not_answered():
 def test_a_federation_without_the_profiles_that_were_asked_for_is_degraded():
     done = Observed(decision=BOTH, progress=progress("Completed", fused="no cluster shared a profile: lyon: too few posts"))
     assert condition(status(FL, done, NOTHING, NOW), "Degraded").reason == "ProfilesMissing"
+
+
+def test_a_round_is_worth_what_the_next_one_starts_with_and_the_last_one_what_is_measured_at_the_end():
+    rounds = (finished_round(1, held_out=3.0), finished_round(2, held_out=2.0), finished_round(3, held_out=1.5))
+    running = status(FL, Observed(decision=BOTH, progress=progress(), rounds=rounds), NOTHING, NOW)
+    assert [metrics.held_out_loss for metrics in running.metrics] == [2.0, 1.5, None]
+    assert running.evaluation is None
+    at_the_end = progress("Completed", held_out=HeldOut(posts=8, before=3.0, after=1.25))
+    done = status(FL, Observed(decision=BOTH, progress=at_the_end, rounds=rounds), NOTHING, NOW)
+    assert [metrics.held_out_loss for metrics in done.metrics] == [2.0, 1.5, 1.25]
+    assert done.evaluation == Evaluation(posts=8, base_loss=3.0, loss=1.25)
+
+
+def test_a_federation_that_has_converged_trains_no_more():
+    server = {"rounds": 9, "minAvailableClients": 2, "convergence": {"patience": 1}}
+    fl = parse.federated_learning(build.federated_learning(server=server))
+    seen = Observed(decision=BOTH, progress=progress(), rounds=(finished_round(1), finished_round(2)))
+    training = condition(status(fl, seen, NOTHING, NOW), "Training")
+    assert training.status == "False"
+    assert training.message.startswith("converged after round 2 of 9: ")
+
+
+def test_a_completed_federation_that_lacks_a_cluster_in_a_round_is_degraded_although_the_cluster_is_back():
+    rounds = (finished_round(1, clusters=("berlin",)), finished_round(2), finished_round(3))
+    degraded = condition(
+        status(FL, Observed(decision=BOTH, progress=progress("Completed"), rounds=rounds), NOTHING, NOW), "Degraded"
+    )
+    assert (degraded.status, degraded.reason) == ("True", "RoundsMissed")
+    assert degraded.message == "lyon took part in 2 of 3 rounds"
+
+
+def test_a_cluster_that_is_asked_again_says_why_it_is_waited_for():
+    clusters = {
+        "berlin": ClusterProgress(phase="Ready"),
+        "lyon": ClusterProgress(phase="Preparing", reason="asked again at 12:00:05 UTC"),
+    }
+    ready = condition(
+        status(FL, Observed(decision=BOTH, progress=progress(clusters=clusters)), NOTHING, NOW), "CollaboratorsReady"
+    )
+    assert ready.message == "not ready yet: lyon (asked again at 12:00:05 UTC)"
+
+
+NOISED = parse.federated_learning(
+    build.federated_learning(privacy={"adapters": {"mechanism": "gaussian", "noiseMultiplier": 2.0, "delta": 1e-5}})
+)
+
+
+def released(number, **releases):
+    parts = {
+        name: ClusterRound(loss=2.0, examples=8, seconds=1.0, bytes_in=1, bytes_out=1, releases=count)
+        for name, count in releases.items()
+    }
+    return RoundRecord(round=number, digest="0" * 64, loss=2.0, seconds=1.5, clusters=parts)
+
+
+@pytest.mark.parametrize(
+    ("rounds", "clusters", "count"),
+    [
+        pytest.param((released(1, berlin=1, lyon=1), released(2, berlin=2, lyon=3)), {}, 3, id="the cluster that sent most"),
+        pytest.param((released(1, berlin=1),), {"lyon": ClusterProgress(releases=4)}, 4, id="also what was never used"),
+        pytest.param((released(1, berlin=0), released(2, berlin=0)), {}, 2, id="the hub believes its own eyes"),
+    ],
+)
+def test_every_noised_adapter_that_left_a_cluster_is_on_the_account(rounds, clusters, count):
+    account = status(NOISED, Observed(decision=BOTH, progress=progress(clusters=clusters), rounds=rounds), NOTHING, NOW).privacy
+    assert account is not None
+    assert account.releases == count
+    accountant = PLDAccountant()  # Google's: two data sets of a cluster give updates 2·clip apart, under noise of 2·clip
+    accountant.compose(GaussianDpEvent(1.0), count)
+    assert account.epsilon == pytest.approx(accountant.get_epsilon(1e-5), rel=1e-3)
+    assert (account.delta, account.unit) == (1e-5, "all posts of one cluster")
+
+
+def test_before_the_first_release_nothing_is_spent():
+    account = status(NOISED, Observed(decision=BOTH, progress=progress()), NOTHING, NOW).privacy
+    assert account is not None
+    assert (account.epsilon, account.releases) == (0, 0)
+
+
+def test_adapters_without_noise_have_no_account():
+    assert status(FL, Observed(decision=BOTH, rounds=(finished_round(1),)), NOTHING, NOW).privacy is None

@@ -12,9 +12,6 @@ from support import build
     [
         ({"framework": "openfl"}, "spec.framework"),
         ({"suspend": True}, "spec.suspend"),
-        ({"server": {"aggregation": {"strategy": "fedadam"}}}, "spec.server.aggregation.strategy"),
-        ({"server": {"aggregation": {"lora": "svd"}}}, "spec.server.aggregation.lora"),
-        ({"server": {"convergence": {"patience": 2}}}, "spec.server.convergence"),
         ({"training": {"quantization": "nf4"}}, "spec.training.quantization"),
     ],
 )

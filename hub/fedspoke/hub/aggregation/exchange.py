@@ -22,9 +22,9 @@ import os
 import tempfile
 import threading
 from collections import Counter, defaultdict
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from starlette.exceptions import HTTPException
@@ -34,13 +34,13 @@ from starlette.routing import Route
 from starlette.types import Message, Receive, Scope, Send
 
 from fedspoke.api.errors import Refused
-from fedspoke.api.records import Tensor
 from fedspoke.hub import loopback
 from fedspoke.hub.aggregation import claim as claims
 from fedspoke.hub.aggregation import layout as layouts
 from fedspoke.hub.aggregation import tensor_file
 from fedspoke.hub.aggregation.claim import Claim
 from fedspoke.hub.aggregation.spool import Arrival, NoRoomError, discard
+from fedspoke.hub.aggregation.terms import Terms
 from fedspoke.hub.aggregation.tickets import Tickets
 
 PATH = "/v1/runs/{run}/rounds/{round:int}/adapter"
@@ -57,12 +57,17 @@ class Upload:
     size: int
 
 
+@dataclass(frozen=True, slots=True)
+class Dropped:
+    """Uploads that put nothing into a sum: their round was closed, or the same bytes had come before."""
+
+    late: int = 0
+    repeated: int = 0
+
+
 @dataclass
 class _Round:
-    adapter: Path
-    digest: str
-    layout: tuple[Tensor, ...]
-    clusters: frozenset[str]
+    terms: Mapping[str, Terms]
     open: bool
     uploads: dict[str, Upload] = field(default_factory=dict)
     arriving: dict[str, list[Arrival]] = field(default_factory=lambda: defaultdict(list))
@@ -84,6 +89,7 @@ class Exchange:
         self._run = run
         self._folder = folder
         self._rounds: dict[int, _Round] = {}
+        self._dropped = Dropped()
         self._lock = threading.Lock()  # the ServerApp's thread opens, closes and asks; the event loop's threads store
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob("*.safetensors*"):
@@ -94,14 +100,11 @@ class Exchange:
     def open(
         self,
         round: int,  # noqa: A002  the field's word
-        adapter: Path,
-        digest: str,
-        layout: Sequence[Tensor],
-        clusters: Collection[str],
+        terms: Mapping[str, Terms],
         *,
         uploads: bool = True,
     ) -> None:
-        """From now on these clusters may fetch the adapter and, unless `uploads` is false, leave theirs.
+        """From now on each of these clusters may fetch its adapter and, unless `uploads` is false, leave one.
 
         The uploads of earlier rounds are deleted.
         """
@@ -110,13 +113,25 @@ class Exchange:
                 known.shut()
                 while known.uploads:
                     known.uploads.popitem()[1].path.unlink(missing_ok=True)
-            self._rounds[round] = _Round(adapter, digest, tuple(layout), frozenset(clusters), open=uploads)
+            self._rounds[round] = _Round(dict(terms), open=uploads)
 
     def upload(self, round: int, cluster: str) -> Upload | None:  # noqa: A002
         """What the cluster left, if it is whole and verified."""
         with self._lock:
             known = self._rounds.get(round)
             return known.uploads.get(cluster) if known else None
+
+    def forget(self, round: int, cluster: str) -> None:  # noqa: A002
+        """The cluster is asked anew: what an earlier attempt left must not stand against what comes now."""
+        with self._lock:
+            if stale := self._rounds[round].uploads.pop(cluster, None):
+                stale.path.unlink(missing_ok=True)
+
+    def dropped(self) -> Dropped:
+        """What was dropped since the last call."""
+        with self._lock:
+            dropped, self._dropped = self._dropped, Dropped()
+            return dropped
 
     def close(self, round: int) -> None:  # noqa: A002
         """Whoever comes later is told so; what is there stays until another round is opened."""
@@ -134,17 +149,18 @@ class Exchange:
             return self._introduce(request, ticket)
         number, known = self._round(request)
         cluster = _member(request, known)
-        tag = f'"{known.digest}"'
+        given = known.terms[cluster]
+        tag = f'"{given.digest}"'
         if tag in (value.strip() for value in request.headers.get("if-none-match", "").split(",")):
             return Response(status_code=304, headers={"etag": tag})
-        if not known.adapter.is_file():
+        if not given.adapter.is_file():
             raise HTTPException(404, f"the adapter of round {number} is no longer kept")
 
         def count(size: int) -> None:
             with self._lock:
                 known.sent[cluster] += size
 
-        return _File(known.adapter, tag, count)
+        return _File(given.adapter, tag, count)
 
     def _introduce(self, request: Request, ticket: str) -> Response:
         cluster = loopback.sender(request)
@@ -180,7 +196,7 @@ class Exchange:
         try:
             await _receive(request, arrival)
             try:
-                await asyncio.to_thread(layouts.verify, arrival.path, known.layout)
+                await asyncio.to_thread(layouts.verify, arrival.path, known.terms[cluster].upload)
             except Refused as error:
                 raise HTTPException(422, str(error)) from None
             status = self._keep(known, number, cluster, claim, arrival.path)
@@ -193,10 +209,12 @@ class Exchange:
         number, known = self._round(request)
         cluster = _member(request, known)
         if not known.open:
+            with self._lock:
+                self._late()
             raise HTTPException(410, f"round {number} is closed")
         if len(known.arriving[cluster]) >= _AT_ONCE:
             raise HTTPException(429, f"{_AT_ONCE} uploads of {cluster} are already under way")
-        return number, known, cluster, claims.read(request.headers, tensor_file.largest(known.layout))
+        return number, known, cluster, claims.read(request.headers, tensor_file.largest(known.terms[cluster].upload))
 
     def _round(self, request: Request) -> tuple[int, _Round]:
         run, number = request.path_params["run"], request.path_params["round"]
@@ -228,14 +246,19 @@ class Exchange:
         upload = Upload(final, claim.digest.hex(), claim.examples, claim.size)
         with self._lock:
             if not known.open:
+                self._late()
                 raise HTTPException(410, f"round {number} was closed while the upload arrived")
             if cluster in known.uploads:
                 if known.uploads[cluster] == upload:
+                    self._dropped = replace(self._dropped, repeated=self._dropped.repeated + 1)
                     return 200
                 raise HTTPException(409, f"{cluster} has already left another adapter in round {number}")
             path.replace(final)
             known.uploads[cluster] = upload
             return 201
+
+    def _late(self) -> None:
+        self._dropped = replace(self._dropped, late=self._dropped.late + 1)
 
     def _end(self, known: _Round, cluster: str, arrival: Arrival) -> None:
         """Of what the request brought nothing is left, unless it was renamed, or broke off and may go on."""
@@ -274,7 +297,7 @@ async def _receive(request: Request, arrival: Arrival) -> None:
 
 def _member(request: Request, known: _Round) -> str:
     cluster = loopback.sender(request)
-    if cluster not in known.clusters:
+    if cluster not in known.terms:
         raise HTTPException(403, f"{cluster} takes no part in this round")
     return cluster
 

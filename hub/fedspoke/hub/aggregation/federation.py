@@ -1,34 +1,32 @@
-"""One federation from the first node to the shared profiles: the loop around the decisions of rounds.py.
+"""One federation from the first node to the shared profiles: the loop around what rounds.py, asking.py and convergence.py decide.
 
-It speaks to the clusters through `Nodes` and finds their adapters in the exchange, so a test drives it with lists.
+It speaks to the clusters through `Nodes` and finds their adapters in the exchange, so a test drives it with lists. It may be
+killed at any moment: the next one goes on after the last finished round.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
 from pathlib import Path
 
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.records import (
-    AggregatorSettings,
-    ClusterRound,
-    Failure,
-    Finished,
-    FinishOrder,
-    GeneralProfile,
-    Trained,
-    TrainOrder,
-)
+from fedspoke.api.records import AggregatorSettings, Digest, FinishOrder, TrainOrder
 from fedspoke.hub.aggregation import rounds
+from fedspoke.hub.aggregation.asking import Asking, Limit
+from fedspoke.hub.aggregation.assembly import Assembly
+from fedspoke.hub.aggregation.combine import combine
+from fedspoke.hub.aggregation.convergence import over
 from fedspoke.hub.aggregation.exchange import Exchange
-from fedspoke.hub.aggregation.fold import Fold
-from fedspoke.hub.aggregation.members import Answer, Members, Nodes
-from fedspoke.hub.aggregation.progress import Account, waiting
+from fedspoke.hub.aggregation.finish import Outcome, left_out, refusal
+from fedspoke.hub.aggregation.members import Nodes
+from fedspoke.hub.aggregation.progress import Account
 from fedspoke.hub.aggregation.state import State
+from fedspoke.hub.aggregation.tally import Tally
+from fedspoke.hub.aggregation.terms import Terms, terms
 
-POLL = 0.3
-"""Seconds between two looks at what came; Flower's own loop takes 3."""
+_ATTEMPTS = 3
+"""At a round that too few clusters finish, as long as what they were lost by may pass."""
 
 
 @dataclass(kw_only=True)
@@ -44,12 +42,10 @@ class Federation:
     """Asks the fusion service; raises Failed when it has none."""
     now: Callable[[], datetime]
     wait: Callable[[float], None]
-    _members: Members = field(init=False)
-    _layout: rounds.Layout = ()
-    _known: dict[str, int] = field(default_factory=dict)
+    _clusters: Assembly = field(init=False)
 
     def __post_init__(self) -> None:
-        self._members = Members(self.settings, self.nodes, self.exchange.tickets)
+        self._clusters = Assembly(self.settings, self.nodes, self.exchange.tickets, self.account, self.now, self.wait)
 
     def run(self) -> None:
         """To the saved model and, if they are wanted, the fused profiles.
@@ -57,176 +53,132 @@ class Federation:
         Raises:
             Failed: it cannot be completed; the sentence says why.
         """
-        wanted, last = self.settings.server.rounds, self.state.last()
-        ready: Mapping[str, int] = {}
-        if last and last.round >= wanted and not self.settings.profiles:  # restarted, and nobody is left to ask
-            path, digest = self.state.checkpoint(last.round), last.digest
-            self.account.say("all rounds were done before", round=last.round)
-        else:
-            path, digest, ready = self._train()
+        path, digest = self._train()
         self.state.save(path, self.settings)
         self.account.say("the model is saved", model=digest)
-        if self.settings.profiles:
-            self._profiles(path, digest, ready)
-        self.account.say(f"{wanted} rounds are done, the model is saved", phase="Completed")
+        unfinished = self._finish() if self.settings.profiles or self.settings.holdout else ""
+        records = self.state.records()
+        done = f"{over(self.settings.server, records)}, the model is saved"
+        reasons = {name: cluster.reason for name, cluster in self.account.progress.clusters.items()}
+        absent = rounds.absent(self.settings.clusters, records, reasons)
+        self.account.say("; ".join(filter(None, (done, absent, unfinished))), phase="Completed")
 
-    def _train(self) -> tuple[Path, str, Mapping[str, int]]:
-        """All rounds that are not done yet: the final adapter, its digest, and who is ready after them."""
-        server = self.settings.server
-        ready = self._gather(max(server.min_available_clients, server.quorum))
-        done, path, digest = self.state.start(self._layout, self.settings)
-        self.account.say("the clusters that are needed are ready", round=done)
-        for number in range(done + 1, server.rounds + 1):
-            path, digest = self._round(number, path, digest, ready)
-            ready = self._gather(server.quorum) if number < server.rounds or self.settings.profiles else {}
-        return path, digest, ready
+    def _train(self) -> tuple[Path, Digest]:
+        """All rounds that are not done yet: the last one's adapter and the adapter's digest."""
+        server, last = self.settings.server, self.state.last()
+        for record in self.state.records():
+            for cluster, part in ((name, part) for name, part in record.clusters.items() if name in self.settings.clusters):
+                self.account.cluster(cluster, phase="Trained", last_round=record.round, loss=part.loss)
+                self.account.released(cluster, part.releases)
+        if last:
+            self.account.say(f"it goes on after round {last.round}", round=last.round)
+            if over(server, self.state.records()):  # restarted, and nobody may be left to ask
+                return self.state.checkpoint(last.round), last.digest
+        need = server.quorum if last else max(server.min_available_clients, server.quorum)
+        self._clusters.gather("the federation", need, self._deadline)
+        number, path, digest = self.state.start(self._clusters.layout, self.settings)
+        self.account.say("the clusters that are needed are ready")
+        while not over(server, self.state.records()):
+            number += 1
+            path, digest = self._round(number, path, digest)
+        return path, digest
 
-    def _gather(self, need: int) -> Mapping[str, int]:
-        """Cluster → node of all that are ready, as soon as these are enough."""
-        clusters, since = self.settings.clusters, self.now()
-        while True:
-            self._members.look()
-            standing = self._members.standing(self._layout)
-            for cluster, reason in standing.failed.items():
-                self.account.cluster(cluster, phase="Failed", reason=reason)
-            for cluster, node in standing.ready.items():
-                if self._known.get(cluster) != node:  # else what the last round said of it stands
-                    self._known[cluster] = node
-                    self.account.cluster(cluster, phase="Ready", reason="", posts=self._members.posts(node))
-            if rounds.hopeless(clusters, standing.failed, need):
-                raise Failed(rounds.shortage("the federation", need, clusters, standing.failed))
-            awaited = [name for name in clusters if name not in standing.ready and name not in standing.failed]
-            if self.now() >= self.settings.deadline:
-                late = dict.fromkeys(awaited, f"not ready by the deadline, {self.settings.deadline:%Y-%m-%d %H:%M:%S} UTC")
-                raise Failed(rounds.shortage("the federation", need, clusters, {**standing.failed, **late}) + self._unheard())
-            if len(standing.ready) >= need:
-                self._layout = standing.layout
-                return standing.ready
-            what = f"{need - len(standing.ready)} more of the {need} clusters that are needed to be ready"
-            self.account.say(waiting(what, awaited, since, self.settings.deadline) + self._unheard())
-            self.wait(POLL)
-
-    def _unheard(self) -> str:
-        reason = self._members.unheard()
-        return f"; an answer counts for no cluster: {reason}" if reason else ""
-
-    def _round(self, number: int, start: Path, digest: str, ready: Mapping[str, int]) -> tuple[Path, str]:
-        began, quorum = self.now(), self.settings.server.quorum
-        until = min(began + self.settings.server.round_timeout, self.settings.deadline)
-        self.exchange.open(number, start, digest, self._layout, ready.keys())
-        order = TrainOrder(run=self.settings.run, until=until, round=number, digest=digest)
-        posts = {cluster: sum(self._members.posts(node).values()) for cluster, node in ready.items()}
-        fold, parts, refused = Fold(self._layout), dict[str, ClusterRound](), dict[str, str]()
-        for cluster in ready:
-            self.account.cluster(cluster, phase="Training", reason="")
-        for news in self._ask(order, f"the training of round {number}", ready):
-            for cluster, answer in news.items():
-                reason = self._add(fold, parts, number, cluster, posts[cluster], answer)
-                if reason:
-                    refused[cluster] = reason
-                self.account.cluster(cluster, **_after(answer, number, reason))
-            if rounds.hopeless(ready, refused, quorum):
+    def _round(self, number: int, start: Path, digest: Digest) -> tuple[Path, Digest]:
+        """One round, tried again while those that it lost may come back: its adapter and the adapter's digest."""
+        server, began, what, tally = self.settings.server, self.now(), f"round {number}", Tally(number)
+        given = self._terms(start, digest)
+        self.exchange.open(number, given)
+        for attempt in range(1, _ATTEMPTS + 1):
+            ready = self._clusters.gather(what, server.quorum, self._deadline, done=tally.parts, lost=tally.lost)
+            self._attempt(tally, given, {name: node for name, node in ready.items() if name not in tally.parts})
+            if len(tally.parts) >= server.quorum:
                 break
+            hopeless = tally.missed(self.settings.clusters, self._clusters.standing.failed, server.quorum)
+            if hopeless or attempt == _ATTEMPTS or self.now() >= self.settings.deadline:
+                tried = f"; it was tried {attempt} times" if attempt > 1 else ""
+                lost = {**self._clusters.standing.failed, **tally.refused}
+                raise Failed(rounds.shortage(what, server.quorum, self.settings.clusters, lost) + tried)
         self.exchange.close(number)
-        if len(parts) < quorum:
-            raise Failed(rounds.shortage(f"round {number}", quorum, ready, refused))
         path = self.state.checkpoint(number)
-        record = rounds.summary(number, fold.mean(path), (self.now() - began).total_seconds(), parts, refused)
-        self.state.add(record)
-        self.account.say(f"round {number} of {self.settings.server.rounds} is done", phase="Running", round=number)
-        return path, record.digest
-
-    def _ask(self, order: TrainOrder | FinishOrder, what: str, ready: Mapping[str, int]) -> Iterator[Mapping[str, Answer | str]]:
-        """Sends the order to all. Each look at what came gives the clusters' answers, or why one will not come, until all are
-        heard or the order's time is up; whoever has heard enough does not ask for more.
-        """
-        since, awaited = self.now(), dict(ready)
-        for node in ready.values():
-            self.nodes.ask(node, order)
-        while awaited:
-            answers = {node: answer for node, answered, answer in self._members.look() if answered == order}
-            late = self.now() >= order.until
-            news = dict[str, Answer | str]()
-            for cluster, node in awaited.items():
-                if node in answers:
-                    news[cluster] = answers[node]
-                elif self._members.gone(node):
-                    news[cluster] = "its Flower node is not connected any more"
-                elif late:
-                    news[cluster] = (
-                        f"no answer by {order.until:%H:%M:%S} UTC, the end of spec.server.roundTimeout or spec.deadline"
-                    )
-            yield news
-            awaited = {cluster: node for cluster, node in awaited.items() if cluster not in news}
-            if awaited:
-                self.account.say(waiting(what, awaited, since, order.until), phase="Running")
-                self.wait(POLL)
-
-    def _add(
-        self, fold: Fold, parts: dict[str, ClusterRound], number: int, cluster: str, posts: int, answer: Answer | str
-    ) -> str | None:
-        """The cluster's update goes into the sum, once; or the reason why not."""
-        if isinstance(answer, str):
-            return answer
-        if not isinstance(answer, Trained | Failure):
-            return f"it answered an order to train with {type(answer).__name__}"
-        upload = self.exchange.upload(number, cluster)
-        if reason := rounds.refusal(number, posts, answer, upload):
-            return reason
-        assert upload is not None and isinstance(answer, Trained)  # noqa: S101, PT018  else it was refused
         try:
-            fold.add(upload.path, upload.examples)
+            made = combine(server.aggregation, self._clusters.layout, start, list(tally.updates.values()), path)
         except Refused as error:
-            return str(error)
-        except Failed as error:
-            raise Failed(f"round {number} is lost, as its sum holds a part of {cluster}'s adapter: {error}") from error
-        parts[cluster] = ClusterRound(
-            loss=answer.loss,
-            examples=upload.examples,
-            seconds=answer.seconds,
-            bytes_in=upload.size,
-            bytes_out=self.exchange.sent(number, cluster),
-        )
-        return None
+            raise Failed(f"{what}: {error}") from error
+        seconds = (self.now() - began).total_seconds()
+        self.state.add(tally.record(made, seconds, self._clusters.late(), self.exchange.dropped()))
+        self.account.say(f"round {number} of {server.rounds} is done", phase="Running", round=number)
+        return path, made.digest
 
-    def _profiles(self, adapter: Path, digest: str, ready: Mapping[str, int]) -> None:
-        last = self.settings.server.rounds
-        until = min(self.now() + self.settings.server.round_timeout, self.settings.deadline)
-        self.exchange.open(last + 1, adapter, digest, self._layout, ready.keys(), uploads=False)
-        order = FinishOrder(run=self.settings.run, until=until, round=last, digest=digest)
-        answers = dict[str, Answer | str]()
-        for news in self._ask(order, "the profiles", ready):
-            answers |= news
-            for cluster, answer in news.items():
-                self.account.cluster(cluster, **_shared(answer))
-        shared = any(isinstance(answer, Finished) and answer.shared for answer in answers.values())
-        failures = {name: _shared(answer)["reason"] for name, answer in answers.items() if not isinstance(answer, Finished)}
-        if shared:
+    def _attempt(self, tally: Tally, given: Mapping[str, Terms], ready: Mapping[str, int]) -> None:
+        """Asks these clusters to train, until all are heard, their time is over, or the round cannot be had any more."""
+        number, limit = tally.number, self._limit()
+        asking = Asking(ready, self.now(), limit)
+        orders = {
+            name: TrainOrder(run=self.settings.run, until=limit.until, round=number, digest=given[name].digest) for name in ready
+        }
+        what = f"the training of round {number}"
+        for _ in self._clusters.ask(asking, orders, what, lambda cluster: self.exchange.forget(number, cluster)):
+            for cluster in [name for name in asking.answers if name not in tally.parts]:
+                answer, upload = asking.answers[cluster], self.exchange.upload(number, cluster)
+                sent = self.exchange.sent(number, cluster)
+                if reason := tally.take(cluster, self._clusters.posts[cluster], answer, upload, given[cluster].upload, sent):
+                    asking.refuse(cluster, reason)
+            tally.hold(asking)
+            for cluster in ready:
+                self.account.cluster(cluster, **tally.told(cluster, asking))
+            failed = {name: why for name, why in self._clusters.standing.failed.items() if name not in asking.awaited}
+            if tally.missed(self.settings.clusters, failed, self.settings.server.quorum):
+                break
+        tally.repeated += asking.repeated
+
+    def _terms(self, adapter: Path, digest: Digest) -> dict[str, Terms]:
+        server = self.settings.server
+        return terms(self.settings.clusters, server.aggregation, self.settings.lora, self._clusters.layout, adapter, digest)
+
+    def _finish(self) -> str:
+        """The final adapter measured, profiles shared and fused; what of it could not be had, where that fails nothing."""
+        profiles = self.settings.profiles
+        what = "the sharing of profiles" if profiles else "the measuring of the final adapter"
+        try:
+            ready = self._clusters.gather(what, self.settings.server.quorum, self._deadline if profiles else self._limit())
+        except Failed as error:
+            if profiles:
+                raise Failed(f"the model is saved, but {error}") from error
+            return f"not measured: {error}"
+        last, adapter, digest = self.state.start(self._clusters.layout, self.settings)
+        given, limit = self._terms(adapter, digest), self._limit()
+        self.exchange.open(last + 1, given, uploads=False)
+        orders = {
+            name: FinishOrder(run=self.settings.run, until=limit.until, round=last, digest=given[name].digest) for name in ready
+        }
+        asking = Asking(ready, self.now(), limit)
+        for _ in self._clusters.ask(asking, orders, what, lambda _: None):
+            for cluster, answer in list(asking.answers.items()):
+                if reason := refusal(self._clusters.posts[cluster], answer):
+                    asking.refuse(cluster, reason)
+            for cluster in ready:
+                self.account.cluster(cluster, **({"reason": asking.again(cluster)} | Outcome.of(asking).told(cluster)))
+        outcome = Outcome.of(asking)
+        if outcome.held_out:
+            self.account.say("the final adapter is measured", held_out=outcome.held_out)
+        if profiles:
+            self._fuse(outcome)
+        return f"not finished: {rounds.reasons(outcome.lost)}" if outcome.lost else ""
+
+    def _fuse(self, outcome: Outcome) -> None:
+        if outcome.shared:
             profile = self.general_profile()
             self.state.write("general_profile.json", profile)
-            left = GeneralProfile.model_validate_json(profile).left_out
-            out = f"left out of the general profile: {rounds.reasons(left)}" if left else ""
-            self.account.say("the profiles are fused", profile=sha256(profile).hexdigest(), fused=out)
-        elif failures:
-            raise Failed(f"the model is saved, but no cluster shared a profile: {rounds.reasons(failures)}")
+            self.account.say("the profiles are fused", profile=sha256(profile).hexdigest(), fused=left_out(profile))
+        elif outcome.lost:
+            raise Failed(f"the model is saved, but no cluster shared a profile: {rounds.reasons(outcome.lost)}")
         else:  # what was asked for was done: no cluster has as many posts as spec.profiles.minPosts demands
-            refused = {name: _shared(answer)["reason"] for name, answer in answers.items()}
-            self.account.say("there was no profile to fuse", fused=f"no cluster shared a profile: {rounds.reasons(refused)}")
+            self.account.say("there was no profile to fuse", fused=f"no cluster shared a profile: {outcome.unshared}")
 
+    def _limit(self) -> Limit:
+        """Of what begins now."""
+        return Limit.of(self.now(), self.settings.server.round_timeout, self.settings.deadline)
 
-def _after(answer: Answer | str, number: int, reason: str | None) -> dict[str, object]:
-    if reason or not isinstance(answer, Trained):
-        return {"phase": "Failed", "reason": reason or ""}
-    return {"phase": "Trained", "reason": "", "last_round": number, "loss": answer.loss}
-
-
-def _shared(answer: Answer | str) -> dict[str, str]:
-    match answer:
-        case Finished():
-            return {"phase": "Finished", "reason": "; ".join(f"{platform}: {why}" for platform, why in answer.refused.items())}
-        case Failure():
-            return {"phase": "Failed", "reason": rounds.said(answer)}
-        case str():
-            return {"phase": "Failed", "reason": answer}
-        case _:
-            return {"phase": "Failed", "reason": "it answered another order"}
+    @property
+    def _deadline(self) -> Limit:
+        return Limit(self.settings.deadline, "which is spec.deadline")

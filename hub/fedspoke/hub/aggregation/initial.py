@@ -14,6 +14,7 @@ import numpy as np
 
 from fedspoke.api.records import Tensor
 from fedspoke.hub.aggregation import tensor_file
+from fedspoke.hub.aggregation.layout import is_b
 
 
 def initial(layout: Sequence[Tensor], seed: str, path: Path) -> str:
@@ -22,15 +23,16 @@ def initial(layout: Sequence[Tensor], seed: str, path: Path) -> str:
     Returns:
         SHA-256 of the file, in hex: the same for the same layout and seed, on any machine and any numpy.
     """
-    return tensor_file.write(path, layout, lambda tensor: _values(tensor, seed))
+    return tensor_file.write(path, layout, lambda tensor: values(tensor, seed))
 
 
-def _values(tensor: Tensor, seed: str) -> tensor_file.Half:
-    if ".lora_B." in tensor.name:
+def values(tensor: Tensor, seed: str) -> tensor_file.Half:
+    """One tensor's first values."""
+    if is_b(tensor):
         return np.zeros(tensor.shape, tensor_file.FP16)
     key = hashlib.sha256(f"{seed}/{tensor.name}".encode()).digest()[:16]
     # Raw bits, since numpy promises that a bit generator's stream never changes and promises no such thing of a distribution's.
     raw = np.random.Philox(key=int.from_bytes(key, "big")).random_raw(tensor_file.count(tensor))
     uniform = (raw >> np.uint64(11)).astype(np.float64) * 2.0**-53
-    values: tensor_file.Half = ((2 * uniform - 1) / math.sqrt(tensor.shape[1])).astype(tensor_file.FP16)
-    return values.reshape(tensor.shape)
+    result: tensor_file.Half = ((2 * uniform - 1) / math.sqrt(tensor.shape[1])).astype(tensor_file.FP16)
+    return result.reshape(tensor.shape)

@@ -7,6 +7,7 @@ decides whether that is a LoRA adapter of the rank that was asked for, and later
 import re
 from collections.abc import Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -14,6 +15,8 @@ from fedspoke.api.adapter import TARGET_MODULES
 from fedspoke.api.errors import Refused
 from fedspoke.api.records import Tensor
 from fedspoke.hub.aggregation import tensor_file
+
+Layout = tuple[Tensor, ...]
 
 _NAME = re.compile(r"base_model\.model\.(?P<module>[A-Za-z0-9_.]{1,300})\.lora_(?P<factor>[AB])\.weight")  # as PEFT saves them
 _TENSORS = 1 << 13  # a 70B language model has 2 × 560
@@ -47,6 +50,37 @@ def check(layout: Sequence[Tensor], rank: int) -> None:
             raise Refused(f"layer {module} has the factor lora_{pair.pop()} without the other one")
     if sum(map(tensor_file.count, layout)) > _VALUES:
         raise Refused(f"the adapter is larger than {_VALUES * 2 >> 30} GiB; a lower spec.training.lora.rank would fit")
+
+
+def is_b(tensor: Tensor) -> bool:
+    """Whether the tensor is a layer's factor B (out × rank), and not its A (rank × in)."""
+    return tensor.name.endswith(".lora_B.weight")
+
+
+class Pair(NamedTuple):
+    """The two factors of one layer."""
+
+    a: Tensor
+    b: Tensor
+
+
+def layer(tensor: Tensor) -> str:
+    """Of which layer the tensor is a factor."""
+    return tensor.name.rpartition(".lora_")[0]
+
+
+def pairs(layout: Sequence[Tensor]) -> dict[str, Pair]:
+    """Layer → its factors."""
+    second = {layer(tensor): tensor for tensor in layout if is_b(tensor)}
+    return {layer(tensor): Pair(tensor, second[layer(tensor)]) for tensor in layout if not is_b(tensor)}
+
+
+def with_rank(layout: Sequence[Tensor], rank: int) -> Layout:
+    """The same layers' factors at another rank."""
+    return tuple(
+        tensor.model_copy(update={"shape": (tensor.shape[0], rank) if is_b(tensor) else (rank, tensor.shape[1])})
+        for tensor in layout
+    )
 
 
 def verify(path: Path, layout: Sequence[Tensor]) -> None:

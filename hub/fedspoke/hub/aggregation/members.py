@@ -6,6 +6,7 @@ What a node says counts for the cluster under whose certificate the node present
 import logging
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Protocol
 
 from fedspoke.api.names import Platform
@@ -18,7 +19,10 @@ Answer = Prepared | Trained | Finished | Failure
 
 log = logging.getLogger("fedspoke")
 
-_TRIES = 3
+PAUSES = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=5))
+"""Before a node that is not ready, and might be, is asked again; after the last of them its failure is final."""
+
+_STEPS: dict[type[Order], str] = {PrepareOrder: "prepare", TrainOrder: "train", FinishOrder: "finish"}
 _MOST = 16  # nodes for each chosen cluster: its pod, and those before it that Flower has not missed yet
 
 
@@ -38,6 +42,8 @@ class Nodes(Protocol):
 @dataclass
 class _Node:
     asked: int = 0
+    again: datetime | None = None
+    """When it is asked again; None: it is being asked, or has said its last word."""
     said: Prepared | Failure | None = None
     unheard: str = ""
     """Why the last thing that came from it is nobody's answer."""
@@ -54,40 +60,44 @@ class Members:
         self._known: dict[int, _Node] = {}  # in the order in which they came
         self._crowd = 0
 
-    def look(self) -> list[tuple[int, Order, Answer | str]]:
-        """Ask whoever is new; return the answers to all other orders, or why there are none."""
+    @property
+    def online(self) -> frozenset[int]:
+        """The nodes that are connected."""
+        return self._online
+
+    def look(self, now: datetime) -> list[tuple[int, Order, Answer | str]]:
+        """Ask whoever is new or is to be asked again; return the answers to all other orders, or why there are none."""
         self._online = frozenset(self._nodes.online())
         for node in [node for node, known in self._known.items() if node not in self._online and known.said is None]:
             self._forget(node)  # it went before it said who it is; if it comes back, it is asked again
         for node in self._newcomers():
-            self._known[node] = _Node()
-            self._prepare(node)
+            self._known[node] = _Node(again=now)
+        for node, known in self._known.items():
+            if known.again and known.again <= now and node in self._online:
+                known.asked, known.again = known.asked + 1, None
+                self._nodes.ask(node, self._order(node))
         others: list[tuple[int, Order, Answer | str]] = []
         for node, order, answer in self._nodes.answers():
-            certified = self._certified(node, answer)
+            certified = self._certified(node, order, answer)
             if not isinstance(order, PrepareOrder):
                 others.append((node, order, certified))
             elif node in self._known and order == self._order(node):  # else it was forgotten meanwhile
-                self._hear(node, certified)
+                self._hear(node, certified, now)
         return others
 
     def standing(self, agreed: rounds.Layout) -> rounds.Standing:
-        """Who is ready now. Of those that have gone, a failure is remembered and a readiness is not."""
+        """Who is ready now. Of those that have gone, a failure for good is remembered and nothing else."""
         answers = (
             (node, known.said)
             for node, known in self._known.items()
-            if isinstance(known.said, Failure) or (known.said and node in self._online)
+            if known.said and (node in self._online or (isinstance(known.said, Failure) and not known.said.passing))
         )
-        return rounds.standing(self._settings.clusters, answers, self._settings.lora.rank, agreed)
+        return rounds.standing(self._settings.clusters, answers, self._settings.lora, agreed)
 
     def posts(self, node: int) -> Mapping[Platform, int]:
         """What a node that is ready said of its cluster's data."""
         said = self._known[node].said
         return said.posts if isinstance(said, Prepared) else {}
-
-    def gone(self, node: int) -> bool:
-        """Whether the node is not connected any more."""
-        return node not in self._online
 
     def unheard(self) -> str:
         """Why the newest of the nodes that said nothing of use said nothing of use; empty if there is none."""
@@ -109,34 +119,42 @@ class Members:
     def _order(self, node: int) -> PrepareOrder:
         return PrepareOrder(run=self._settings.run, until=self._settings.deadline, ticket=self._tickets.of(node))
 
-    def _prepare(self, node: int) -> None:
-        self._known[node].asked += 1
-        self._nodes.ask(node, self._order(node))
-
-    def _certified(self, node: int, answer: Answer | str) -> Answer | str:
-        """The answer if its node is of the cluster that it names; else why it is nobody's."""
+    def _certified(self, node: int, order: Order, answer: Answer | str) -> Answer | str:
+        """The answer if its node is of the cluster that it names; else the failure of that node's own cluster, if it has one."""
         cluster = self._tickets.cluster(node)
-        if isinstance(answer, str):
-            return answer
-        if answer.cluster == cluster:
+        if isinstance(answer, str) or answer.cluster == cluster:
             return answer
         because = f" ({answer.message})" if isinstance(answer, Failure) else ""
         if not cluster:
             return f"a node that calls itself {answer.cluster}{because} has not presented its ticket under a certificate"
-        return f"a node of {cluster} calls itself {answer.cluster}{because}"
+        message = f"a node of {cluster} calls itself {answer.cluster}{because}"
+        return Failure(cluster=cluster, step=_STEPS[type(order)], message=message)
 
-    def _hear(self, node: int, answer: Answer | str) -> None:
+    def _hear(self, node: int, answer: Answer | str, now: datetime) -> None:
         known, cluster = self._known[node], self._tickets.cluster(node)
-        if isinstance(answer, Prepared | Failure):
+        if isinstance(answer, Prepared):
             known.said, known.unheard = answer, ""
-            self._succeed(node, answer.cluster)
-            return
-        known.unheard = answer if isinstance(answer, str) else f"{cluster} answered another order than the one to prepare"
-        log.warning("node %d, asked %d of %d times: %s", node, known.asked, _TRIES, known.unheard)
-        if known.asked < _TRIES:
-            self._prepare(node)
-        elif cluster:
-            known.said = Failure(cluster=cluster, step="prepare", message=known.unheard)
+        elif isinstance(answer, Failure):
+            known.said, known.unheard = self._fail(known, answer, now), ""
+        else:
+            known.unheard = answer if isinstance(answer, str) else f"{cluster} answered another order than the one to prepare"
+            log.warning("node %d, asked %d of %d times: %s", node, known.asked, len(PAUSES) + 1, known.unheard)
+            failure = self._fail(known, Failure(cluster=cluster, step="prepare", message=known.unheard, passing=True), now)
+            known.said = failure if cluster else None
+        if cluster:
+            self._succeed(node, cluster)
+
+    def _fail(self, known: _Node, failure: Failure, now: datetime) -> Failure:
+        """The failure, with when it is asked again, if it may pass and was not seen too often."""
+        if not failure.passing:
+            return failure
+        if known.asked > len(PAUSES):
+            return failure.model_copy(
+                update={"passing": False, "message": f"{failure.message}; it was tried {known.asked} times"}
+            )
+        known.again = now + PAUSES[known.asked - 1]
+        tries = f"asked again at {known.again:%H:%M:%S} UTC, try {known.asked + 1} of {len(PAUSES) + 1}"
+        return failure.model_copy(update={"message": f"{failure.message}; {tries}"})
 
     def _succeed(self, node: int, cluster: str) -> None:
         """Nodes of the cluster that have gone need not be remembered any more."""

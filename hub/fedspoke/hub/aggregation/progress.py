@@ -31,8 +31,13 @@ class Account:
     def cluster(self, name: str, **changes: Any) -> None:
         """The fields of `ClusterProgress` that changed."""
         clusters = dict(self._progress.clusters)
-        clusters[name] = ClusterProgress.model_validate(dict(clusters[name]) | changes)
-        self._replace(clusters=clusters)
+        now = ClusterProgress.model_validate(dict(clusters[name]) | changes)
+        if now != clusters[name]:
+            self._replace(clusters=clusters | {name: now})
+
+    def released(self, name: str, releases: int) -> None:
+        """How many noised adapters have left the cluster by its own word, which it cannot take back."""
+        self.cluster(name, releases=max(releases, self._progress.clusters[name].releases))
 
     def _replace(self, **changes: Any) -> None:
         progress = Progress.model_validate(dict(self._progress) | changes)

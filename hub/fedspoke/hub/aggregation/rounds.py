@@ -5,15 +5,18 @@ cluster's, and under it its uploads come, one for each cluster and round.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
 from fedspoke.api.errors import Refused
-from fedspoke.api.records import ClusterRound, Digest, Failure, Prepared, RoundRecord, Tensor, Trained
+from fedspoke.api.federated_learning import Lora
+from fedspoke.api.records import Digest, Failure, Finished, HeldOut, Prepared, RoundRecord, Trained
 from fedspoke.hub.aggregation import layout as layouts
 
-Layout = tuple[Tensor, ...]
+Layout = layouts.Layout
+
+GONE = "its Flower node is not connected any more"
 
 
 class Upload(Protocol):
@@ -27,53 +30,58 @@ class Upload(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """The chosen clusters at one moment; those in neither map have not answered."""
+    """The chosen clusters at one moment; those in none of the maps have not answered, or have gone."""
 
     layout: Layout
+    """Of the global adapter."""
     ready: Mapping[str, int]
     """Cluster → its Flower node."""
     failed: Mapping[str, str]
     """Cluster → why it cannot take part, in one sentence."""
+    again: Mapping[str, str]
+    """Cluster → why it is not ready yet, where it is asked again."""
 
 
 def standing(
-    clusters: Collection[str], answers: Iterable[tuple[int, Prepared | Failure]], rank: int, agreed: Layout = ()
+    clusters: Collection[str], answers: Iterable[tuple[int, Prepared | Failure]], lora: Lora, agreed: Layout = ()
 ) -> Standing:
     """Who is ready. One adapter for all: that of the federation so far, or else the one that most clusters' models take.
 
     Args:
         clusters: The chosen ones; an answer from another is nobody's.
         answers: What each node answered to `prepare`, the newest node last: a cluster's last word counts.
-        rank: Of the LoRA that was asked for.
+        lora: The adapter that was asked for; a cluster that may have a lower rank has the same layers.
         agreed: The layout of the rounds before, if there were any.
     """
     last = {record.cluster: (node, record) for node, record in answers if record.cluster in clusters}
     failed: dict[str, str] = {}
+    again: dict[str, str] = {}
     prepared: dict[str, tuple[int, Layout]] = {}
     for cluster, (node, record) in last.items():
         if isinstance(record, Failure):
-            failed[cluster] = said(record)
-        elif reason := _unfit(record.layout, rank):
+            (again if record.passing else failed)[cluster] = said(record)
+        elif reason := _unfit(record.layout, lora.of(cluster).rank):
             failed[cluster] = f"{cluster}'s model takes no adapter that can be averaged: {reason}"
         else:
-            prepared[cluster] = (node, tuple(sorted(record.layout, key=lambda tensor: tensor.name)))
+            layout = layouts.with_rank(record.layout, lora.rank)
+            prepared[cluster] = (node, tuple(sorted(layout, key=lambda tensor: tensor.name)))
     common = agreed or _most_common(layout for _, layout in prepared.values())
     for cluster, (_, layout) in prepared.items():
         if layout != common:
             failed[cluster] = f"{cluster}'s model takes another adapter than the other clusters': {_difference(layout, common)}"
     ready = {cluster: prepared[cluster][0] for cluster in clusters if cluster in prepared and cluster not in failed}
-    return Standing(common, ready, failed)
+    return Standing(common, ready, failed, again)
 
 
 def hopeless(clusters: Collection[str], failed: Collection[str], need: int) -> bool:
-    """Whether so many have failed that the others, all of them, are too few."""
+    """Whether so many have failed for good that the others, all of them, are too few."""
     return len(clusters) - len(failed) < need
 
 
 def refusal(  # noqa: PLR0911  a list of reasons
     round: int,  # noqa: A002  the field's word
     posts: int,
-    answer: Trained | Failure,
+    answer: Prepared | Trained | Finished,
     upload: Upload | None,
 ) -> str | None:
     """Why a cluster's answer puts nothing into the sum; None when its update counts.
@@ -84,8 +92,8 @@ def refusal(  # noqa: PLR0911  a list of reasons
         answer: What its node said.
         upload: What came under its certificate.
     """
-    if isinstance(answer, Failure):
-        return said(answer)
+    if not isinstance(answer, Trained):
+        return f"it answered an order to train with {type(answer).__name__}"
     if answer.round != round:
         return f"it answered for round {answer.round} in round {round}"
     if upload is None:
@@ -96,16 +104,32 @@ def refusal(  # noqa: PLR0911  a list of reasons
         return f"it says that it trained on {answer.examples} posts, but its upload says {upload.examples}"
     if upload.examples > posts:
         return f"it says that it trained on {upload.examples} posts, but when it was ready it had {posts}"
+    return unlikely(posts, answer.held_out)
+
+
+def unlikely(posts: int, measured: HeldOut | None) -> str | None:
+    """Why a cluster cannot have measured this: it would weigh more than all of its posts."""
+    if measured and measured.posts > posts:
+        return f"it says that it held out {measured.posts} posts, but when it was ready it had {posts}"
     return None
 
 
-def summary(
-    number: int, digest: Digest, seconds: float, parts: Mapping[str, ClusterRound], refused: Mapping[str, str]
-) -> RoundRecord:
-    """A finished round; its loss is the clusters', weighted by examples."""
-    examples = sum(part.examples for part in parts.values())
-    loss = sum(part.loss * part.examples for part in parts.values()) / examples
-    return RoundRecord(round=number, digest=digest, loss=loss, seconds=seconds, clusters=dict(parts), refused=dict(refused))
+def absent(clusters: Collection[str], records: Sequence[RoundRecord], reasons: Mapping[str, str]) -> str:
+    """`cluster2 took part in 1 of 2 rounds (train failed: …)` for each that missed one; empty if none did.
+
+    Args:
+        clusters: The chosen ones.
+        records: The finished rounds.
+        reasons: What is known of clusters that no round refused, as they were never there.
+    """
+    missed = []
+    for cluster in clusters:
+        part = sum(cluster in record.clusters for record in records)
+        if part < len(records):
+            refused = [record.refused[cluster] for record in records if cluster in record.refused]
+            reason = refused[-1] if refused else reasons.get(cluster, "")
+            missed.append(f"{cluster} took part in {part} of {len(records)} rounds{f' ({reason})' if reason else ''}")
+    return "; ".join(missed)
 
 
 def shortage(what: str, need: int, clusters: Collection[str], lost: Mapping[str, str]) -> str:

@@ -88,10 +88,12 @@ class GridNodes:
         """One look at the SuperLink."""
         undelivered, self._undelivered = self._undelivered, []
         yield from undelivered
+        asked = dict(self._open)
         for identifier, reply in self._replies():
-            if identifier not in self._open:  # a second reply
+            if identifier not in asked:
                 continue
-            node, order = self._open.pop(identifier)
+            self._open.pop(identifier, None)  # a second reply is for whoever counts answers to drop
+            node, order = asked[identifier]
             yield node, order, reply if isinstance(reply, str) else _read(reply, order)
 
     def _replies(self) -> Iterable[tuple[str, Message | str]]:

@@ -14,6 +14,7 @@ from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.records import AggregatorSettings, RoundRecord, cause
 from fedspoke.hub.aggregation.initial import initial
 from fedspoke.hub.aggregation.layout import verify
+from fedspoke.hub.aggregation.moments import beside
 from fedspoke.hub.aggregation.rounds import Layout
 from fedspoke.hub.aggregation.tensor_file import sync
 
@@ -27,6 +28,8 @@ class State:
         self._folder = folder
         self._rounds = folder / "rounds.jsonl"
         (folder / "rounds").mkdir(parents=True, exist_ok=True)
+        for torn in (folder / "rounds").glob(".*"):  # being written when somebody before us was killed
+            torn.unlink()
 
     def checkpoint(self, round: int) -> Path:  # noqa: A002  the field's word
         """The adapter that the round made; 0 is the one that round 1 starts from."""
@@ -83,10 +86,12 @@ class State:
         return last.round, path, last.digest
 
     def add(self, record: RoundRecord) -> None:
-        """A round is finished, and its checkpoint written; that of the round before the last is not needed any more."""
+        """A round is finished, and its checkpoint written; what the round before the last left is not needed any more."""
         lines = [line.model_dump_json(by_alias=True) for line in (*self.records(), record)]
         self.write("rounds.jsonl", "\n".join([*lines, ""]).encode())
-        self.checkpoint(record.round - 2).unlink(missing_ok=True)
+        before = self.checkpoint(record.round - 2)
+        for path in (before, beside(before)):
+            path.unlink(missing_ok=True)
 
     def save(self, adapter: Path, settings: AggregatorSettings) -> None:
         """`global/`: a folder that `PeftModel.from_pretrained` loads."""

@@ -11,6 +11,7 @@ import os
 import struct
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from io import BufferedReader
 from pathlib import Path
 from typing import Any
@@ -18,10 +19,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from fedspoke.api.errors import Refused
+from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.records import Tensor
 
 Half = NDArray[np.float16]
+Single = NDArray[np.float32]
 
 FP16 = np.dtype("<f2")
 SLACK = 1 << 16  # other libraries may write metadata and padding; more than this is no header of ours
@@ -131,6 +133,56 @@ def blocks(file: BufferedReader, begin: int, length: int) -> Iterator[tuple[slic
         if file.readinto(piece.data.cast("B")) != piece.nbytes:
             raise Refused("the adapter's file is shorter than it was when its header was read")
         yield slice(start, start + piece.size), piece
+
+
+def half(values: NDArray[np.floating]) -> Half:
+    """Rounded to fp16; what lies beyond its range becomes its largest, as an infinity would spoil the adapter for all."""
+    largest = np.finfo(FP16).max
+    rounded: Half = np.clip(values, -largest, largest).astype(FP16)
+    return rounded
+
+
+class Reader:
+    """The tensors of one file, in any order, as fp32: it holds every fp16 exactly, and numpy is six times faster in it."""
+
+    def __init__(self, file: BufferedReader, layout: Sequence[Tensor]) -> None:
+        self._file = file
+        self._places = places(file, layout)
+        self._shapes = {tensor.name: tensor.shape for tensor in layout}
+
+    def values(self, name: str) -> Single:
+        """One tensor, whole.
+
+        Raises:
+            Failed: it cannot be read.
+        """
+        result = np.empty(self._shapes[name], np.float32)
+        flat = result.reshape(-1)
+        try:
+            for span, piece in blocks(self._file, self._places[name], flat.size):
+                flat[span] = piece
+        except (OSError, Refused) as error:
+            raise Failed(f"{self._file.name} cannot be read to its end: {error}") from error
+        return result
+
+
+@contextmanager
+def reading(path: Path, layout: Sequence[Tensor]) -> Iterator[Reader]:
+    """A file of the hub's own or one that was verified, open for reading.
+
+    Raises:
+        Failed: it cannot be opened, or is not of this layout.
+    """
+    try:
+        file = path.open("rb")
+    except OSError as error:
+        raise Failed(f"{path} cannot be opened: {error.strerror}") from error
+    with file:
+        try:
+            reader = Reader(file, layout)
+        except (OSError, Refused) as error:
+            raise Failed(f"{path} cannot be used: {error}") from error
+        yield reader
 
 
 def _entries(text: bytes) -> dict[str, Any]:

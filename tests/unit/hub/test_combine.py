@@ -1,7 +1,7 @@
 """The mean of adapters obeys the laws of a weighted mean, whatever the clusters send."""
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from io import BufferedReader
 from pathlib import Path
 from random import Random
@@ -11,9 +11,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.errors import Failed
+from fedspoke.api.federated_learning import Aggregation
 from fedspoke.hub.aggregation import tensor_file
-from fedspoke.hub.aggregation.fold import Fold
+from fedspoke.hub.aggregation.combine import Update, combine
+from fedspoke.hub.aggregation.layout import Layout
 from support import adapters
 
 LAYOUT = adapters.layout()
@@ -25,14 +27,23 @@ Votes = list[tuple[int, int]]
 votes = st.lists(st.tuples(st.integers(0, 2**32 - 1), st.integers(1, 10**6)), min_size=1, max_size=6)
 
 
+def combined(folder: Path, clusters: Sequence[tuple[Mapping[str, np.ndarray], int]], layout: Layout = LAYOUT) -> Path:
+    """The mean of these (adapter, weight)."""
+    start = adapters.save(adapters.filled(layout, 0), folder / "start.safetensors")
+    updates = [
+        Update(f"cluster{number}", adapters.save(arrays, folder / f"{number}.safetensors"), weight, layout)
+        for number, (arrays, weight) in enumerate(clusters)
+    ]
+    result = folder / "result.safetensors"
+    made = combine(Aggregation(), layout, start, updates, result)
+    assert made.digest == adapters.digest(result)
+    return result
+
+
 def folded(clusters: Sequence[tuple[int, int]]) -> dict[str, np.ndarray]:
     """The mean of adapters drawn from these (seed, weight)."""
     with tempfile.TemporaryDirectory() as folder:
-        fold = Fold(LAYOUT)
-        for seed, weight in clusters:
-            fold.add(adapters.save(adapters.drawn(LAYOUT, seed), Path(folder, "cluster.safetensors")), weight)
-        fold.mean(Path(folder, "mean.safetensors"))
-        return adapters.load(Path(folder, "mean.safetensors"))
+        return adapters.load(combined(Path(folder), [(adapters.drawn(LAYOUT, seed), weight) for seed, weight in clusters]))
 
 
 def exact(clusters: Sequence[tuple[int, int]]) -> dict[str, np.ndarray]:
@@ -90,68 +101,38 @@ def test_a_cluster_with_the_examples_of_two_counts_as_two(seed: int, one: int, t
 
 def test_the_largest_values_do_not_overflow_on_their_way(tmp_path: Path) -> None:
     largest = adapters.filled(LAYOUT, 65504)
-    fold = Fold(LAYOUT)
-    for weight in (10**9, 1, 3):
-        fold.add(adapters.save(largest, tmp_path / "largest.safetensors"), weight)
-    fold.mean(tmp_path / "mean.safetensors")
-    for name, values in adapters.load(tmp_path / "mean.safetensors").items():
+    for name, values in adapters.load(combined(tmp_path, [(largest, weight) for weight in (10**9, 1, 3)])).items():
         np.testing.assert_array_equal(values, largest[name])
 
 
 def test_a_small_cluster_is_not_lost_beside_a_large_one(tmp_path: Path) -> None:
-    fold = Fold(LAYOUT)
-    fold.add(adapters.save(adapters.filled(LAYOUT, 0), tmp_path / "large.safetensors"), 9_999)
-    fold.add(adapters.save(adapters.filled(LAYOUT, 1), tmp_path / "small.safetensors"), 1)
-    fold.mean(tmp_path / "mean.safetensors")
-    for values in adapters.load(tmp_path / "mean.safetensors").values():
+    path = combined(tmp_path, [(adapters.filled(LAYOUT, 0), 9_999), (adapters.filled(LAYOUT, 1), 1)])
+    for values in adapters.load(path).values():
         np.testing.assert_allclose(values, 1e-4, rtol=HALF_ULP)
 
 
-def test_tensors_larger_than_a_block_are_folded_whole(tmp_path: Path) -> None:
+def test_tensors_larger_than_a_block_are_combined_whole(tmp_path: Path) -> None:
     layout = adapters.layout(rank=3, layers=1, inner=400_001, outer=5)
-    fold = Fold(layout)
     arrays = [adapters.drawn(layout, seed) for seed in (1, 2)]
-    for array in arrays:
-        fold.add(adapters.save(array, tmp_path / "cluster.safetensors"), 1)
-    fold.mean(tmp_path / "mean.safetensors")
-    for name, values in adapters.load(tmp_path / "mean.safetensors").items():
+    for name, values in adapters.load(combined(tmp_path, [(array, 1) for array in arrays], layout)).items():
         wanted = (arrays[0][name].astype(np.float32) + arrays[1][name]) / np.float32(2)
         np.testing.assert_array_equal(values, wanted.astype(np.float16))
 
 
-def test_an_adapter_of_another_layout_leaves_the_sum_as_it_was(tmp_path: Path) -> None:
-    fold = Fold(LAYOUT)
-    fold.add(adapters.save(adapters.drawn(LAYOUT, 1), tmp_path / "one.safetensors"), 5)
-    other = adapters.layout(rank=3)
-    with pytest.raises(Refused, match="shape"):
-        fold.add(adapters.save(adapters.drawn(other, 2), tmp_path / "two.safetensors"), 5)
-    fold.mean(tmp_path / "mean.safetensors")
-    assert adapters.digest(tmp_path / "mean.safetensors") == adapters.digest(tmp_path / "one.safetensors")
-
-
-def test_a_file_that_breaks_off_on_the_way_spoils_the_sum_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_file_that_breaks_off_is_named_and_nothing_is_made_of_the_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     def breaking_off(file: BufferedReader, begin: int, length: int) -> Iterator[tuple[slice, tensor_file.Half]]:
-        yield next(iter(blocks(file, begin, length)))
         raise OSError("input/output error")
 
-    blocks = tensor_file.blocks
     monkeypatch.setattr(tensor_file, "blocks", breaking_off)
-    path = adapters.save(adapters.drawn(LAYOUT, 1), tmp_path / "1-cluster2.safetensors")
-    with pytest.raises(Failed, match=r"1-cluster2.safetensors could not be read to its end: input/output error"):
-        Fold(LAYOUT).add(path, 5)
+    with pytest.raises(Failed, match=r"0.safetensors cannot be read to its end: input/output error"):
+        combined(tmp_path, [(adapters.drawn(LAYOUT, 1), 5)])
+    assert {path.name for path in tmp_path.iterdir()} == {"start.safetensors", "0.safetensors"}
 
 
-def test_a_file_that_is_gone_leaves_the_sum_as_it_was(tmp_path: Path) -> None:
-    fold = Fold(LAYOUT)
-    fold.add(adapters.save(adapters.drawn(LAYOUT, 1), tmp_path / "one.safetensors"), 5)
-    with pytest.raises(Refused, match="cannot be opened: No such file"):
-        fold.add(tmp_path / "two.safetensors", 5)
-    fold.mean(tmp_path / "mean.safetensors")
-    assert adapters.digest(tmp_path / "mean.safetensors") == adapters.digest(tmp_path / "one.safetensors")
-
-
-def test_the_digest_is_that_of_the_file_and_nothing_else_is_left_behind(tmp_path: Path) -> None:
-    fold = Fold(LAYOUT)
-    fold.add(adapters.save(adapters.drawn(LAYOUT, 1), tmp_path / "one.safetensors"), 5)
-    assert fold.mean(tmp_path / "mean.safetensors") == adapters.digest(tmp_path / "mean.safetensors")
-    assert {path.name for path in tmp_path.iterdir()} == {"one.safetensors", "mean.safetensors"}
+def test_a_file_that_is_gone_is_named(tmp_path: Path) -> None:
+    update = Update("cluster1", tmp_path / "1-cluster1.safetensors", 1, LAYOUT)
+    start = adapters.save(adapters.filled(LAYOUT, 0), tmp_path / "start.safetensors")
+    with pytest.raises(Failed, match=r"1-cluster1.safetensors cannot be opened: No such file"):
+        combine(Aggregation(), LAYOUT, start, [update], tmp_path / "result.safetensors")

@@ -1,0 +1,80 @@
+"""What becomes of one layer when the clusters' adapters are combined: each factor for itself, or the two as a product."""
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+
+from fedspoke.api.records import Tensor
+from fedspoke.hub.aggregation import initial, products, tensor_file
+from fedspoke.hub.aggregation.layout import Pair
+from fedspoke.hub.aggregation.products import Gap
+from fedspoke.hub.aggregation.strategies.rule import Rule
+from fedspoke.hub.aggregation.tensor_file import Half, Reader, Single
+
+
+class Merged(NamedTuple):
+    """One layer's new factors, and how far their product is from the mean of the clusters'."""
+
+    a: Half
+    b: Half
+    gap: Gap | None
+
+
+Merge = Callable[[Pair], Merged]
+
+
+def averaged(rule: Rule, clusters: Sequence[Reader], start: Reader, means: Single | None) -> Merge:
+    """`average`: A and B each by the strategy.
+
+    Args:
+        rule: The strategy.
+        clusters: What they left.
+        start: What they started from.
+        means: The clusters' weights where the strategy is a weighted mean, so that the product's distance has a meaning.
+    """
+
+    def merge(pair: Pair) -> Merged:
+        a, b = stacked(clusters, pair.a), stacked(clusters, pair.b)
+        new_a, new_b = (
+            rule(values, start.values(tensor.name).ravel()).reshape(tensor.shape) for values, tensor in ((a, pair.a), (b, pair.b))
+        )
+        gap = None
+        if means is not None:
+            gap = products.averaged(b.reshape(-1, *pair.b.shape), a.reshape(-1, *pair.a.shape), means, new_b, new_a)
+        return Merged(tensor_file.half(new_a), tensor_file.half(new_b), gap)
+
+    return merge
+
+
+def frozen(rule: Rule, clusters: Sequence[Reader], start: Reader, means: Single | None) -> Merge:
+    """`ffa`: A stays what it was, and only B is combined, so that the mean of B is that of B·A (FFA-LoRA, arXiv 2403.12313)."""
+
+    def merge(pair: Pair) -> Merged:
+        new_b = rule(stacked(clusters, pair.b), start.values(pair.b.name).ravel()).reshape(pair.b.shape)
+        gap = None if means is None else Gap(0, 0)
+        return Merged(tensor_file.half(start.values(pair.a.name)), tensor_file.half(new_b), gap)
+
+    return merge
+
+
+def projected(clusters: Sequence[Reader], weights: Single, seed: str) -> Merge:
+    """`svd`: the best factors of the mean of the products.
+
+    Where both factors are zero nothing is ever learned. So a direction that no cluster uses begins as all did, with A random and
+    B zero, which leaves the product as it is.
+    """
+
+    def merge(pair: Pair) -> Merged:
+        b, a = ([cluster.values(tensor.name) for cluster in clusters] for tensor in (pair.b, pair.a))
+        best_b, best_a, gap = products.best(b, a, weights, pair.a.shape[0])
+        new_a, new_b = initial.values(pair.a, seed), np.zeros(pair.b.shape, tensor_file.FP16)
+        new_a[: len(best_a)], new_b[:, : len(best_a)] = tensor_file.half(best_a), tensor_file.half(best_b)
+        return Merged(new_a, new_b, gap)
+
+    return merge
+
+
+def stacked(clusters: Sequence[Reader], tensor: Tensor) -> Single:
+    """A tensor of all clusters: clusters × numbers."""
+    return np.stack([cluster.values(tensor.name).ravel() for cluster in clusters])
