@@ -52,7 +52,7 @@ check: install ## Check format, lint, types and layers
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 
-bench: install ## Measure a round beside stock Flower, a decision over 10,000 clusters, exports of up to 50,000 posts
+bench: install ## Measure a round beside its floor, stock Flower and NVFlare, a decision over 10,000 clusters, exports of up to 50,000 posts
 	for each in round placement exports; do PYTHONPATH=tests $(RUN)/python -m benchmarks.$$each || exit 1; done
 
 # TRL is put into an environment over .venv: no part of fedspoke needs it, or its pandas and pyarrow.
@@ -63,4 +63,4 @@ crd: install ## Write hub/deploy/crd.yaml anew from the API's models
 	$(RUN)/fedspoke crd > hub/deploy/crd.yaml.new && mv hub/deploy/crd.yaml.new hub/deploy/crd.yaml
 
 clean: ## Remove what the targets above made
-	rm -rf .venv .tools demo fuzz out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .tools .bench demo fuzz out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
