@@ -72,7 +72,7 @@ def plan(seed: int, kills: int) -> list[Kill]:
     chance = random.Random(seed)
     victims = [*VICTIMS, *chance.choices([victim for victim in VICTIMS if victim != "run"], k=kills - len(VICTIMS))]
     chance.shuffle(victims)
-    return [Kill(victim, chance.randint(1, 3), chance.uniform(0, 2)) for victim in victims]
+    return [Kill(victim, chance.randint(2, 7), chance.uniform(0, 2)) for victim in victims]
 
 
 @dataclass
