@@ -44,8 +44,8 @@ def test_a_federation_whose_processes_are_killed_ends_as_the_undisturbed_one(
     tmp_path: Path, undisturbed: Path, seed: int
 ) -> None:
     given = small(tmp_path / "example")
-    disturbed = Disturbed(given, tmp_path / "run.log", seed)
-    status = disturbed.to_the_end(plan(seed, KILLS))
+    with Disturbed(given, tmp_path / "run.log", seed) as disturbed:
+        status = disturbed.to_the_end(plan(seed, KILLS))
     print(disturbed)  # pytest shows it if the test fails
     assert status == 0, (tmp_path / "run.log").read_text()[-6000:]
     assert len(disturbed.done) >= min(KILLS, 12)
