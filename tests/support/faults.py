@@ -7,6 +7,8 @@ from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import TracebackType
+from typing import Self
 
 import psutil
 
@@ -72,12 +74,12 @@ def plan(seed: int, kills: int) -> list[Kill]:
     chance = random.Random(seed)
     victims = [*VICTIMS, *chance.choices([victim for victim in VICTIMS if victim != "run"], k=kills - len(VICTIMS))]
     chance.shuffle(victims)
-    return [Kill(victim, chance.randint(1, 3), chance.uniform(0, 2)) for victim in victims]
+    return [Kill(victim, chance.randint(2, 7), chance.uniform(0, 2)) for victim in victims]
 
 
 @dataclass
 class Disturbed:
-    """A run that goes on being started until it ends by itself."""
+    """A run that goes on being started until it ends by itself; nothing of it outlives the block."""
 
     example: Example
     log: Path
@@ -89,6 +91,13 @@ class Disturbed:
         self._chance = random.Random(self.seed)
         self._began = time.monotonic()
         self._started()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self.run.kill()  # and with it all that it started
+        self.run.wait()
 
     def to_the_end(self, kills: list[Kill]) -> int:
         """The run's exit status, after all these kills or as many as there was time for."""
