@@ -16,7 +16,7 @@ from support.flower import Hub, below, federation
 from support.trainer import Behaviour
 
 TWO = ("cluster1", "cluster2")
-PATIENCE = 500
+PATIENCE = 150  # seconds for what takes ten on an idle machine
 
 
 def ended(hub: Hub) -> int:

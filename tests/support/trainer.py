@@ -3,10 +3,10 @@
 import os
 import secrets
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
+import anyio
 import numpy as np
 import uvicorn
 from mcp.server.fastmcp import FastMCP
@@ -71,8 +71,8 @@ def main(settings: CollaboratorSettings, behaviour: Behaviour) -> None:
         return DataFetched(posts=5, skipped={})
 
     @server.tool()
-    def clean_data() -> DataCleaned:
-        time.sleep(behaviour.slow)
+    async def clean_data() -> DataCleaned:
+        await anyio.sleep(behaviour.slow)
         return DataCleaned(records={"facebook": 5}, dropped={})
 
     @server.tool()
