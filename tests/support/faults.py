@@ -74,7 +74,7 @@ def plan(seed: int, kills: int) -> list[Kill]:
     chance = random.Random(seed)
     victims = [*VICTIMS, *chance.choices([victim for victim in VICTIMS if victim != "run"], k=kills - len(VICTIMS))]
     chance.shuffle(victims)
-    return [Kill(victim, chance.randint(2, 7), chance.uniform(0, 2)) for victim in victims]
+    return [Kill(victim, chance.randint(1, 3), chance.uniform(0, 2)) for victim in victims]
 
 
 @dataclass
@@ -106,7 +106,7 @@ class Disturbed:
             for _ in range(kill.events):
                 next(events, None)
             time.sleep(kill.seconds)  # not for anything to happen, but for the moment to be any
-            while not self._kill(kill.victim) and self.run.poll() is None:
+            while self.run.poll() is None and not self._kill(kill.victim):
                 time.sleep(_POLL)
             if self.run.poll() is not None:
                 break
