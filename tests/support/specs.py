@@ -20,7 +20,7 @@ CONTRADICTIONS: dict[str, tuple[Object, str]] = {
     "no round": ({"server": {"roundTimeout": "0s"}}, "server.roundTimeout"),
     "noise of no strength": ({"privacy": {"adapters": {"mechanism": "gaussian"}}}, "privacy.adapters.noiseMultiplier"),
     "a strategy that compares updates which nobody sees": (
-        {"privacy": {"secureAggregation": True}} | _aggregation("fedmedian"),
+        {"privacy": {"secureAggregation": True}} | _aggregation("fedmedian", clusters=3),
         "privacy.secureAggregation",
     ),
     "another strategy's number": (_aggregation("fedavg", options={"mu": 0.1}), "server.aggregation.options"),
@@ -28,10 +28,13 @@ CONTRADICTIONS: dict[str, tuple[Object, str]] = {
     "a pull away from the start": (_aggregation("fedprox", options={"mu": -0.1}), "server.aggregation.options"),
     "a step of no length": (_aggregation("fedadam", options={"learningRate": 0}), "server.aggregation.options"),
     "a moment that never forgets": (_aggregation("fedyogi", options={"beta2": 1}), "server.aggregation.options"),
-    "a mean of which nothing is left": (_aggregation("trimmedmean", options={"beta": 0.5}), "server.aggregation.options"),
+    "a mean of which nothing is left": (
+        _aggregation("trimmedmean", clusters=9, options={"beta": 0.5}),
+        "server.aggregation.options",
+    ),
     "half a liar": (_aggregation("krum", clusters=9, options={"malicious": 1.5}), "server.aggregation.options"),
     "nobody selected": (_aggregation("multikrum", clusters=9, options={"select": 0}), "server.aggregation.options"),
-    "a product whose numbers are compared": (_aggregation("fedmedian", lora="svd"), "server.aggregation.lora"),
+    "a product whose numbers are compared": (_aggregation("fedmedian", clusters=3, lora="svd"), "server.aggregation.lora"),
     "krum among four": (_aggregation("krum", clusters=4), "server.aggregation.strategy"),
     "krum with two liars among six": (
         _aggregation("krum", clusters=6, options={"malicious": 2}),

@@ -1,11 +1,14 @@
 """The end of a round: the clusters' adapters become one, layer by layer, from the files that they left on the hub's disk.
 
-Only one layer of each cluster is in memory at a time, so the hub needs no more for a larger adapter; and since all files are
+Only a few layers of each cluster are in memory at a time, so the hub needs no more for a larger adapter; and since all files are
 there before the first is read, neither the order in which they came nor a crash on the way can change the result.
 """
 
-from collections.abc import Sequence
-from contextlib import ExitStack
+import os
+from collections import deque
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,10 +16,12 @@ from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import Aggregation
 from fedspoke.api.records import Digest, Tensor
 from fedspoke.hub.aggregation import layers, products, tensor_file
-from fedspoke.hub.aggregation.layout import Layout, is_b, layer, pairs
+from fedspoke.hub.aggregation.layout import Layout, Pair, is_b, layer, pairs
 from fedspoke.hub.aggregation.moments import beside, moments
 from fedspoke.hub.aggregation.strategies import fedavg
 from fedspoke.hub.aggregation.strategies.rule import ADAPTIVE, MEANS, rule
+
+_THREADS = min(4, os.cpu_count() or 1)  # numpy computes without Python's lock
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +67,7 @@ def combine(how: Aggregation, layout: Layout, start: Path, updates: Sequence[Upd
         raise Refused(f"{how.strategy} needs the updates of {how.responses} clusters, and there are {len(updates)}")
     ordered = sorted(updates, key=lambda update: update.cluster)
     weights = fedavg.shares([update.weight for update in ordered])
+    memory = None
     with ExitStack() as files:
         clusters = [files.enter_context(tensor_file.reading(update.path, update.layout)) for update in ordered]
         if how.lora == "svd":
@@ -74,13 +80,33 @@ def combine(how: Aggregation, layout: Layout, start: Path, updates: Sequence[Upd
             way = layers.averaged if how.lora == "average" else layers.frozen
             merge = way(strategy, clusters, before, weights if how.strategy in MEANS else None)
         by_layer, gaps, made = pairs(layout), list[products.Gap | None](), dict[str, tensor_file.Half]()
+        in_order = list(dict.fromkeys(layer(tensor) for tensor in tensor_file.by_name(layout)))
+        merged = files.enter_context(_ahead(merge, [by_layer[name] for name in in_order], 1 if memory else _THREADS))
 
         def values(tensor: Tensor) -> tensor_file.Half:
-            if tensor.name not in made:
-                pair = by_layer[layer(tensor)]
-                made[pair.a.name], made[pair.b.name], gap = merge(pair)
+            while tensor.name not in made:
+                pair, (a, b, gap) = next(merged)
+                made[pair.a.name], made[pair.b.name] = a, b
                 gaps.append(gap)
             return made.pop(tensor.name)
 
         digest = tensor_file.write(result, layout, values)
     return Combined(digest, products.bias(gaps))
+
+
+@contextmanager
+def _ahead(merge: layers.Merge, layer_pairs: Sequence[Pair], threads: int) -> Iterator[Iterator[tuple[Pair, layers.Merged]]]:
+    """The layers, merged by threads that are so many layers ahead of whoever takes them, in order."""
+    with ThreadPoolExecutor(threads, "combine") as pool:
+
+        def merged() -> Iterator[tuple[Pair, layers.Merged]]:
+            coming = deque[Future[layers.Merged]]()
+            for number, pair in enumerate(layer_pairs):
+                while len(coming) <= threads and number + len(coming) < len(layer_pairs):
+                    coming.append(pool.submit(merge, layer_pairs[number + len(coming)]))
+                yield pair, coming.popleft().result()
+
+        try:
+            yield merged()
+        finally:
+            pool.shutdown(cancel_futures=True)

@@ -1,6 +1,7 @@
 """What becomes of one layer when the clusters' adapters are combined: each factor for itself, or the two as a product."""
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -37,7 +38,7 @@ def averaged(rule: Rule, clusters: Sequence[Reader], start: Reader, means: Singl
     def merge(pair: Pair) -> Merged:
         a, b = stacked(clusters, pair.a), stacked(clusters, pair.b)
         new_a, new_b = (
-            rule(values, start.values(tensor.name).ravel()).reshape(tensor.shape) for values, tensor in ((a, pair.a), (b, pair.b))
+            rule(values, partial(_flat, start, tensor)).reshape(tensor.shape) for values, tensor in ((a, pair.a), (b, pair.b))
         )
         gap = None
         if means is not None:
@@ -51,7 +52,7 @@ def frozen(rule: Rule, clusters: Sequence[Reader], start: Reader, means: Single 
     """`ffa`: A stays what it was, and only B is combined, so that the mean of B is that of B·A (FFA-LoRA, arXiv 2403.12313)."""
 
     def merge(pair: Pair) -> Merged:
-        new_b = rule(stacked(clusters, pair.b), start.values(pair.b.name).ravel()).reshape(pair.b.shape)
+        new_b = rule(stacked(clusters, pair.b), partial(_flat, start, pair.b)).reshape(pair.b.shape)
         gap = None if means is None else Gap(0, 0)
         return Merged(tensor_file.half(start.values(pair.a.name)), tensor_file.half(new_b), gap)
 
@@ -77,4 +78,11 @@ def projected(clusters: Sequence[Reader], weights: Single, seed: str) -> Merge:
 
 def stacked(clusters: Sequence[Reader], tensor: Tensor) -> Single:
     """A tensor of all clusters: clusters × numbers."""
-    return np.stack([cluster.values(tensor.name).ravel() for cluster in clusters])
+    values = np.empty((len(clusters), tensor_file.count(tensor)), np.float32)
+    for row, cluster in zip(values, clusters, strict=True):
+        cluster.read(tensor.name, row)
+    return values
+
+
+def _flat(start: Reader, tensor: Tensor) -> Single:
+    return start.values(tensor.name).ravel()

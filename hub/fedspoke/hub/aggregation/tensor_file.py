@@ -127,10 +127,10 @@ def places(file: BufferedReader, layout: Sequence[Tensor]) -> dict[str, int]:
 def blocks(file: BufferedReader, begin: int, length: int) -> Iterator[tuple[slice, Half]]:
     """The `length` values from byte `begin` on, in pieces of 1 MiB; each piece is overwritten by the next."""
     buffer = np.empty(min(_BLOCK, length), FP16)
-    file.seek(begin)
     for start in range(0, length, _BLOCK):
         piece = buffer[: min(_BLOCK, length - start)]
-        if file.readinto(piece.data.cast("B")) != piece.nbytes:
+        # Not by way of the file's own place, which several threads would move.
+        if os.preadv(file.fileno(), [piece.data.cast("B")], begin + FP16.itemsize * start) != piece.nbytes:
             raise Refused("the adapter's file is shorter than it was when its header was read")
         yield slice(start, start + piece.size), piece
 
@@ -157,13 +157,20 @@ class Reader:
             Failed: it cannot be read.
         """
         result = np.empty(self._shapes[name], np.float32)
-        flat = result.reshape(-1)
+        self.read(name, result.reshape(-1))
+        return result
+
+    def read(self, name: str, flat: Single) -> None:
+        """One tensor, into an array that is there already; several threads may read at once.
+
+        Raises:
+            Failed: it cannot be read.
+        """
         try:
             for span, piece in blocks(self._file, self._places[name], flat.size):
                 flat[span] = piece
         except (OSError, Refused) as error:
             raise Failed(f"{self._file.name} cannot be read to its end: {error}") from error
-        return result
 
 
 @contextmanager

@@ -14,8 +14,8 @@ from fedspoke.hub.aggregation.strategies import bulyan, fedadam, fedavg, fedmedi
 from fedspoke.hub.aggregation.strategies.adaptive import Optimizer, Second
 
 Single = NDArray[np.float32]
-Rule = Callable[[Single, Single], Single]
-"""Clusters × numbers, and the numbers that they started from → the numbers of the result."""
+Rule = Callable[[Single, Callable[[], Single]], Single]
+"""Clusters × numbers, and what gives the numbers that they started from → the numbers of the result."""
 
 MEANS = ("fedavg", "fedprox")
 """Strategies whose result is meant to be the weighted mean."""
@@ -63,10 +63,10 @@ def _among(taken: Sequence[int]) -> Rule:
 
 
 def _adaptive(optimizer: Optimizer, second: Second, weights: Single, moments: Moments | None) -> Rule:
-    def step(values: Single, start: Single) -> Single:
+    def step(values: Single, start: Callable[[], Single]) -> Single:
         assert moments is not None  # noqa: S101  combine opens them for these strategies
-        m, v = moments.next(optimizer.first(start.shape))
-        result, m, v = optimizer.step(start, fedavg.mean(values, weights), m, v, second)
+        m, v = moments.next(optimizer.first(values.shape[1:]))
+        result, m, v = optimizer.step(start(), fedavg.mean(values, weights), m, v, second)
         moments.keep(m, v)
         return result
 
