@@ -1,7 +1,7 @@
 """`fedspoke-flower-supernode`: Flower's SuperNode, which asks for the next order soon after it has answered one.
 
 Flower's own waits 3 s after each look that found nothing, and no setting shortens that: of a round with small updates it is the
-longest part (`make bench`). Here the first pause after an answer is short and each is a quarter longer than the one before, up to
+longest part (`make bench`). Here the first pause after an answer is short and each is a tenth longer than the one before, up to
 Flower's 3 s, so that a node that has long had nothing to do asks as seldom as ever.
 
 Flower's loop gets another clock, and nothing else of it is touched. That the loop takes only these pauses from its clock is made
@@ -19,8 +19,8 @@ ANSWER = 0.5
 PAUSES = [f"sleep({IDLE})", f"sleep({ANSWER})", f"sleep({ANSWER})"]
 """What Flower's loop asks its clock for: when there was no order; while an order is not answered yet, or not wholly."""
 
-_FIRST, _LONGER = 0.25, 1.25
-_LOOK = 0.1  # at an answer of this machine's own
+_FIRST, _LONGER = 0.25, 1.1
+_LOOK = 0.2  # at an answer of this machine's own
 
 
 class Clock:
