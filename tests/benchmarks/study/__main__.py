@@ -11,16 +11,12 @@ import json
 import multiprocessing
 import os
 import statistics
-import tempfile
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.study import posts
-from benchmarks.study.arms import Arm, Setting, train
-from benchmarks.study.posts import accounts
-from fedspoke.api.federated_learning import Lora, Training
+from benchmarks.study.arms import Arm
+from benchmarks.study.measure import Losses, measure
 from fedspoke.api.names import PLATFORMS
-from fedspoke.local.demo import _photographs
 from support.tiny import tiny_llava
 
 ARMS = (
@@ -28,10 +24,8 @@ ARMS = (
     *(Arm("federated", lora, epochs) for lora in ("average", "svd", "ffa") for epochs in (1, 3, 10)),
     Arm("pooled"),
 )
-_LORA = Lora(rank=8, alpha=16, dropout=0)
 RATES = (2e-3, 5e-3, 1e-2)
 _TUNING = 1000  # a seed of which no result is reported
-Losses = dict[str, float]
 
 
 def main() -> None:
@@ -53,29 +47,6 @@ def main() -> None:
     chosen.out.parent.mkdir(parents=True, exist_ok=True)
     chosen.out.write_text(json.dumps({arm.name: {"rate": rates[arm], "losses": results[arm]} for arm in ARMS}, indent=1))
     print(table(results, rates))
-
-
-def measure(model: str, arm: Arm, seed: int, rate: float, count: int, passes: int) -> Losses:
-    """Held-out loss of one arm with one seed, on each platform and before any training; of several adapters the mean."""
-    with tempfile.TemporaryDirectory(prefix="study-") as folder:
-        images, photographs = Path(folder) / "posts", _photographs()
-        setting = Setting(
-            model=model,
-            training=Training(
-                lora=Lora(rank=8, alpha=16, dropout=0.05), batch_size=8, gradient_accumulation=1, learning_rate=rate
-            ),
-            passes=passes,
-            images=images,
-            clusters={of.cluster: posts.write(of, count, images, photographs, f"{seed}-{of.cluster}") for of in accounts()},
-            seed=seed,
-            scratch=Path(folder),
-        )
-        tests = {name: posts.held_out(name, 72, images, photographs, f"{seed}/test/{name}") for name in PLATFORMS}
-        trained = train(arm, setting)
-        return {
-            name: statistics.fmean(trainer.loss(test, images, adapter) for trainer, adapter in trained)
-            for name, test in tests.items()
-        } | {"base": statistics.fmean(trained[0][0].loss(test, images, None) for test in tests.values())}
 
 
 def table(results: dict[Arm, list[Losses]], rates: dict[Arm, float]) -> str:
