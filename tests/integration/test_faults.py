@@ -21,7 +21,7 @@ KILLS = int(os.environ.get("FAULTS_KILLS", "14"))
 def small(folder: Path) -> Example:
     """The demo's federation with little to train, and time enough to be started over and over."""
     given = copied(example(), folder)
-    given.change(deadline="1h", server={"roundTimeout": "20m"}, training={"steps": 6})
+    given.change(deadline="1h", server={"roundTimeout": "20m", "rounds": 5}, training={"steps": 4})
     return given
 
 

@@ -12,7 +12,7 @@ import psutil
 from fedspoke.api.records import GeneralProfile
 from support import adapters
 from support.envoy import wait_for
-from support.flower import Hub, below, federation
+from support.flower import Hub, below, fake_trainer, federation
 from support.trainer import Behaviour
 
 TWO = ("cluster1", "cluster2")
@@ -57,20 +57,16 @@ def test_a_federation_from_the_first_node_to_the_general_profile(tmp_path: Path)
     assert alive == []
 
 
-def test_a_trainer_that_dies_in_round_2_ends_the_federation_with_its_name_and_the_cause(tmp_path: Path) -> None:
+def test_a_trainer_that_dies_in_round_2_and_is_started_again_takes_part_in_that_round(tmp_path: Path) -> None:
     with federation(tmp_path, TWO) as site:
         site.spoke("cluster1")
-        site.spoke("cluster2", Behaviour(die=2))
-        assert ended(site.hub) == 1
-        progress = site.hub.progress()
-        last = (tmp_path / "aggregator.log").read_text().splitlines()[-1]
-    assert progress is not None
-    assert (progress.phase, progress.round) == ("Failed", 1)
-    assert progress.message == (
-        "round 2 needs 2 of cluster1, cluster2, and cannot have them: "
-        "cluster2: train failed: the trainer (mcp-server) of cluster2 broke off during train_llava"
-    )
-    assert last == f"fedspoke: {progress.message}"
+        spoke = site.spoke("cluster2", Behaviour(die=2))
+        spoke.trainer.wait(PATIENCE)
+        with fake_trainer(spoke.settings, tmp_path / "again.log"):
+            assert ended(site.hub) == 0
+            rounds = site.hub.rounds()
+    assert [sorted(record.clusters) for record in rounds] == [list(TWO), list(TWO)]
+    assert [record.refused for record in rounds] == [{}, {}]
 
 
 def test_an_aggregator_that_moves_goes_on_after_the_last_round_with_the_same_collaborators(tmp_path: Path) -> None:

@@ -55,7 +55,7 @@ VICTIMS: dict[str, Callable[[Tree], list[psutil.Process]]] = {
     "spoke's gateway": lambda tree: tree.all("envoy", "/clusters/"),
     "trainer": lambda tree: tree.all("mcp"),
     "flower-client": lambda tree: tree.all("collaborator"),
-    "SuperNode": lambda tree: tree.all("flower-supernode"),
+    "SuperNode": lambda tree: tree.all("fedspoke-flower-supernode"),
     "steps or ClientApp": lambda tree: tree.all("collaborator", fork=True),
 }
 
