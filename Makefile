@@ -4,7 +4,7 @@ RUN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 FUZZ_TARGETS := posts archive photograph words
 
-.PHONY: help install demo test e2e soak fuzz check bench bench-gpu crd clean
+.PHONY: help install demo test e2e soak fuzz check bench bench-gpu study crd clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -58,6 +58,9 @@ bench: install ## Measure a round beside its floor, stock Flower and NVFlare, a 
 # TRL is put into an environment over .venv: no part of fedspoke needs it, or its pandas and pyarrow.
 bench-gpu: install ## Measure a training step of LLaVA 1.5 7B on the GPU beside transformers Trainer and TRL SFTTrainer
 	PYTHONPATH=tests $(UV) run --no-sync --with trl==1.16.0 python -m benchmarks.gpu $(ARGS)
+
+study: install ## Ask whether federation helps: each way to train, several seeds, 10 minutes on two cores; the table is printed
+	PYTHONPATH=tests $(RUN)/python -m benchmarks.study
 
 crd: install ## Write hub/deploy/crd.yaml anew from the API's models
 	$(RUN)/fedspoke crd > hub/deploy/crd.yaml.new && mv hub/deploy/crd.yaml.new hub/deploy/crd.yaml

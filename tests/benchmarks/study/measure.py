@@ -1,4 +1,8 @@
-"""One arm of the study with one seed: trained, and measured on posts that nobody trained on."""
+"""One arm of the study with one seed: trained, and measured on posts that nobody trained on.
+
+They are of the same photographs, cut otherwise, with captions of the same few patterns: what is measured is whether a subject and
+a manner were learned, not whether the model could describe what it never saw.
+"""
 
 import statistics
 import tempfile
@@ -12,28 +16,35 @@ from fedspoke.api.names import PLATFORMS
 from fedspoke.local.demo import _photographs
 
 Losses = dict[str, float]
+"""On all subjects of each platform; `own`: on a cluster's own subjects in its own manner, the mean of the clusters; `base`."""
 
 _LORA = Lora(rank=8, alpha=16, dropout=0)
+_TESTED = 36  # posts of a platform, two a subject
+_OWN = 16  # posts of a cluster's own kind, two a subject
 
 
 def measure(model: str, arm: Arm, seed: int, rate: float, count: int, passes: int) -> Losses:
-    """Held-out loss of one arm with one seed, on each platform and before any training; of several adapters the mean."""
+    """Held-out losses of one arm with one seed; where it ends with an adapter a cluster, their mean."""
     with tempfile.TemporaryDirectory(prefix="study-") as folder:
         images, photographs = Path(folder) / "posts", _photographs()
         setting = Setting(
             model=model,
-            training=Training(
-                lora=Lora(rank=8, alpha=16, dropout=0.05), batch_size=8, gradient_accumulation=1, learning_rate=rate
-            ),
+            training=Training(lora=_LORA, batch_size=8, gradient_accumulation=1, learning_rate=rate),
             passes=passes,
             images=images,
             clusters={of.cluster: posts.write(of, count, images, photographs, f"{seed}-{of.cluster}") for of in accounts()},
             seed=seed,
             scratch=Path(folder),
         )
-        tests = {name: posts.held_out(name, 72, images, photographs, f"{seed}/test/{name}") for name in PLATFORMS}
+        tests = {name: posts.held_out(name, _TESTED, images, photographs, f"{seed}-test-{name}") for name in PLATFORMS}
+        own = [posts.write(of, _OWN, images, photographs, f"{seed}-own-{of.cluster}") for of in accounts()]
         trained = train(arm, setting)
+        each = trained if len(trained) > 1 else trained * len(own)
         return {
-            name: statistics.fmean(trainer.loss(test, images, adapter) for trainer, adapter in trained)
-            for name, test in tests.items()
-        } | {"base": statistics.fmean(trained[0][0].loss(test, images, None) for test in tests.values())}
+            **{
+                name: statistics.fmean(with_.loss(test, images, adapter) for with_, adapter in trained)
+                for name, test in tests.items()
+            },
+            "own": statistics.fmean(with_.loss(test, images, adapter) for (with_, adapter), test in zip(each, own, strict=True)),
+            "base": statistics.fmean(trained[0][0].loss(test, images, None) for test in tests.values()),
+        }
