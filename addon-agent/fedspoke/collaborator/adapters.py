@@ -49,7 +49,7 @@ def save(tensors: Mapping[str, torch.Tensor], path: Path) -> None:
     rounded = {name: value.detach().to("cpu", torch.float16).contiguous() for name, value in sorted(tensors.items())}
     for name, value in rounded.items():
         if not value.isfinite().all():
-            raise Final(f"the trained adapter's tensor {name} has values that fp16 cannot hold; training diverged")
+            raise Final(f"training diverged: {name} has values that fp16 cannot hold; try a lower training.learningRate")
     files.replace(path, safetensors.torch.save(rounded))
 
 

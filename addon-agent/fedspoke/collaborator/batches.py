@@ -7,6 +7,7 @@ are tokenised apart, as plain text: a post that contains the characters `<image>
 A photo is padded to a square, as LLaVA 1.5 was trained. Its processor alone would cut off what lies outside the middle square.
 """
 
+import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -27,6 +28,8 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
 )
 """How LLaVA 1.5 is spoken to, for a processor that brings no template of its own."""
+
+_log = logging.getLogger(__name__)
 
 _IGNORED = -100  # the label that torch's cross entropy leaves out
 _CAPTION = 64  # tokens of a caption that are never cut off for the sake of one more image
@@ -186,4 +189,5 @@ def _picture(path: Path, record: str) -> Image.Image:
         with Image.open(path, formats=("JPEG",)) as image:
             return image.convert("RGB")
     except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow's decoders raise
-        raise Failed(f"an image of record {record} cannot be read; prepare the data again") from error
+        _log.error("an image of record %s cannot be read: %s", record, error)  # whose id would let the hub recognise a post
+        raise Failed("an image of a record cannot be read, as the trainer's log says; prepare the data again") from error

@@ -10,14 +10,12 @@ as the tower; Llama's norms and torch's cross entropy compute in fp32 anyway, an
 from typing import Any, Literal
 
 import torch
-from bitsandbytes.nn.modules import Linear4bit, Linear8bitLt
 from transformers import BitsAndBytesConfig
 
 from fedspoke.api.errors import Refused
 
 Quantization = Literal["none", "int8", "nf4"]
 
-_LAYERS = {"int8": Linear8bitLt, "nf4": Linear4bit}
 # Full names: transformers matches from the start or at the end of a layer's name; `vision_tower` alone would keep nothing.
 _KEPT = ["lm_head", "model.vision_tower", "model.multi_modal_projector"]
 
@@ -55,24 +53,33 @@ def check(model: torch.nn.Module, quantization: Quantization) -> None:
     Raises:
         Refused: it is not so; the sentence names a layer.
     """
+    layers = _layers() if quantization != "none" or getattr(model, "is_quantized", False) else {}
     for name, layer in model.named_modules():
         if not isinstance(layer, torch.nn.Linear):
             continue
         asked = quantization if ".language_model." in name else "none"
-        given = next((kind for kind, of in _LAYERS.items() if isinstance(layer, of)), "none")
+        given = next((kind for kind, of in layers.items() if isinstance(layer, of)), "none")
         if given != asked:
             raise Refused(
                 f"the quantization of the model's layer {name} is {given}, where training.quantization {quantization} means "
                 f"{asked}; use a LLaVA 1.5 that is not quantised itself"
             )
-        if isinstance(layer, Linear4bit):
+        if given == "nf4":
             # On CPUs with AVX512-BF16 it would pack its weights anew at the first product without gradients, for good, and no
             # product with those has gradients.
-            layer.support_avx512bf16_for_cpu = False
+            of_bitsandbytes: Any = layer
+            of_bitsandbytes.support_avx512bf16_for_cpu = False
+
+
+def _layers() -> dict[str, Any]:
+    """What is quantised how; bitsandbytes takes seconds to import and says much, so that it is left alone where nothing is."""
+    from bitsandbytes.nn.modules import Linear4bit, Linear8bitLt
+
+    return {"int8": Linear8bitLt, "nf4": Linear4bit}
 
 
 def _try(quantization: Quantization, device: torch.device, dtype: torch.dtype) -> None:
     """One small product: that its build does not fit the device is what bitsandbytes says at the first use only."""
     options = {"has_fp16_weights": False} if quantization == "int8" else {"quant_type": "nf4"}
     with torch.inference_mode():
-        _LAYERS[quantization](64, 64, bias=False, **options).to(device)(torch.zeros(1, 64, device=device, dtype=dtype))
+        _layers()[quantization](64, 64, bias=False, **options).to(device)(torch.zeros(1, 64, device=device, dtype=dtype))

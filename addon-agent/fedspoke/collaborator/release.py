@@ -7,7 +7,6 @@ is in the ledger before it is shared: a crash between the two counts one too man
 """
 
 import hashlib
-import os
 import random
 from collections.abc import Sequence
 from pathlib import Path
@@ -125,8 +124,3 @@ def _read(file: Path) -> Ledger:
 def _write(file: Path, ledger: Ledger) -> None:
     file.parent.mkdir(parents=True, exist_ok=True)
     files.replace(file, ledger.model_dump_json(by_alias=True).encode())
-    folder = os.open(file.parent, os.O_RDONLY)
-    try:
-        os.fsync(folder)  # else a power cut could bring the old ledger back, after the release has left
-    finally:
-        os.close(folder)

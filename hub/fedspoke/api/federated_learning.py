@@ -238,7 +238,9 @@ class Server(Api):
         description="Clusters that must be there before the first round; a round's quorum too, unless minResponses is given.",
     )
     min_responses: Annotated[int, Field(ge=1)] | None = Field(None, description="Clusters whose update a round needs.")
-    round_timeout: Duration = Field(timedelta(minutes=30), description="How long a round may take.")
+    round_timeout: Duration = Field(
+        timedelta(minutes=30), description="How long one of at most three attempts at a round may take."
+    )
     superlink: str = Field(
         "superlink.flower-system:9091", description="Kept for the community's CRs; fedspoke runs its own SuperLink."
     )

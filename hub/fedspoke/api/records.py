@@ -188,10 +188,11 @@ class Failure(Record):
 
 
 class Noise(Record):
-    """The Gaussian mechanism that all parts of a profile went through; what it hides is one post."""
+    """The Gaussian mechanism that all parts of a profile went through; what it hides is one cleaned record."""
 
-    unit: Literal["one post"] = Field(
-        "one post", description="Posts of which one was replaced by any other are hard to tell apart; their number is no secret."
+    unit: Literal["one cleaned record"] = Field(
+        "one cleaned record",
+        description="Two sets of cleaned records that differ in one are hard to tell apart; their number is no secret.",
     )
     epsilon: float = Field(description="Of this release: of all parts of the profile together.")
     delta: float

@@ -85,7 +85,7 @@ class Profiles(Api):
         "sentence-transformers/all-MiniLM-L6-v2", description="The text encoder: a name on a model hub, or a path."
     )
     epsilon: Annotated[float, Field(gt=0)] | None = Field(
-        8, description="Privacy loss per post; null means no noise, and the profile says so."
+        8, description="Privacy loss per cleaned record; null means no noise, and the profile says so."
     )
     delta: Annotated[float, Field(gt=0, lt=1)] = Field(1.0e-5, description="Probability that epsilon does not hold.")
     min_posts: Annotated[int, Field(ge=1)] = Field(20, description="A platform with fewer posts shares no profile.")

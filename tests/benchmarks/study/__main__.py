@@ -1,9 +1,9 @@
 """Does federation help? `python -m benchmarks.study`: each way to train, on the same posts, with several seeds.
 
-Four clusters, two of each platform, post about subjects of which each has less than half. The loss is measured on other posts: of
-both platforms about all subjects, and of each cluster's own kind. The learning rate of each way is the best of a few, chosen with a
-seed of its own. The model is the tiny LLaVA with random weights, so the numbers compare ways to train and say nothing of the real
-model's captions.
+Four clusters, two of each platform, post about subjects of which each has less than half. The loss is measured on other posts:
+of both platforms about all subjects, and of each cluster's own kind. Each way has the learning rate, of a few, that was the best
+with a seed of its own. The model is the tiny LLaVA with random weights, so the numbers compare ways to train and say nothing of
+the real model's captions.
 """
 
 import argparse

@@ -66,3 +66,22 @@ def test_posts_of_one_id_stay_together() -> None:
 
 def test_the_choice_is_the_same_on_every_machine() -> None:
     assert [post.text for post in split(posts(10), 0.2).held] == ["post 6", "post 9"]
+
+
+def test_a_thing_that_was_posted_on_both_platforms_is_trained_on_or_held_out_as_one() -> None:
+    both = [record(f"Sunset  at the pier, day {n} {spaced}") for n in range(40) for spaced in ("today", "TODAY ")]
+    found = split(both, 0.2)
+    said = [{" ".join(post.text.casefold().split()) for post in side} for side in (found.trained, found.held)]
+    assert not said[0] & said[1]
+    assert len(found.held) == 16
+
+
+def test_posts_that_show_one_photo_are_not_on_both_sides() -> None:
+    photo = "facebook/images/0123456789abcdef.jpg"
+    chain = [record(f"post {n}").model_copy(update={"image": photo if n % 4 == 0 else None}) for n in range(40)]
+    found = split(chain, 0.2)
+    assert len({post.image for post in found.held if post.image} & {post.image for post in found.trained if post.image}) == 0
+
+
+def test_posts_that_are_all_one_thing_leave_nothing_to_hold_out() -> None:
+    assert split([record(f"the same{' ' * n}") for n in range(8)], 0.2).held == ()

@@ -258,7 +258,7 @@ def _no_text(value: object) -> None:
             assert key in NAMES or re.fullmatch("[a-z]+([A-Z][a-z]+)?", key)
             _no_text(inner)
     elif isinstance(value, str):
-        assert re.fullmatch(r"cluster1|facebook|one post|[0-9a-f]{64}|\d{4}-\d\d-\d\dT00:00:00Z", value)
+        assert re.fullmatch(r"cluster1|facebook|one cleaned record|[0-9a-f]{64}|\d{4}-\d\d-\d\dT00:00:00Z", value)
     elif isinstance(value, list):
         assert all(isinstance(number, float) for number in value)
 

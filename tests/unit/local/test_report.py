@@ -161,7 +161,7 @@ def test_the_noise_is_told_honestly(noise: Noise | None, said: str, unsaid: str)
 
 def test_the_unit_of_privacy_what_was_spent_and_what_is_not_covered_are_told() -> None:
     shown = finished(general=build.general(noised(releases=3, spent_epsilon=15.21))).sections["Profiles"]
-    assert "can tell about one post" in shown
+    assert "can tell about one cleaned record" in shown
     assert "ε 8, δ 1e-053 releases spend ε 15.2" in shown
     assert "neither the number of posts, nor the first and last day, nor the two losses" in shown
 

@@ -163,7 +163,9 @@ class Federation:
             self.account.say("the final adapter is measured", held_out=outcome.held_out)
         if profiles:
             self._fuse(outcome)
-        return f"not finished: {rounds.reasons(outcome.lost)}" if outcome.lost else ""
+        away = {name: "it was not there to be asked" for name in self.settings.clusters if name not in ready}
+        lost = away | dict(outcome.lost)
+        return f"not finished: {rounds.reasons(lost)}" if lost else ""
 
     def _fuse(self, outcome: Outcome) -> None:
         if outcome.shared:

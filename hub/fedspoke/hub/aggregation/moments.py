@@ -1,7 +1,7 @@
 """What a server optimiser remembers from round to round: a file beside the round's checkpoint, read and written in step.
 
 It holds fp32 numbers and nothing else: m and v of each tensor, in the order in which a round combines them, which is always the
-same. There is none before the first round.
+same. There is none before the first round, which starts from checkpoint 0.
 """
 
 import os
@@ -77,6 +77,8 @@ def _opened(path: Path) -> Iterator[BufferedReader | None]:
     try:
         file = path.open("rb")
     except FileNotFoundError:
+        if path.stem != "0":
+            raise Failed(f"{path} is gone, and with it what {path.stem} rounds taught; restore it or empty the folder") from None
         yield None
         return
     except OSError as error:

@@ -103,4 +103,3 @@ class State:
     def write(self, name: str, content: bytes) -> None:
         """Replace a file of the folder at once, and for good."""
         files.replace(self._folder / name, content)
-        sync(self._folder)
