@@ -176,6 +176,13 @@ def test_moments_that_are_not_of_this_adapter_are_named(spoil, said: str, tmp_pa
     assert not list(tmp_path.glob("*.partial"))
 
 
+def test_moments_that_are_gone_are_not_begun_anew_in_silence(tmp_path: Path) -> None:
+    updates = leave(tmp_path, [adapters.drawn(LAYOUT, 1)])
+    with pytest.raises(Failed, match=r"1\.moments is gone, and with it what 1 rounds taught"):
+        combine(how("fedadam"), LAYOUT, start(tmp_path, name="1"), updates, tmp_path / "2.safetensors")
+    assert not (tmp_path / "2.safetensors").exists()
+
+
 def test_a_step_beyond_what_fp16_holds_gives_the_largest_number_that_it_holds(tmp_path: Path) -> None:
     result, _ = run(tmp_path, how("fedadam", learningRate=1e9), leave(tmp_path, [adapters.drawn(LAYOUT, 1)]))
     assert np.isfinite(flat(result)).all()

@@ -60,6 +60,24 @@ def test_a_federation_in_which_every_profile_failed_is_failed(tmp_path: Path) ->
     )
 
 
+def test_a_cluster_that_is_away_at_the_end_is_named(tmp_path: Path) -> None:
+    made = profiles.general(["cluster1"]).model_dump_json(by_alias=True).encode()
+    site = Site(settings(tmp_path, profiles=True, min_available_clients=2, min_responses=1), general_profile=lambda: made)
+    site.join("cluster1")
+    site.join("cluster2")
+    leaving = site.nodes.connected[2]
+
+    def goes_in_round_2(order: Order) -> Answer | str | None:
+        if isinstance(order, TrainOrder) and order.round == 2:
+            site.clock.later.append((site.clock.now(), lambda: site.nodes.connected.pop(2)))
+            return None
+        return leaving(order)
+
+    site.nodes.connected[2] = goes_in_round_2
+    site.run()
+    assert site.account.progress.message.endswith("not finished: cluster2: it was not there to be asked")
+
+
 def test_the_final_adapter_is_measured_where_posts_are_held_out(tmp_path: Path) -> None:
     site = Site(settings(tmp_path, holdout=True))
     site.join("cluster1", held_out=lambda number: 4 / number)
