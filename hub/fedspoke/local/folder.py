@@ -51,6 +51,8 @@ class Folder:
             folder = cls(path)
             if not (path / STATUS_FILE).exists():  # first of all: without it, nobody could tell whose folder it is
                 folder.write_status(document, FederatedLearningStatus())
+            for private in (folder.hub, folder.logs):  # keys, and tracebacks that may quote a post
+                private.mkdir(mode=0o700, exist_ok=True)
             yield folder
         except BlockingIOError as error:
             raise Refused(f"--out {path} is in use by another run; wait for its end, or name another folder") from error

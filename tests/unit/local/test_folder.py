@@ -22,6 +22,11 @@ def test_an_empty_or_new_folder_is_taken(tmp_path):
             assert folder.path.is_dir()
 
 
+def test_keys_and_logs_are_for_the_owner_alone(tmp_path):
+    with Folder.open(tmp_path / "out", CR) as folder:
+        assert [stat.S_IMODE(path.stat().st_mode) for path in (folder.hub, folder.logs)] == [0o700, 0o700]
+
+
 def test_a_folder_with_other_things_in_it_is_refused_and_left_alone(tmp_path):
     (tmp_path / "thesis.txt").write_text("mine")
     with pytest.raises(Refused, match="is not empty"), Folder.open(tmp_path, CR):
@@ -78,7 +83,7 @@ def test_whoever_asks_does_not_keep_a_run_from_its_folder(tmp_path):
 def test_a_run_that_was_killed_before_its_first_status_goes_on(tmp_path):
     (tmp_path / ".federatedlearning.yaml.0a1b2c3d").write_text("apiVersion: fed")
     with Folder.open(tmp_path, CR):
-        assert [path.name for path in tmp_path.iterdir()] == ["federatedlearning.yaml"]
+        assert sorted(path.name for path in tmp_path.iterdir()) == ["federatedlearning.yaml", "hub", "logs"]
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path):
