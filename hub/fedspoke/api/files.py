@@ -24,14 +24,15 @@ def replace(path: Path, content: bytes, mode: int = 0o644) -> None:
             file.flush()
             os.fsync(descriptor)  # else the new name could outlive the power cut and the content not
         partial.replace(path)
-        _sync(path.parent)  # else the power cut could bring the old content back, after somebody acted on the new one
+        sync(path.parent)  # else the power cut could bring the old content back, after somebody acted on the new one
     except BaseException:  # a full disk, or Ctrl-C
         partial.unlink(missing_ok=True)
         raise
 
 
-def _sync(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
+def sync(path: Path) -> None:
+    """What a file holds, or which names a folder does, outlives a power cut."""
+    descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)
     finally:

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedspoke.api.errors import Failed
-from fedspoke.hub.aggregation.tensor_file import sync
+from fedspoke.api.files import sync
 
 Single = NDArray[np.float32]
 

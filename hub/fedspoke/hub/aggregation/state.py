@@ -11,12 +11,12 @@ from pydantic import ValidationError
 from fedspoke.api import files
 from fedspoke.api.adapter import save
 from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.files import sync
 from fedspoke.api.records import AggregatorSettings, RoundRecord, cause
 from fedspoke.hub.aggregation.initial import initial
 from fedspoke.hub.aggregation.layout import verify
 from fedspoke.hub.aggregation.moments import beside
 from fedspoke.hub.aggregation.rounds import Layout
-from fedspoke.hub.aggregation.tensor_file import sync
 
 _REMEDY = "restore it or empty the folder"
 

@@ -20,6 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.files import sync
 from fedspoke.api.records import Tensor
 
 Half = NDArray[np.float16]
@@ -85,15 +86,6 @@ def write(path: Path, layout: Sequence[Tensor], values: Callable[[Tensor], Half]
         Path(temporary).unlink(missing_ok=True)
         raise
     return digest.hexdigest()
-
-
-def sync(path: Path) -> None:
-    """What a file holds, or which names a folder does, outlives a power cut."""
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def places(file: BufferedReader, layout: Sequence[Tensor]) -> dict[str, int]:
