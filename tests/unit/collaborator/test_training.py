@@ -146,15 +146,17 @@ def test_after_a_failure_the_next_round_is_as_if_nothing_had_been(posts: list[Cl
     assert (tmp_path / "before").read_bytes() == (tmp_path / "after").read_bytes()
 
 
-def test_an_unreadable_picture_fails_by_its_records_id_and_tells_nothing_of_the_post(
-    posts: list[CleanRecord], start: Path, tmp_path: Path
+def test_an_unreadable_picture_fails_and_tells_nothing_of_the_post_and_its_record_in_the_log_alone(
+    posts: list[CleanRecord], start: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     picture = tmp_path / str(posts[0].image)
     picture.write_bytes(b"no picture")
-    with pytest.raises(Failed, match=posts[0].id) as failure:
+    with pytest.raises(Failed, match="an image of a record cannot be read") as failure:
         trainer().train(posts[:1], tmp_path, start, tmp_path / "result", 1, silent)
     assert posts[0].text not in str(failure.value)
     assert picture.name not in str(failure.value)
+    assert posts[0].id not in str(failure.value)
+    assert posts[0].id in caplog.text
 
 
 def test_an_empty_data_set_is_refused(start: Path, tmp_path: Path) -> None:
