@@ -147,7 +147,7 @@ class Collator:
         return tokens
 
     def _pixels(self, examples: Sequence[Example]) -> dict[str, Any]:
-        pictures = [self._square(_picture(path, example.id)) for example in examples for path in example.images]
+        pictures = [self._square(picture(path, example.id)) for example in examples for path in example.images]
         if not pictures:
             return {}
         return {"pixel_values": self._processor.image_processor(images=pictures, return_tensors="pt")["pixel_values"]}
@@ -184,7 +184,12 @@ def epochs(examples: Sequence[Example], size: int, generator: torch.Generator) -
         yield [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
 
 
-def _picture(path: Path, record: str) -> Image.Image:
+def picture(path: Path, record: str) -> Image.Image:
+    """A photo of the records.
+
+    Raises:
+        Failed: it cannot be read; which one is for the log alone.
+    """
     try:
         with Image.open(path, formats=("JPEG",)) as image:
             return image.convert("RGB")

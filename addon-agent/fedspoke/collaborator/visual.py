@@ -13,9 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from PIL import Image
 
-from fedspoke.api.errors import Failed
+from fedspoke.collaborator.batches import picture
 
 _ARCHITECTURE = ("image_size", "patch_size", "num_attention_heads", "hidden_act", "layer_norm_eps")  # what weights do not show
 _PIXELS = ("size", "crop_size", "do_center_crop", "resample", "image_mean", "image_std")
@@ -59,16 +58,8 @@ class Tower:
 
     @torch.inference_mode()
     def _see(self, photos: Sequence[Path]) -> NDArray[np.float32]:
-        pixels = self._processor(images=[_read(photo) for photo in photos], return_tensors="pt")["pixel_values"]
+        pixels = self._processor(images=[picture(photo, photo.stem) for photo in photos], return_tensors="pt")["pixel_values"]
         weights = next(self._tower.parameters())
         pooled = self._tower(pixels.to(weights.device, weights.dtype)).pooler_output
         vectors: NDArray[np.float32] = torch.nn.functional.normalize(pooled.float(), dim=-1).cpu().numpy()
         return vectors
-
-
-def _read(photo: Path) -> Image.Image:
-    try:
-        with Image.open(photo, formats=("JPEG",)) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow's decoders raise
-        raise Failed("a photo of the records cannot be read; prepare the data again") from error
