@@ -18,6 +18,7 @@ from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
 from fedspoke.api.records import (
     CollaboratorSettings,
+    Digest,
     Failure,
     Finished,
     FinishOrder,
@@ -111,11 +112,9 @@ def _ready(settings: CollaboratorSettings, until: float) -> Prepared:
 
 def _trained(settings: CollaboratorSettings, order: TrainOrder, until: float) -> Trained:
     _ready(settings, until)
-    start = _adapter(settings)
+    start = _adapter(settings, order.digest)
     result = start.with_name(f"update-{order.round}.safetensors")  # a late training of another round must not write into it
-    for older in start.parent.glob("update*.safetensors"):
-        if older != result:
-            older.unlink(missing_ok=True)
+    _only(start, result)
     url = f"http://{settings.gateway}/v1/runs/{order.run}/rounds/{order.round}/adapter"
     transfer.fetch(url, order.digest, start, _left(until))
     arguments = {"round": order.round, "adapter": str(start), "output": str(result)}
@@ -138,7 +137,8 @@ def _trained(settings: CollaboratorSettings, order: TrainOrder, until: float) ->
 
 def _finished(settings: CollaboratorSettings, order: FinishOrder, until: float) -> Finished:
     _ready(settings, until)
-    final = _adapter(settings)
+    final = _adapter(settings, order.digest)
+    _only(final)
     base = f"http://{settings.gateway}/v1/runs/{order.run}"
     transfer.fetch(f"{base}/rounds/{order.round + 1}/adapter", order.digest, final, _left(until))
     trainer = Trainer(settings)
@@ -160,6 +160,13 @@ def _left(until: float) -> float:
     return max(0.0, until - time.monotonic())
 
 
-def _adapter(settings: CollaboratorSettings) -> Path:
-    """The global adapter, as it was last fetched."""
-    return Path(settings.output) / "rounds" / "global.safetensors"
+def _adapter(settings: CollaboratorSettings, digest: Digest) -> Path:
+    """Where the global adapter of this digest is, or is to come."""
+    return Path(settings.output) / "rounds" / f"global-{digest}.safetensors"
+
+
+def _only(*wanted: Path) -> None:
+    """Other rounds' adapters need their room no more."""
+    for file in wanted[0].parent.glob("*.safetensors*"):
+        if not any(file.name.startswith(each.name) for each in wanted):  # what has come of a file so far has its name and more
+            file.unlink(missing_ok=True)
