@@ -9,7 +9,7 @@ import numpy as np
 from fedspoke.api.records import Tensor
 from fedspoke.hub.aggregation import initial, products, tensor_file
 from fedspoke.hub.aggregation.layout import Pair
-from fedspoke.hub.aggregation.products import Gap
+from fedspoke.hub.aggregation.products import Double, Gap
 from fedspoke.hub.aggregation.strategies.rule import Rule
 from fedspoke.hub.aggregation.tensor_file import Half, Reader, Single
 
@@ -35,15 +35,17 @@ def averaged(rule: Rule, clusters: Sequence[Reader], start: Reader, means: Singl
         means: The clusters' weights where the strategy is a weighted mean, so that the product's distance has a meaning.
     """
 
+    def factor(tensor: Tensor, inner: Callable[[Single, Single], Double]) -> tuple[Half, Double | None]:
+        """The clusters' values of one factor are gone before those of the other are read."""
+        values = stacked(clusters, tensor)
+        new = rule(values, partial(_flat, start, tensor)).reshape(tensor.shape)
+        return tensor_file.half(new), None if means is None else inner(values.reshape(-1, *tensor.shape), new)
+
     def merge(pair: Pair) -> Merged:
-        a, b = stacked(clusters, pair.a), stacked(clusters, pair.b)
-        new_a, new_b = (
-            rule(values, partial(_flat, start, tensor)).reshape(tensor.shape) for values, tensor in ((a, pair.a), (b, pair.b))
-        )
-        gap = None
-        if means is not None:
-            gap = products.averaged(b.reshape(-1, *pair.b.shape), a.reshape(-1, *pair.a.shape), means, new_b, new_a)
-        return Merged(tensor_file.half(new_a), tensor_file.half(new_b), gap)
+        (a, inner_a), (b, inner_b) = factor(pair.a, products.rows), factor(pair.b, products.columns)
+        if means is None or inner_a is None or inner_b is None:
+            return Merged(a, b, None)
+        return Merged(a, b, products.averaged(inner_b, inner_a, means))
 
     return merge
 

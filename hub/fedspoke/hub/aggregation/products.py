@@ -16,6 +16,9 @@ Double = NDArray[np.float64]
 _NOTHING = 1e-6
 """Of the largest singular value: a direction that weighs less is rounding, as values travel in fp16."""
 
+_PIECE = 1 << 11
+"""Of a factor's long side at a time: a few clusters' pieces together fit into the cache."""
+
 
 class Gap(NamedTuple):
     """Squared Frobenius norms: of what a layer's new product lacks of the mean of the products, and of that mean."""
@@ -38,29 +41,60 @@ def bias(gaps: Iterable[Gap | None]) -> float | None:
     return float(np.sqrt(lost / whole))
 
 
-def averaged(b: Single, a: Single, weights: Single, mean_b: Single, mean_a: Single) -> Gap:
+def averaged(inner_b: Double, inner_a: Double, weights: Single) -> Gap:
     """What the product of the weighted mean factors lacks.
 
     As the weights' sum is 1, Σ w·Bₖ·Aₖ = B̄·Ā + Σ w·(Bₖ − B̄)·(Aₖ − Ā): what is lost is the second sum, and no small difference of
     large numbers is taken. With the factors of a sum of products side by side, its squared norm is that of BᵀB ∘ A·Aᵀ summed up.
 
     Args:
-        b: clusters × out × rank.
-        a: clusters × rank × in.
+        inner_b: What `columns` found.
+        inner_a: What `rows` found.
         weights: One a cluster, together 1.
-        mean_b: Σ w·Bₖ.
-        mean_a: Σ w·Aₖ.
     """
-    clusters, out, rank = b.shape
-    beside, below = np.empty((out, clusters + 1, rank), np.float32), np.empty((clusters + 1, *mean_a.shape), np.float32)
-    np.subtract(b.transpose(1, 0, 2), mean_b[:, None], out=beside[:, :-1])
-    np.subtract(a, mean_a, out=below[:-1])
-    beside[:, -1], below[-1] = mean_b, mean_a
-    left, right = beside.reshape(out, -1), below.reshape(-1, mean_a.shape[1])
+    rank = len(inner_a) // (len(weights) + 1)
     weigh = np.repeat(np.append(weights, 1).astype(np.float64), rank)
-    terms = (left.T @ left) * np.outer(weigh, weigh) * (right @ right.T)
-    apart = clusters * rank
+    terms = inner_b * inner_a * np.outer(weigh, weigh)
+    apart = len(weights) * rank
     return Gap(max(0.0, float(terms[:apart, :apart].sum())), max(0.0, float(terms.sum())))
+
+
+def rows(a: Single, mean: Single) -> Double:
+    """A·Aᵀ for the rows of all Aₖ − Ā and, below them, of Ā.
+
+    Args:
+        a: clusters × rank × in.
+        mean: Ā, the weighted mean.
+    """
+    clusters, rank, inner = a.shape
+    below = np.empty((clusters + 1, rank, min(_PIECE, inner)), np.float32)
+    total = np.zeros(2 * [(clusters + 1) * rank])
+    for begin in range(0, inner, _PIECE):
+        of, part = slice(begin, begin + _PIECE), below[:, :, : inner - begin]
+        np.subtract(a[:, :, of], mean[:, of], out=part[:-1])
+        part[-1] = mean[:, of]
+        beside = part.reshape(len(total), -1)
+        total += beside @ beside.T
+    return total
+
+
+def columns(b: Single, mean: Single) -> Double:
+    """BᵀB for the columns of all Bₖ − B̄ and, beside them, of B̄.
+
+    Args:
+        b: clusters × out × rank.
+        mean: B̄, the weighted mean.
+    """
+    clusters, outer, rank = b.shape
+    beside = np.empty((min(_PIECE, outer), clusters + 1, rank), np.float32)
+    total = np.zeros(2 * [(clusters + 1) * rank])
+    for begin in range(0, outer, _PIECE):
+        of, part = slice(begin, begin + _PIECE), beside[: outer - begin]
+        np.subtract(b[:, of].transpose(1, 0, 2), mean[of, None], out=part[:, :-1])
+        part[:, -1] = mean[of]
+        below = part.reshape(-1, len(total))
+        total += below.T @ below
+    return total
 
 
 def best(b: Sequence[Single], a: Sequence[Single], weights: Single, rank: int) -> tuple[Double, Double, Gap]:
