@@ -100,14 +100,14 @@ class Arrival:
         return asyncio.get_running_loop().time() + (_DRAIN if self._stopped else _SLOWEST)
 
     def _store(self, file: FileIO) -> None:
-        batch = b"".join(self._pending)
-        self._pending.clear()
+        pieces, self._pending = self._pending, []
         if self._full:
             return
         try:
-            rest = memoryview(batch)
-            while rest:
-                rest = rest[file.write(rest) :]
+            for piece in pieces:
+                rest = memoryview(piece)
+                while rest:
+                    rest = rest[file.write(rest) :]
         except OSError as error:
             self.size = 0  # the file holds no one knows what
             file.truncate(0)
@@ -115,8 +115,9 @@ class Arrival:
                 raise
             self._full = True
         else:
-            self._sha.update(batch)
-            self.size += len(batch)
+            for piece in pieces:
+                self._sha.update(piece)
+                self.size += len(piece)
 
 
 async def discard(body: AsyncIterator[bytes]) -> None:

@@ -58,8 +58,6 @@ def _serve(settings: AggregatorSettings, state: Path, file: Path) -> None:
     programs.free(settings.superlink_port, "the SuperLink")
     programs.free(settings.adapters_port, "the exchange of adapters")
     os.environ.update(programs.environment(state / "flower"))
-    # A layer's matrices are small: on a busy hub OpenBLAS's threads wait for each other, and combining takes seven times the CPU.
-    os.environ["OPENBLAS_NUM_THREADS"] = "1"
     failures, done = 0, 0
     while True:
         began = time.monotonic()
