@@ -1,4 +1,4 @@
-"""The floor: plain HTTP streaming and a numpy fold behind fedspoke's own gateway, with mutual TLS.
+"""The floor: plain HTTP streaming and a numpy fold behind fedspoke's own gateway and sidecars, so that its TLS is the same.
 
 python -m benchmarks.floor FOLDER CLUSTERS ROUNDS MIB
 """
@@ -6,6 +6,7 @@ python -m benchmarks.floor FOLDER CLUSTERS ROUNDS MIB
 import socket
 import sys
 import time
+from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from fedspoke.api.errors import Failed
 from fedspoke.api.names import server_name
 from fedspoke.hub.gateway import Federation, files
 from fedspoke.local.processes import machine
+from fedspoke.manifestworks import sidecar
 from support import certificates, wire
 from support.envoy import running, wait_for
 from support.mcp import free_port
@@ -34,12 +36,14 @@ def main(folder: Path, clusters: int, rounds: int, mib: int) -> None:
     with machine(folder / "logs") as here:
         server = here.start("hub", program("floor_server", folder, port, clusters, mib))
         gateway = replace(wire.gateway(folder), access_log="/dev/null")
-        with running(folder / "gateway", files(gateway, [federation])) as envoy:
+        with ExitStack() as envoys:
+            hub = envoys.enter_context(running(folder / "gateway", files(gateway, [federation])))
             wait_for(lambda: listening(port), "the floor's server", 60)
-            clients = [
-                here.start(f"cluster{n}", program("floor_client", folder, envoy.port, n, rounds, mib))
-                for n in range(1, clusters + 1)
-            ]
+            clients = []
+            for number, name in enumerate(names, 1):
+                dialling = wire.dialling(folder, name, hub.port, server_name("default", "bench"))
+                spoke = envoys.enter_context(running(Path(dialling.folder), sidecar.files(dialling)))
+                clients.append(here.start(name, program("floor_client", spoke.port, number, rounds, mib)))
             while any(client.exit_code is None for client in clients):
                 for process in (server, *clients):
                     if process.exit_code:

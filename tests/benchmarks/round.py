@@ -44,7 +44,7 @@ class System:
 
 
 SYSTEMS = {
-    "floor": System("the floor: HTTP and numpy behind the gateway", "floor", r"floor_client \S+ \d+ (\d+) "),
+    "floor": System("the floor: HTTP and numpy, the same TLS", "floor", r"(?:floor_client \d+ |/sidecar-cluster)(\d+)"),
     "fedspoke": System("fedspoke", "product", r"/clusters/([^/]+)/", product.MARKS),
     "flower": System(f"Flower {FLOWER} FedAvg, no TLS", "stock_flower", r"flower-supernode .*cluster=(\d+)"),
     "nvflare": System(f"NVFlare {stock_nvflare.NVFLARE} FedAvg", "stock_nvflare", r"/kits/bench/prod_00/site-(\d+)"),

@@ -1,11 +1,14 @@
 """Stands in for a collaborator's mcp-server: the same protocol and tools, and a training that only adds.
 
+It changes the file's values in one buffer for all rounds and leaves its header, so that it costs little more than the addition.
+
 python -m benchmarks.trainer MIB SETTINGS
 """
 
 import sys
 from pathlib import Path
 
+import numpy as np
 import uvicorn
 from mcp.server.fastmcp import FastMCP
 
@@ -23,7 +26,7 @@ def layout(mib: int) -> tuple[Tensor, ...]:
 
 def main(mib: int, settings: CollaboratorSettings) -> None:
     server = FastMCP("stand-in", stateless_http=True)
-    number = int(settings.cluster.removeprefix("cluster"))
+    number, file = int(settings.cluster.removeprefix("cluster")), bytearray()
 
     @server.tool()
     def download_model() -> ModelReady:
@@ -39,10 +42,13 @@ def main(mib: int, settings: CollaboratorSettings) -> None:
 
     @server.tool()
     def train_llava(round: int, adapter: str, output: str) -> LlavaTrained:  # noqa: A002  the tool's argument
-        values = adapters.load(Path(adapter))
-        for name in values:
-            values[name] = payload.train(values[name], number)
-        adapters.save(values, Path(output))
+        file.extend(bytes(Path(adapter).stat().st_size - len(file)))
+        with Path(adapter).open("rb") as start:
+            start.readinto(file)
+        values = np.frombuffer(file, np.float16, offset=8 + int.from_bytes(file[:8], "little"))
+        for tensor in np.array_split(values, mib):
+            tensor[:] = payload.train(tensor, number)
+        Path(output).write_bytes(file)
         return LlavaTrained(examples=payload.EXAMPLES, loss=1 / round, seconds=0)
 
     @server.tool()
