@@ -1,0 +1,141 @@
+"""The only place that speaks to a Kubernetes API: plain objects in, plain objects out, and errors as sentences."""
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+import urllib3.exceptions
+from kubernetes import config, dynamic
+from kubernetes.client import ApiClient
+from kubernetes.client.exceptions import ApiException
+from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
+
+from fedspoke.api.base import Object
+from fedspoke.api.errors import Failed
+
+MANAGER = "fedspoke"
+"""The field manager of all that the hub controller applies."""
+
+_NOT_FOUND, _CONFLICT = 404, 409
+_MERGE = "application/merge-patch+json"
+
+
+class Kind(NamedTuple):
+    """A kind of object, as it names itself."""
+
+    api_version: str
+    kind: str
+
+
+class MissingKindError(Failed):
+    """The API server does not know a kind: what brings it is not installed."""
+
+
+class Kubernetes:
+    """One API server."""
+
+    def __init__(self, client: ApiClient) -> None:
+        self._client = client
+        self._dynamic: dynamic.DynamicClient | None = None
+
+    @classmethod
+    def of_environment(cls, context: str | None = None) -> "Kubernetes":
+        """The cluster that this pod is in; outside of one, that of the kubeconfig.
+
+        Raises:
+            Failed: there is neither.
+        """
+        try:
+            try:
+                config.load_incluster_config()
+            except config.ConfigException:
+                config.load_kube_config(context=context)
+        except config.ConfigException as error:
+            raise Failed(
+                f"no Kubernetes API to speak to: {error}; set KUBECONFIG, or run in a pod with a service account"
+            ) from None
+        return cls(ApiClient())
+
+    def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
+        """One object; None if there is none of the name."""
+        try:
+            return self._ask(kind, "get", name=name, namespace=namespace)
+        except _Absent:
+            return None
+
+    def all(self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> list[Object]:
+        """Every object of a kind, of one namespace or of all, that has these labels."""
+        selector = ",".join(f"{key}={value}" for key, value in (labels or {}).items())
+        found: list[Object] = self._ask(kind, "get", namespace=namespace, label_selector=selector)["items"]
+        # The items of a list do not say what they are, as objects do that are asked for by name.
+        return [{"apiVersion": kind.api_version, "kind": kind.kind} | it for it in found]
+
+    def apply(self, wanted: Object) -> Object:
+        """Server-side apply: the object has these fields afterwards, whoever else had set them."""
+        metadata, kind = wanted["metadata"], kind_of(wanted)
+        where = {"name": metadata["name"], "namespace": metadata.get("namespace")}
+        return self._ask(kind, "server_side_apply", body=wanted, field_manager=MANAGER, force_conflicts=True, **where)
+
+    def merge(self, it: Object, patch: Object, subresource: str | None = None) -> Object:
+        """Some fields of an object that is there (JSON merge patch)."""
+        metadata = it["metadata"]
+        where = {"name": metadata["name"], "namespace": metadata.get("namespace")}
+        return self._ask(kind_of(it), "patch", subresource, body=patch, content_type=_MERGE, field_manager=MANAGER, **where)
+
+    def replace(self, it: Object, subresource: str | None = None) -> Object | None:
+        """The whole object, unless it was changed since it was read; None then."""
+        metadata = it["metadata"]
+        where = {"name": metadata["name"], "namespace": metadata.get("namespace")}
+        try:
+            return self._ask(kind_of(it), "replace", subresource, body=it, field_manager=MANAGER, **where)
+        except _Conflicting:
+            return None
+
+    def create(self, it: Object) -> Object:
+        """A new object."""
+        return self._ask(kind_of(it), "create", body=it, namespace=it["metadata"].get("namespace"), field_manager=MANAGER)
+
+    def delete(self, it: Object) -> None:
+        """Ask that an object goes, what it owns first; one that has gone already is as good."""
+        metadata = it["metadata"]
+        options = {"propagationPolicy": "Foreground"}
+        try:
+            self._ask(kind_of(it), "delete", name=metadata["name"], namespace=metadata.get("namespace"), body=options)
+        except _Absent:
+            return
+
+    def _ask(self, kind: Kind, verb: str, subresource: str | None = None, **request: Any) -> Object:
+        given = {name: value for name, value in request.items() if value is not None}
+        try:
+            if self._dynamic is None:
+                self._dynamic = dynamic.DynamicClient(self._client)
+            resource = self._dynamic.resources.get(api_version=kind.api_version, kind=kind.kind)
+            target = resource.subresources[subresource] if subresource else resource
+            answer: Object = getattr(target, verb)(**given).to_dict()
+        except ResourceNotFoundError:
+            self._dynamic = None  # what it discovered is old, should the kind be installed later
+            missing = f"the API server knows no {kind.kind} of {kind.api_version}"
+            raise MissingKindError(f"{missing}; install what defines it (OCM, or hub/deploy/crd.yaml)") from None
+        except (DynamicApiError, ApiException) as error:
+            raise _refusal(error, f"{verb} {kind.kind} {request.get('name', '')}".strip()) from None
+        except (urllib3.exceptions.HTTPError, OSError) as error:
+            raise Failed(f"the Kubernetes API at {self._client.configuration.host} does not answer: {error}") from None
+        return answer
+
+
+class _Absent(Failed):
+    pass
+
+
+class _Conflicting(Failed):
+    pass
+
+
+def kind_of(it: Object) -> Kind:
+    """What an object says it is."""
+    return Kind(it["apiVersion"], it["kind"])
+
+
+def _refusal(error: DynamicApiError | ApiException, what: str) -> Failed:
+    said = error.summary() if isinstance(error, DynamicApiError) else (error.body or error.reason)
+    kind = {_NOT_FOUND: _Absent, _CONFLICT: _Conflicting}.get(error.status, Failed)
+    return kind(f"the Kubernetes API refuses to {what}: {said}")
