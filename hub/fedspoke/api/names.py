@@ -11,6 +11,7 @@ PLURAL = "federatedlearnings"
 ADDON = "federated-learning"
 SIGNER = f"{DOMAIN}/collaborator"
 FINALIZER = f"{DOMAIN}/cleanup"
+RETRY = f"{DOMAIN}/retry"  # annotation: try a federation that failed once more; the controller takes it away
 FEDERATED_LEARNING = f"{DOMAIN}/federated-learning"  # label: <namespace>.<name> of the owning CR
 PHASE_LABEL = f"{DOMAIN}/phase"
 ROUND_LABEL = f"{DOMAIN}/round"

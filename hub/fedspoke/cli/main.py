@@ -17,6 +17,8 @@ COMMANDS = {  # name: (module, one line for --help)
     "model": ("model", "Make a tiny LLaVA, or download the real one."),
     "crd": ("crd", "Print the FederatedLearning CRD as YAML."),
     "aggregator": ("processes", "Run a federation's aggregator (a container's command)."),
+    "operator": ("operator", "Run the hub's controller (a container's command)."),
+    "reporter": ("processes", "Tell the controller how a federation goes (a container's command)."),
     "fusion": ("processes", "Run the fusion service (a container's command)."),
     "mcp": ("processes", "Run a collaborator's trainer as an MCP server (a container's command)."),
     "collaborator": ("processes", "Run a collaborator's Flower client (a container's command)."),

@@ -24,6 +24,22 @@ def aggregator(path: Path) -> None:
 
 
 @click.command
+@click.option("--state", type=click.Path(path_type=Path), required=True, help="The aggregator's folder.")
+@click.option("--config-map", required=True, metavar="NAMESPACE/NAME", help="Where the controller looks for it.")
+def reporter(state: Path, config_map: str) -> None:
+    """Tell the controller how a federation goes (a container's command)."""
+    from fedspoke.hub import reporter
+    from fedspoke.kube.client import Kubernetes
+
+    namespace, _, name = config_map.partition("/")
+    reporter.report(
+        Kubernetes.of_environment(),
+        state,
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": namespace, "name": name}},
+    )
+
+
+@click.command
 @_settings
 def fusion(path: Path) -> None:
     """Run the fusion service."""

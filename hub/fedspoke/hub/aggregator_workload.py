@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from fedspoke.api.federated_learning import FederatedLearning, Object
+from fedspoke.api.federated_learning import FederatedLearning, Listener, Object
 from fedspoke.api.names import identity, labels, run_name
 from fedspoke.api.records import AggregatorSettings, FusionSettings
 from fedspoke.hub import gateway
@@ -30,7 +30,29 @@ class Place:
     superlink_port: int = 9092
     adapters_port: int = 9093
     fusion_port: int = 9094
+    reports: bool = True  # to the hub's API server; a laptop has none
 
+
+def aggregator_name(fl: FederatedLearning) -> str:
+    """Of most of its objects on the hub."""
+    return f"{fl.name}-aggregator"
+
+
+def progress_name(fl: FederatedLearning) -> str:
+    """Of the ConfigMap in which the aggregator tells the controller how it goes."""
+    return f"{fl.name}-progress"
+
+
+def exposed(fl: FederatedLearning) -> Listener:
+    """How spokes reach the gateway: the first listener, or a port of the hub's nodes that Kubernetes chooses."""
+    return next(iter(fl.spec.server.listeners), Listener(name="gateway", type="NodePort"))
+
+
+_TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  where clients look for it
+_TOKEN_SOURCES = [
+    {"serviceAccountToken": {"path": "token", "expirationSeconds": 3600}},
+    {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
+]
 
 _ENVIRONMENT = [
     # A layer's matrices are small: on a busy hub OpenBLAS's threads wait for each other, and combining takes seven times the CPU.
@@ -55,7 +77,7 @@ def aggregator(
     """
     place = place or Place()
     run = run_name(fl.namespace, fl.name)
-    name = f"{fl.name}-aggregator"
+    name = aggregator_name(fl)
     metadata = {"name": name, "namespace": fl.namespace, "labels": labels(run)}
     selector = {"app.kubernetes.io/component": "aggregator"} | labels(run)
     storage = fl.spec.server.storage
@@ -70,19 +92,16 @@ def aggregator(
                 "replicas": 1,
                 "strategy": {"type": "Recreate"},  # two aggregators must never write one checkpoint
                 "selector": {"matchLabels": selector},
-                "template": {"metadata": {"labels": selector}, "spec": _pod(name, claim, image, place)},
+                "template": {"metadata": {"labels": selector}, "spec": _pod(fl, claim, image, place)},
             },
         },
         {
             "apiVersion": "v1",
             "kind": "Service",
             "metadata": metadata,
-            "spec": {
-                "type": "NodePort" if any(listener.type == "NodePort" for listener in fl.spec.server.listeners) else "ClusterIP",
-                "selector": selector,
-                "ports": [_service_port(fl, place)],
-            },
+            "spec": {"type": exposed(fl).type, "selector": selector, "ports": [_service_port(fl, place)]},
         },
+        *_account(fl, metadata),
     ]
     if storage.name is None:
         objects.insert(1, _volume_claim(metadata, storage.size or "10Gi"))
@@ -139,7 +158,8 @@ def _gateway(fl: FederatedLearning, clusters: Sequence[str], hub: str, place: Pl
     return gateway.files(wire, [federation])
 
 
-def _pod(name: str, claim: str, image: str, place: Place) -> Object:
+def _pod(fl: FederatedLearning, claim: str, image: str, place: Place) -> Object:
+    name = aggregator_name(fl)
     config = {"name": "config", "mountPath": place.config, "readOnly": True}
     state = {"name": "model", "mountPath": place.state}
     scratch = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108  a pod's own emptyDir
@@ -166,16 +186,33 @@ def _pod(name: str, claim: str, image: str, place: Place) -> Object:
             "volumeMounts": [config, state, scratch],
         },
     ]
+    if place.reports:
+        containers.append(
+            {
+                "name": "reporter",
+                "command": [
+                    "fedspoke",
+                    "reporter",
+                    "--state",
+                    place.state,
+                    "--config-map",
+                    f"{fl.namespace}/{progress_name(fl)}",
+                ],
+                "volumeMounts": [state | {"readOnly": True}, {"name": "token", "mountPath": _TOKEN, "readOnly": True}],
+            }
+        )
     hardened = {
         "image": image,
         "securityContext": HARDENED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
     }
     return {
-        "automountServiceAccountToken": False,
+        "serviceAccountName": name,
+        "automountServiceAccountToken": False,  # only the reporter gets the token
         "securityContext": UNPRIVILEGED,
         "containers": [container | hardened for container in containers],
         "volumes": [
+            {"name": "token", "projected": {"sources": _TOKEN_SOURCES}},
             {"name": "config", "configMap": {"name": name}},
             {"name": "certificate", "secret": {"secretName": f"{name}-certificate"}},
             {"name": "ca", "configMap": {"name": f"{name}-ca"}},
@@ -187,8 +224,30 @@ def _pod(name: str, claim: str, image: str, place: Place) -> Object:
 
 def _service_port(fl: FederatedLearning, place: Place) -> Object:
     port: Object = {"name": "gateway", "port": place.gateway_port, "targetPort": "gateway"}
-    node_port = next((listener.port for listener in fl.spec.server.listeners if listener.type == "NodePort"), None)
-    return port | ({"nodePort": node_port} if node_port else {})
+    if not fl.spec.server.listeners:
+        return port
+    asked = exposed(fl)
+    return port | ({"nodePort": asked.port} if asked.type == "NodePort" else {"port": asked.port})
+
+
+def _account(fl: FederatedLearning, metadata: Object) -> list[Object]:
+    """Whom the aggregator is to the hub's API server: somebody who may change one ConfigMap, and nothing else."""
+    progress = progress_name(fl)
+    rule = {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [progress], "verbs": ["get", "patch"]}
+    role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": metadata["name"]}
+    subject = {"kind": "ServiceAccount", "name": metadata["name"], "namespace": fl.namespace}
+    return [
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, "automountServiceAccountToken": False},
+        {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": [rule]},
+        {
+            "apiVersion": "rbac.authorization.k8s.io/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": role,
+            "subjects": [subject],
+        },
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata | {"name": progress}},  # what is in it is the aggregator's
+    ]
 
 
 def _volume_claim(metadata: Object, size: str) -> Object:

@@ -49,6 +49,8 @@ def _placement(fl: FederatedLearning, seen: Observed) -> Answer:
 def _aggregator(seen: Observed) -> Answer:
     if seen.failure:
         return "False", "Stopped", f"it does not run: {seen.failure}"
+    if seen.waits:
+        return "False", "Waiting", f"it waits for {seen.waits}"
     if seen.progress is None:
         return "False", "Starting", "it has not been heard of yet"
     if seen.progress.phase == "Failed":

@@ -18,6 +18,8 @@ class Observed:
     listener: ListenerStatus | None = None
     progress: Progress | None = None
     rounds: tuple[RoundRecord, ...] = ()
+    waits: str = ""
+    """What the hub's part cannot start without, or why it does not run."""
     stopped: Mapping[str, str] = field(default_factory=dict)
     """Cluster → why its collaborator no longer runs."""
     restarted: Mapping[str, str] = field(default_factory=dict)

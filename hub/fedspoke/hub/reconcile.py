@@ -20,7 +20,8 @@ class Site:
     """Where the federation runs: which hub, how spokes reach it, until when, and the files and ports if not a pod's."""
 
     hub_id: str
-    gateway: Hub
+    gateway: Hub | None
+    """None as long as it has no address: nothing is sent to spokes until then."""
     deadline: datetime
     hub_place: HubPlace = field(default_factory=HubPlace)
     spoke_places: Mapping[str, SpokePlace] = field(default_factory=dict)
@@ -32,9 +33,8 @@ def wanted(fl: FederatedLearning, spokes: Sequence[Spoke], site: Site) -> list[O
         return [*bindings(fl), placement(fl)]
     clusters = [spoke.cluster for spoke in spokes]
     works = [
-        manifest_work(
-            fl, spoke.cluster, collaborator(fl, spoke, site.gateway, _image(fl.spec.client.image, "collaborator"), place)
-        )
+        manifest_work(fl, spoke.cluster, collaborator(fl, spoke, gateway, _image(fl.spec.client.image, "collaborator"), place))
+        for gateway in filter(None, [site.gateway])
         for spoke in spokes
         for place in [site.spoke_places.get(spoke.cluster, SpokePlace())]
     ]

@@ -35,7 +35,7 @@ def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
         start_time=before.start_time or now,
         completion_time=(before.completion_time or now) if finished else None,
         conditions=conditions(fl, seen, before.conditions, now),
-        rounds=Rounds(completed=len(seen.rounds), total=fl.spec.server.rounds),
+        rounds=Rounds(completed=seen.rounds[-1].round if seen.rounds else 0, total=fl.spec.server.rounds),
         clusters=[_cluster(name, seen) for name in seen.chosen],
         metrics=[_metrics(record, held_out.get(record.round)) for record in seen.rounds[-_SHOWN_ROUNDS:]],
         model=seen.model,
@@ -56,12 +56,13 @@ def _phase(fl: FederatedLearning, seen: Observed) -> tuple[Phase, str]:
     if seen.progress and seen.progress.phase in ("Completed", "Failed"):
         return seen.progress.phase, seen.progress.message
     missing = unplaced(fl, seen.decision)
-    if missing:
+    if missing and seen.progress is None:  # else it has begun, and goes on as long as a round finds its quorum
         return "Waiting", missing
     restarted = f"; the hub's {seen.restarted['hub']}" if "hub" in seen.restarted else ""
     if seen.progress is None:
-        return "Waiting", f"the aggregator is starting{restarted}"
-    return seen.progress.phase, f"{seen.progress.message}{restarted}"
+        return "Waiting", f"waiting for {seen.waits}" if seen.waits else f"the aggregator is starting{restarted}"
+    waits = f"; but {seen.waits}" if seen.waits else ""
+    return seen.progress.phase, f"{seen.progress.message}{restarted}{waits}"
 
 
 def _cluster(name: str, seen: Observed) -> ClusterStatus:

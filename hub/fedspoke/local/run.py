@@ -132,6 +132,7 @@ class _Federation:
             superlink_port=superlink,
             adapters_port=adapters,
             fusion_port=fusion,
+            reports=False,
         )
         folders = {spoke.cluster: self.folder.cluster(spoke.cluster) for spoke in self.spokes}
         certificates = Certificates(

@@ -50,7 +50,7 @@ def test_no_container_may_write_to_its_root_or_gain_rights():
         if item["kind"] in ("Deployment", "Job")
     ]
     containers = [container for pod in pods for container in [*pod.get("initContainers", []), *pod["containers"]]]
-    assert len(containers) == 6
+    assert len(containers) == 7
     for context in (container["securityContext"] for container in containers):
         assert context == {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
     assert all(pod["securityContext"]["runAsNonRoot"] and not pod["automountServiceAccountToken"] for pod in pods)

@@ -1,0 +1,208 @@
+"""One federation brought nearer to what its resource asks for: look, decide, apply, prune, tell.
+
+It may be called at any moment and any number of times, by a controller that was just started: all that it knows is in the API
+server. When nothing is to be changed it only reads.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from pydantic import ValidationError
+
+from fedspoke.api import parse
+from fedspoke.api.base import Object
+from fedspoke.api.errors import Refused
+from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus, ListenerStatus
+from fedspoke.api.names import FEDERATED_LEARNING, FINALIZER, RETRY, run_name
+from fedspoke.hub.aggregator_workload import aggregator_name
+from fedspoke.hub.controller import kinds, seen
+from fedspoke.hub.controller.certificates import certificates
+from fedspoke.hub.controller.difference import covers, difference
+from fedspoke.hub.controller.events import transition
+from fedspoke.hub.controller.world import World, look, owned
+from fedspoke.hub.observed import unplaced
+from fedspoke.hub.reconcile import Site, wanted
+from fedspoke.hub.status import mirrored, status
+from fedspoke.hub.trust import Trust
+from fedspoke.hub.unsupported import unsupported
+from fedspoke.kube.client import Kubernetes
+from fedspoke.manifestworks.collaborator import Hub
+
+log = logging.getLogger("fedspoke")
+
+RESYNC = timedelta(minutes=5)
+"""Between two looks at a federation of which nothing is heard."""
+_WATCHED = timedelta(seconds=15)
+"""The same while it is under way: pods are not watched."""
+_GRACE = timedelta(seconds=15)
+"""In which the aggregator itself says that the deadline has passed."""
+_ENDED = ("Completed", "Failed")
+
+
+@dataclass(frozen=True, slots=True)
+class Controller:
+    """What does not change from one look to the next."""
+
+    kube: Kubernetes
+    trust: Trust
+
+    def converge(self, namespace: str, name: str, now: datetime) -> timedelta | None:
+        """One step; when the next is due if nothing is heard before, or None where there is nothing left to do.
+
+        Raises:
+            Failed: the API server does not do what it is asked.
+        """
+        live = self.kube.get(kinds.FEDERATED_LEARNING, name, namespace)
+        if live is None:
+            return None
+        if "deletionTimestamp" in live["metadata"]:
+            return self._clean(live)
+        if FINALIZER not in live["metadata"].get("finalizers", []):
+            finalizers = [*live["metadata"].get("finalizers", []), FINALIZER]
+            live = self.kube.merge(live, {"metadata": {"finalizers": finalizers}})
+        before = _before(live)
+        try:
+            fl = parse.federated_learning(_bare(live))
+        except Refused as error:  # the API server was asked to refuse it too; another version's definition may be installed
+            return self._tell(live, before, _refused(before, str(error), live, now))
+        if again := _again(live, before):
+            if RETRY in live["metadata"].get("annotations", {}):
+                live = self.kube.merge(live, {"metadata": {"annotations": {RETRY: None}}})
+            self._forget(fl)
+            log.info("%s: %s", run_name(namespace, name), again)
+            before = FederatedLearningStatus()
+        if before.phase in _ENDED:
+            return self._retire(live, fl, before, now)
+        if wishes := unsupported(fl.spec):
+            return self._tell(live, before, _refused(before, "; ".join(wishes), live, now))
+        return self._go_on(live, fl, before, now)
+
+    def _go_on(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus, now: datetime) -> timedelta | None:
+        before = before.model_copy(update={"start_time": before.start_time or now})
+        world = look(self.kube, fl)
+        deadline = (before.start_time or now) + fl.spec.deadline
+        found = seen.observed(fl, world, now)
+        if now > deadline + _GRACE and not (found.progress and found.progress.phase in _ENDED):
+            words = status(fl, found, before, now).message
+            found = replace(found, failure=f"not completed within spec.deadline; the last word was: {words}")
+        self._apply(live, fl, world, self._wanted(fl, world, deadline, now))
+        return self._tell(live, before, status(fl, found, before, now))
+
+    def _wanted(self, fl: FederatedLearning, world: World, deadline: datetime, now: datetime) -> list[Object]:
+        decision, where = seen.decided(fl, world, now), seen.listener(fl, world)
+        begun = world.named("Deployment", aggregator_name(fl)) is not None
+        ready = begun or not unplaced(fl, decision)
+        chosen = seen.spokes(fl, world, decision) if ready else []
+        gateway = Hub(address=where.address, port=where.port) if isinstance(where, ListenerStatus) else None
+        site = Site(hub_id=self.trust.hub, gateway=gateway, deadline=deadline)
+        made = certificates(fl, self.trust, world, now) if chosen else []
+        return [*made, *wanted(fl, chosen, site)]
+
+    def _apply(self, live: Object, fl: FederatedLearning, world: World, objects: Sequence[Object]) -> None:
+        ours = [_owned(it, live) if it["metadata"]["namespace"] == fl.namespace else it for it in objects]
+        change = difference(ours, [*world.owned, *world.works])
+        for it in change.apply:
+            self.kube.apply(it)
+        for it in change.delete:
+            if it["kind"] != kinds.CLAIM.kind:  # what was trained outlives the run
+                self.kube.delete(it)
+
+    def _tell(self, live: Object, before: FederatedLearningStatus, new: FederatedLearningStatus) -> timedelta | None:
+        said = new.model_dump(mode="json", by_alias=True, exclude_none=True)
+        if not covers(live["metadata"].get("labels") or {}, mirrored(new)):
+            live = self.kube.merge(live, {"metadata": {"labels": mirrored(new)}})
+        if live.get("status") != said and self.kube.replace(live | {"status": said}, "status") is None:
+            return timedelta(seconds=1)  # somebody changed it meanwhile
+        if event := transition(live, before, new):
+            self.kube.create(event)
+        return timedelta(seconds=1) if new.phase in _ENDED else _WATCHED
+
+    def _retire(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus, now: datetime) -> timedelta | None:
+        """What ran is not needed any more; what it made is."""
+        for it in [*owned(self.kube, fl), *self._works(fl)]:
+            if it["kind"] != kinds.CLAIM.kind and "deletionTimestamp" not in it["metadata"]:
+                self.kube.delete(it)
+        if fl.spec.ttl_seconds_after_finished is None or before.completion_time is None:
+            return RESYNC
+        end = before.completion_time + timedelta(seconds=fl.spec.ttl_seconds_after_finished)
+        if end <= now:
+            self.kube.delete(live)
+            return None
+        return min(RESYNC, end - now)
+
+    def _clean(self, live: Object) -> timedelta | None:
+        """The works of all clusters go, and then our finalizer; the rest is the garbage collector's."""
+        works = self.kube.all(kinds.WORK, labels=_label(live["metadata"]["namespace"], live["metadata"]["name"]))
+        for it in works:
+            if "deletionTimestamp" not in it["metadata"]:
+                self.kube.delete(it)
+        finalizers = live["metadata"].get("finalizers", [])
+        if works:
+            return timedelta(seconds=2)
+        if FINALIZER in finalizers:
+            self.kube.merge(live, {"metadata": {"finalizers": [it for it in finalizers if it != FINALIZER]}})
+        return None
+
+    def _forget(self, fl: FederatedLearning) -> None:
+        """An attempt that failed: what it said of itself must not be taken for the next one's."""
+        for it in [*owned(self.kube, fl), *self._works(fl)]:
+            if it["kind"] != kinds.CLAIM.kind:
+                self.kube.delete(it)
+
+    def _works(self, fl: FederatedLearning) -> list[Object]:
+        return self.kube.all(kinds.WORK, labels=_label(fl.namespace, fl.name))
+
+
+def _label(namespace: str, name: str) -> Mapping[str, str]:
+    return {FEDERATED_LEARNING: run_name(namespace, name)}
+
+
+def _before(live: Object) -> FederatedLearningStatus:
+    """The status that was written last; none where another version wrote one that means nothing here."""
+    said = {key: value for key, value in (live.get("status") or {}).items() if key != "summary"}
+    try:
+        return FederatedLearningStatus.model_validate(said)
+    except ValidationError:
+        return FederatedLearningStatus()
+
+
+def _bare(live: Object) -> Object:
+    """The object as a user would have written it."""
+    metadata = {key: live["metadata"][key] for key in ("name", "namespace", "generation") if key in live["metadata"]}
+    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata, "spec": live.get("spec") or {}}
+
+
+def _again(live: Object, before: FederatedLearningStatus) -> str:
+    """Why a federation that has failed begins anew; empty if it does not."""
+    if before.phase != "Failed":
+        return ""
+    if RETRY in (live["metadata"].get("annotations") or {}):
+        return f"tried again, as the annotation {RETRY} asks"
+    if before.observed_generation != live["metadata"].get("generation"):
+        return "tried again, as its spec was changed"
+    return ""
+
+
+def _refused(before: FederatedLearningStatus, why: str, live: Object, now: datetime) -> FederatedLearningStatus:
+    return FederatedLearningStatus(
+        phase="Failed",
+        message=why,
+        observed_generation=live["metadata"].get("generation"),
+        start_time=before.start_time or now,
+        completion_time=before.completion_time or now,
+    )
+
+
+def _owned(it: Object, owner: Object) -> Object:
+    """Gone with the federation."""
+    reference = {
+        "apiVersion": owner["apiVersion"],
+        "kind": owner["kind"],
+        "name": owner["metadata"]["name"],
+        "uid": owner["metadata"]["uid"],
+        "controller": True,
+        "blockOwnerDeletion": True,
+    }
+    return it | {"metadata": it["metadata"] | {"ownerReferences": [reference]}}

@@ -1,0 +1,156 @@
+"""What the live objects mean for one federation: pure functions from one look at the world."""
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from fedspoke.api.base import Object
+from fedspoke.api.federated_learning import Artifact, FederatedLearning, ListenerStatus
+from fedspoke.api.names import Platform
+from fedspoke.api.records import Progress, RoundRecord
+from fedspoke.hub.aggregator_workload import aggregator_name, exposed, progress_name
+from fedspoke.hub.controller.world import World
+from fedspoke.hub.observed import Observed
+from fedspoke.kube.pods import stuck
+from fedspoke.manifestworks.collaborator import Spoke
+from fedspoke.placement import declared
+from fedspoke.placement.evaluate import Decision, evaluate
+from fedspoke.placement.objects import placement
+
+
+def observed(fl: FederatedLearning, world: World, now: datetime) -> Observed:
+    """What status.py needs."""
+    decision, progress = decided(fl, world, now), _progress(fl, world)
+    where = listener(fl, world)
+    return Observed(
+        decision=decision,
+        platforms={spoke.cluster: tuple(spoke.datasets) for spoke in spokes(fl, world, decision)},
+        listener=where if isinstance(where, ListenerStatus) else None,
+        progress=progress,
+        rounds=_rounds(fl, world),
+        waits=_hub_waits(fl, world, where),
+        restarted=dict(_stuck(world)),
+        model=_artifact(fl, "global/adapter_model.safetensors", progress.model if progress else None),
+        profile=_artifact(fl, "general_profile.json", progress.profile if progress else None),
+    )
+
+
+def decided(fl: FederatedLearning, world: World, now: datetime) -> Decision:
+    """The clusters that OCM chose; of the others, the reasons that our own evaluation of the same rules finds."""
+    chosen = tuple(
+        (each["clusterName"], each.get("score") or 0)
+        for it in sorted(world.fleet.decisions, key=_order)
+        for each in (it.get("status") or {}).get("decisions") or []
+    )
+    names = {name for name, _ in chosen}
+    ours = evaluate(placement(fl), world.fleet, now)
+    rejected = tuple((name, reason) for name, reason in ours.rejected if name not in names)
+    awaited = tuple((name, "OCM's placement controller has not chosen it yet") for name, _ in ours.decisions if name not in names)
+    return Decision(decisions=chosen, rejected=(*rejected, *awaited), problem=ours.problem)
+
+
+def spokes(fl: FederatedLearning, world: World, decision: Decision) -> list[Spoke]:
+    """What each chosen cluster offers. A label names no path: its dataset is where its volume is mounted by default."""
+    clusters = {declared.name(it): it for it in world.fleet.clusters}
+    return [Spoke(cluster=name, datasets=_datasets(fl, clusters[name])) for name, _ in decision.decisions if name in clusters]
+
+
+def listener(fl: FederatedLearning, world: World) -> ListenerStatus | str:
+    """Where spokes reach the gateway, or what has to come before there is such an address."""
+    service = world.named("Service", aggregator_name(fl))
+    if service is None:
+        return "the aggregator's Service"
+    asked = exposed(fl)
+    port = service["spec"]["ports"][0]
+    if asked.type == "LoadBalancer":
+        given = ((service.get("status") or {}).get("loadBalancer") or {}).get("ingress") or []
+        if not given:
+            return f"an address of the LoadBalancer Service {aggregator_name(fl)}; the hub needs a provider of load balancers"
+        address, number = given[0].get("ip") or given[0]["hostname"], port["port"]
+    else:
+        found = asked.ip or next(_addresses(world), None)
+        if not found or "nodePort" not in port:
+            return "a node of the hub that is ready and has an address; or name one in spec.server.listeners[0].ip"
+        address, number = found, port["nodePort"]
+    return ListenerStatus(name=asked.name or "gateway", type=asked.type, address=address, port=number)
+
+
+def _datasets(fl: FederatedLearning, cluster: Object) -> Mapping[Platform, str]:
+    paths = declared.dataset_paths(cluster, fl)
+    return {platform: paths.get(platform, f"/data/{platform}") for platform in declared.platforms_of(cluster, fl)}
+
+
+def _addresses(world: World) -> Iterator[str]:
+    """Of the hub's ready nodes: outer ones first, as spokes are elsewhere."""
+    ready = [it for it in world.nodes if any(_holds(c, "Ready") for c in (it.get("status") or {}).get("conditions") or [])]
+    for kind in ("ExternalIP", "InternalIP"):
+        for node in ready:
+            yield from (each["address"] for each in node["status"].get("addresses") or [] if each["type"] == kind)
+
+
+def _holds(condition: Object, kind: str) -> bool:
+    return bool(condition["type"] == kind and condition["status"] == "True")
+
+
+def _order(decision: Object) -> tuple[int, str]:
+    labels = decision["metadata"].get("labels") or {}
+    return int(labels.get("cluster.open-cluster-management.io/decision-group-index", 0)), decision["metadata"]["name"]
+
+
+def _progress(fl: FederatedLearning, world: World) -> Progress | None:
+    text = _told(fl, world).get("progress.json")
+    try:
+        return Progress.model_validate_json(text) if text else None
+    except ValidationError:  # of another version's aggregator, which is being replaced
+        return None
+
+
+def _rounds(fl: FederatedLearning, world: World) -> tuple[RoundRecord, ...]:
+    lines = _told(fl, world).get("rounds.jsonl", "").splitlines()
+    try:
+        return tuple(RoundRecord.model_validate_json(line) for line in lines)
+    except ValidationError:
+        return ()
+
+
+def _told(fl: FederatedLearning, world: World) -> Mapping[str, str]:
+    return (world.named("ConfigMap", progress_name(fl)) or {}).get("data") or {}
+
+
+def _hub_waits(fl: FederatedLearning, world: World, where: ListenerStatus | str) -> str:
+    """What keeps the hub's part from running; empty if nothing does."""
+    if isinstance(where, str):
+        return where
+    if reason := next(filter(None, map(stuck, world.pods)), ""):
+        return f"the aggregator's pod: {reason}"
+    if not world.pods:
+        return "the aggregator's pod"
+    return ""
+
+
+def _stuck(world: World) -> Iterator[tuple[str, str]]:
+    """Cluster → why its collaborator does not run, as the cluster's own agent reports it."""
+    for work in world.works:
+        cluster = work["metadata"]["namespace"]
+        told = {it["name"]: it["fieldValue"].get("string", "") for manifest in _manifests(work) for it in _values(manifest)}
+        if not any(_holds(c, "Applied") for c in (work.get("status") or {}).get("conditions") or []):
+            refused = [c["message"] for m in _manifests(work) for c in m.get("conditions") or [] if c["status"] == "False"]
+            yield cluster, "; ".join(refused) or "the cluster's work agent has not taken the collaborator yet"
+        elif told.get("reason"):
+            yield cluster, told["reason"]
+
+
+def _manifests(work: Object) -> list[Object]:
+    return ((work.get("status") or {}).get("resourceStatus") or {}).get("manifests") or []
+
+
+def _values(manifest: Object) -> list[Object]:
+    return (manifest.get("statusFeedback") or {}).get("values") or []
+
+
+def _artifact(fl: FederatedLearning, file: str, digest: str | None) -> Artifact | None:
+    if digest is None:
+        return None
+    claim = fl.spec.server.storage.name or aggregator_name(fl)
+    return Artifact(uri=f"pvc://{fl.namespace}/{claim}/{file}", digest=f"sha256:{digest}")

@@ -1,0 +1,59 @@
+"""One look at all that a federation depends on: read from the API server here, judged in seen.py."""
+
+from dataclasses import dataclass
+
+from fedspoke.api.base import Object
+from fedspoke.api.federated_learning import FederatedLearning
+from fedspoke.api.names import FEDERATED_LEARNING, run_name
+from fedspoke.hub.controller import kinds
+from fedspoke.kube.client import Kubernetes
+from fedspoke.placement.fleet import PLACEMENT_LABEL, Fleet
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class World:
+    """The live objects."""
+
+    placement: Object | None
+    fleet: Fleet
+    """With the PlacementDecisions of this federation alone."""
+    owned: tuple[Object, ...]
+    """All that bears the federation's label, in its own namespace."""
+    works: tuple[Object, ...]
+    """Its ManifestWorks, one in each cluster's namespace."""
+    pods: tuple[Object, ...]
+    """The aggregator's."""
+    nodes: tuple[Object, ...]
+
+    def named(self, kind: str, name: str) -> Object | None:
+        """One of the owned objects."""
+        return next((it for it in self.owned if (it["kind"], it["metadata"]["name"]) == (kind, name)), None)
+
+
+def look(kube: Kubernetes, fl: FederatedLearning) -> World:
+    """Everything at once.
+
+    Raises:
+        Failed: the API server does not answer, or does not let us, or knows no OCM.
+    """
+    ours = {FEDERATED_LEARNING: run_name(fl.namespace, fl.name)}
+    return World(
+        placement=kube.get(kinds.PLACEMENT, fl.name, fl.namespace),
+        fleet=Fleet(
+            clusters=tuple(kube.all(kinds.CLUSTER)),
+            sets=tuple(kube.all(kinds.CLUSTER_SET)),
+            bindings=tuple(kube.all(kinds.BINDING, fl.namespace)),
+            scores=tuple(kube.all(kinds.SCORE)),
+            decisions=tuple(kube.all(kinds.DECISION, fl.namespace, {PLACEMENT_LABEL: fl.name})),
+        ),
+        owned=tuple(owned(kube, fl)),
+        works=tuple(kube.all(kinds.WORK, labels=ours)),
+        pods=tuple(kube.all(kinds.POD, fl.namespace, ours)),
+        nodes=tuple(kube.all(kinds.NODE)),
+    )
+
+
+def owned(kube: Kubernetes, fl: FederatedLearning) -> list[Object]:
+    """All that the federation has in its own namespace."""
+    ours = {FEDERATED_LEARNING: run_name(fl.namespace, fl.name)}
+    return [it for kind in kinds.OWNED for it in kube.all(kind, fl.namespace, ours)]

@@ -1,0 +1,52 @@
+"""Tells the controller how one federation goes: what the aggregator writes to its volume, in a ConfigMap on the hub.
+
+It is a process of its own, so that the aggregator, which speaks with clusters, holds no token of the hub's API.
+"""
+
+import logging
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from fedspoke.api.base import Object
+from fedspoke.api.errors import Failed
+from fedspoke.kube.client import Kubernetes
+
+log = logging.getLogger("fedspoke")
+
+PROGRESS, ROUNDS = "progress.json", "rounds.jsonl"
+_LOOK = 1.0
+_AGAIN = 10.0
+_ROOM = 700_000
+"""Characters of rounds, of the million that a ConfigMap takes; the oldest are left out."""
+
+
+def report(kube: Kubernetes, state: Path, config_map: Object, wait: Callable[[float], None] = time.sleep) -> None:
+    """For ever: a change of the files is in the ConfigMap a moment later. What cannot be told is told later."""
+    told: dict[str, str] = {}
+    while True:
+        now = read(state)
+        if now == told:
+            wait(_LOOK)
+            continue
+        try:
+            kube.merge(config_map, {"data": now})
+        except Failed as error:
+            log.warning("the hub is not told how the federation goes: %s; tried again in %.0f s", error, _AGAIN)
+            wait(_AGAIN)
+        else:
+            told = now
+            wait(_LOOK)
+
+
+def read(state: Path) -> dict[str, str]:
+    """What there is to tell."""
+    found = {}
+    for name in (PROGRESS, ROUNDS):
+        try:
+            found[name] = (state / name).read_text()
+        except FileNotFoundError:
+            continue
+    if len(found.get(ROUNDS, "")) > _ROOM:
+        found[ROUNDS] = found[ROUNDS][-_ROOM:].partition("\n")[2]
+    return found
