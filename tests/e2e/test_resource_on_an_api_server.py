@@ -10,8 +10,8 @@ from fedspoke.api import parse
 from fedspoke.api.federated_learning import Object
 from fedspoke.api.names import API_VERSION, PLURAL
 from support import build, specs
-from support.fleet import ocm
 from support.fleet.kubernetes import Invalid, Kind, Kubernetes
+from support.fleet.wait import until
 from support.fleet.worlds import Hub
 
 _CRD = Path(__file__).parents[2] / "hub/deploy/crd.yaml"
@@ -23,7 +23,7 @@ _KIND = Kind(API_VERSION, PLURAL)
 def kubernetes(hub: Hub) -> Kubernetes:
     ask = hub.server.kubernetes
     ask.apply(_DEFINITIONS, yaml.safe_load(_CRD.read_text()))
-    hub.server.process.until(partial(ocm.served, hub.server, _KIND), "the CRD was served", 60)
+    until("the CRD is served", partial(ask.all, _KIND), 60, [hub.server.process])
     return ask
 
 

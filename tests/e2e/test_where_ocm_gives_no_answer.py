@@ -12,6 +12,7 @@ from fedspoke.api.errors import Refused
 from support import build, ocm_answers, placements
 from support.fleet import ocm
 from support.fleet.kubernetes import Kubernetes
+from support.fleet.wait import says, until
 from support.fleet.worlds import Hub
 from support.placements import World
 
@@ -30,7 +31,7 @@ def test_a_negative_number_of_clusters_makes_the_controller_panic_and_is_refused
     placement = build.placement(name="p", numberOfClusters=-1)
     with hub.holding(FOUR) as controller:
         controller.kubernetes.create(ocm.PLACEMENT, placement)
-        controller.process.says("slice bounds out of range [:-1]", _SECONDS)
+        says(controller.process, "slice bounds out of range [:-1]", _SECONDS)
 
     with pytest.raises(Refused, match="numberOfClusters"):
         ocm_answers.once(placement, FOUR.fleet)
@@ -50,8 +51,8 @@ def test_a_number_beyond_32_bits_blinds_the_controller_to_every_placement_and_is
     placement = build.placement(name="p", **spec)
     with hub.holding(FOUR) as controller:
         controller.kubernetes.create(ocm.PLACEMENT, placement)
-        controller.process.says("failed to list *v1beta1.Placement: ", _SECONDS)
-        controller.process.says("2147483648", _SECONDS)
+        says(controller.process, "failed to list *v1beta1.Placement: ", _SECONDS)
+        says(controller.process, "2147483648", _SECONDS)
 
     with pytest.raises(Refused, match=field):
         ocm_answers.once(placement, FOUR.fleet)
@@ -61,7 +62,7 @@ def test_a_name_that_is_no_label_is_never_decided_and_is_refused(hub: Hub) -> No
     placement = build.placement(name="p" * 64)
     with hub.holding(FOUR) as controller:
         controller.kubernetes.create(ocm.PLACEMENT, placement)
-        controller.process.says("must be no more than 63 characters", _SECONDS)
+        says(controller.process, "must be no more than 63 characters", _SECONDS)
         assert "status" not in controller.kubernetes.get(ocm.PLACEMENT, "p" * 64, placements.NAMESPACE)
 
     with pytest.raises(Refused, match="63"):
@@ -74,7 +75,7 @@ def test_a_set_whose_selector_is_wrong_leaves_a_placement_without_any_answer(hub
     world = World(build.fleet(*FOUR.fleet.clusters, sets=(odd,), bindings=(build.binding("odd"),)), (placement,))
     with hub.holding(world) as controller:
         controller.kubernetes.create(ocm.PLACEMENT, placement)
-        controller.process.says("is not a valid label selector operator", _SECONDS)
+        says(controller.process, "is not a valid label selector operator", _SECONDS)
         assert "status" not in controller.kubernetes.get(ocm.PLACEMENT, "p", placements.NAMESPACE)
 
     with pytest.raises(Refused, match="Near"):
@@ -99,7 +100,7 @@ def test_a_negative_weight_of_steady_undoes_each_choice_for_ever_in_both(hub: Hu
     with hub.holding(FOUR) as controller:
         controller.kubernetes.create(ocm.PLACEMENT, placement)
         for cluster in ("n000", "n001", "n000", "n001"):
-            controller.process.until(partial(chosen, controller.kubernetes, cluster), f"OCM chose {cluster}", _SECONDS)
+            until(f"OCM chooses {cluster}", partial(chosen, controller.kubernetes, cluster), _SECONDS, [controller.process])
 
     with pytest.raises(ocm_answers.Restless):
         ocm_answers.at_rest(placement, FOUR.fleet)

@@ -41,7 +41,14 @@ _VERSION = " ".join(
 PROGRAMS = {
     "etcd": Program("etcd", "go.etcd.io/etcd/server/v3", 1),
     "kube-apiserver": Program("kubernetes", "k8s.io/kubernetes/cmd/kube-apiserver", 4, _VERSION),
+    "kube-controller-manager": Program("kubernetes", "k8s.io/kubernetes/cmd/kube-controller-manager", 2, _VERSION),
+    "kube-scheduler": Program("kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", 1, _VERSION),
+    "kubelet": Program("kubernetes", "k8s.io/kubernetes/cmd/kubelet", 2, _VERSION),
+    "kube-proxy": Program("kubernetes", "k8s.io/kubernetes/cmd/kube-proxy", 1, _VERSION),
     "placement": Program("ocm", "open-cluster-management.io/ocm/cmd/placement", 3),
+    "registration": Program("ocm", "open-cluster-management.io/ocm/cmd/registration", 1),
+    "work": Program("ocm", "open-cluster-management.io/ocm/cmd/work", 1),
+    "addon": Program("ocm", "open-cluster-management.io/ocm/cmd/addon", 1),
 }
 
 

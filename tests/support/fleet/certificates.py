@@ -23,7 +23,7 @@ class Pair:
 
 
 class Authority:
-    """What signs a cluster's certificates; `certificate` is the file by which others trust it."""
+    """What signs a cluster's certificates; `certificate` is the file by which others trust it, `key` what it signs with."""
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -33,16 +33,19 @@ class Authority:
         signed = _builder(self._name, self._name, self._key).add_extension(constraints, critical=True)
         self.certificate = folder / "ca.crt"
         self.certificate.write_bytes(_pem(signed.sign(self._key, hashes.SHA256())))
+        self.key = folder / "ca.key"
+        self.key.write_bytes(_private(self._key))
 
-    def issue(self, name: str, *, group: str | None = None, addresses: tuple[str, ...] = ()) -> Pair:
-        """A key and certificate for a user `name` of a group, or for a server at these IP addresses."""
+    def issue(self, name: str, *groups: str, addresses: tuple[str, ...] = (), hosts: tuple[str, ...] = ()) -> Pair:
+        """A key and certificate for a user `name` of these groups, or for a server at these IP addresses and host names."""
         key = ec.generate_private_key(ec.SECP256R1())
         usages = [ExtendedKeyUsageOID.CLIENT_AUTH, ExtendedKeyUsageOID.SERVER_AUTH]
-        asked = _builder(_name(name, group), self._name, key).add_extension(x509.ExtendedKeyUsage(usages), critical=False)
-        if addresses:
-            names = [x509.IPAddress(ipaddress.ip_address(address)) for address in addresses]
+        asked = _builder(_name(name, *groups), self._name, key).add_extension(x509.ExtendedKeyUsage(usages), critical=False)
+        if addresses or hosts:
+            names = [*map(x509.IPAddress, map(ipaddress.ip_address, addresses)), *map(x509.DNSName, hosts)]
             asked = asked.add_extension(x509.SubjectAlternativeName(names), critical=False)
-        pair = Pair(self._folder / f"{name}.key", self._folder / f"{name}.crt")
+        file = name.rpartition(":")[2]  # Kubernetes' own users have colons in their names
+        pair = Pair(self._folder / f"{file}.key", self._folder / f"{file}.crt")
         pair.key.write_bytes(_private(key))
         pair.certificate.write_bytes(_pem(asked.sign(self._key, hashes.SHA256())))
         return pair
@@ -55,9 +58,9 @@ def service_account_key(folder: Path) -> Path:
     return file
 
 
-def _name(common_name: str, group: str | None = None) -> x509.Name:
-    attributes = [x509.NameAttribute(NameOID.COMMON_NAME, common_name)]
-    return x509.Name(attributes + ([x509.NameAttribute(NameOID.ORGANIZATION_NAME, group)] if group else []))
+def _name(common_name: str, *groups: str) -> x509.Name:
+    organizations = [x509.NameAttribute(NameOID.ORGANIZATION_NAME, group) for group in groups]
+    return x509.Name([x509.NameAttribute(NameOID.COMMON_NAME, common_name), *organizations])
 
 
 def _builder(subject: x509.Name, issuer: x509.Name, key: _Key) -> x509.CertificateBuilder:

@@ -1,13 +1,17 @@
 """A Kubernetes API server as a test talks to it: objects in, objects out, by their own kind."""
 
-import ssl
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx
 
 from fedspoke.api.base import Object
-from support.fleet.certificates import Pair
+from support.fleet import kubeconfig
+
+
+class Unreachable(Exception):
+    """The API server does not answer."""
 
 
 class Rejected(Exception):
@@ -28,13 +32,21 @@ class Kind:
     with_status: bool = False
 
 
-class Kubernetes:
-    """One API server, asked as one user."""
+NAMESPACE = Kind("v1", "namespaces", namespaced=False)
+NODE = Kind("v1", "nodes", namespaced=False)
+POD = Kind("v1", "pods")
+JOB = Kind("batch/v1", "jobs")
+SERVICE = Kind("v1", "services")
+SERVICE_ACCOUNT = Kind("v1", "serviceaccounts")
+REQUEST = Kind("certificates.k8s.io/v1", "certificatesigningrequests", namespaced=False)
 
-    def __init__(self, url: str, authority: str, user: Pair) -> None:
-        trust = ssl.create_default_context(cafile=authority)
-        trust.load_cert_chain(user.certificate, user.key)
-        self._http = httpx.Client(base_url=url, verify=trust, timeout=30)
+
+class Kubernetes:
+    """One API server, asked as the user of a kubeconfig."""
+
+    def __init__(self, config: Path) -> None:
+        access = kubeconfig.read(config)
+        self._http = httpx.Client(base_url=access.url, verify=access.trust, headers=access.headers, timeout=30)
 
     def close(self) -> None:
         """End its connections."""
@@ -43,8 +55,8 @@ class Kubernetes:
     def ready(self) -> bool | None:
         """Whether the API server answers and says that it is ready; None if not yet."""
         try:
-            return self._http.get("/readyz").is_success or None
-        except httpx.TransportError:
+            return self._answer("GET", "/readyz").is_success or None
+        except Unreachable:
             return None
 
     def create(self, kind: Kind, document: Object) -> Object:
@@ -86,8 +98,18 @@ class Kubernetes:
         """Ask that every object of a kind goes."""
         self._ask("DELETE", _path(kind, namespace))
 
+    def log(self, pod: str, namespace: str) -> str:
+        """What the one container of a pod has said."""
+        return self._answer("GET", f"{_path(POD, namespace)}/{pod}/log").text
+
+    def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
+        try:
+            return self._http.request(method, path, **request)
+        except httpx.TransportError as error:
+            raise Unreachable(f"{method} {self._http.base_url}{path}: {error!r}") from error
+
     def _ask(self, method: str, path: str, **request: Any) -> Object:
-        answer = self._http.request(method, path, **request)
+        answer = self._answer(method, path, **request)
         as_json = answer.headers["content-type"].startswith("application/json")  # of a group that it does not know it says a text
         document: Object = answer.json() if as_json else {}
         if answer.is_error:

@@ -11,8 +11,9 @@ import yaml
 from fedspoke.local import ports
 from support.fleet import binaries
 from support.fleet.apiserver import ApiServer
-from support.fleet.kubernetes import Kind, Rejected
+from support.fleet.kubernetes import Kind
 from support.fleet.processes import Process, running
+from support.fleet.wait import until
 
 CLUSTER = Kind("cluster.open-cluster-management.io/v1", "managedclusters", namespaced=False, with_status=True)
 CLUSTER_SET = Kind("cluster.open-cluster-management.io/v1beta2", "managedclustersets", namespaced=False)
@@ -37,7 +38,7 @@ def define_kinds(server: ApiServer, say: binaries.Say = print) -> None:
     for file in sorted(folder.glob("*_clusters.open-cluster-management.io_*")):
         server.kubernetes.apply(_DEFINITION, yaml.safe_load(file.read_text()))
     for kind in KINDS:
-        server.process.until(partial(served, server, kind), f"{kind.plural} were served", _SECONDS)
+        until(f"{kind.plural} are served", partial(server.kubernetes.all, kind), _SECONDS, [server.process])
 
 
 @contextmanager
@@ -62,11 +63,3 @@ def placement_controller(server: ApiServer, folder: Path, say: binaries.Say = pr
     ]
     with running(program, *arguments, log=folder / "placement.log", environment=os.environ | {"TMPDIR": str(folder)}) as process:
         yield process
-
-
-def served(server: ApiServer, kind: Kind) -> bool | None:
-    try:
-        server.kubernetes.all(kind)
-    except Rejected:  # not known yet, or its storage is being made
-        return None
-    return True

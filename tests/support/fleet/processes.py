@@ -1,19 +1,19 @@
-"""A program of a cluster for the length of a `with` block: its words go to a file, and its end is certain.
+"""A program of a cluster: its words go to a file, and its end is certain.
 
 When the tests themselves are killed, no block is left in order: the kernel then ends the program (its parent-death signal).
 """
 
+import os
 import subprocess
-import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TypeVar
 
 from fedspoke.api.errors import Failed
 
-T = TypeVar("T")
+PATH = os.pathsep.join([os.environ["PATH"], "/usr/local/sbin", "/usr/sbin", "/sbin"])
+"""Where programs are found, an administrator's as well."""
 
 _GRACE = 10
 """Seconds that a program has to end after it was asked to."""
@@ -27,51 +27,66 @@ class Process:
     log: Path
     handle: subprocess.Popen[bytes]
 
-    def until(self, answer: Callable[[], T | None], what: str, seconds: float) -> T:
-        """What `answer` gives, as soon as it gives anything but None.
+    @property
+    def ended(self) -> bool:
+        """Whether it runs no more."""
+        return self.handle.poll() is not None
 
-        Raises:
-            Failed: the program ended, or the time ran out; with the last lines of its log.
-        """
-        deadline = time.monotonic() + seconds
-        while (found := answer()) is None:
-            if self.handle.poll() is not None:
-                raise Failed(f"{self.name} ended with {self.handle.returncode} before {what}; its last words: {self._last()}")
-            if time.monotonic() > deadline:
-                raise Failed(f"{what} did not happen within {seconds:g} s; the last words of {self.name}: {self._last()}")
-            time.sleep(0.02)
-        return found
+    @property
+    def last_words(self) -> str:
+        """The last lines of its log."""
+        return "\n".join(self.words().splitlines()[-8:])
 
-    def says(self, words: str, seconds: float) -> None:
-        """Wait until the program has said these words.
-
-        Raises:
-            Failed: it ended without them, or the time ran out.
-        """
-        self.until(lambda: words in self.log.read_text(errors="replace") or None, f"{self.name} said {words!r}", seconds)
-
-    def _last(self) -> str:
-        return "\n".join(self.log.read_text(errors="replace").splitlines()[-8:])
+    def words(self) -> str:
+        """All that it said."""
+        return self.log.read_text(errors="replace")
 
 
 @contextmanager
 def running(program: Path, *arguments: str, log: Path, environment: dict[str, str] | None = None) -> Iterator[Process]:
     """A program that runs until the block ends, in whatever way it ends."""
-    name = log.stem
-    with log.open("wb") as words:
+    process = started([*dies_with_us(), program, *arguments], log, environment)
+    try:
+        yield process
+    finally:
+        process.handle.terminate()
+        try:
+            process.handle.wait(_GRACE)
+        except subprocess.TimeoutExpired:
+            process.handle.kill()
+            process.handle.wait()
+
+
+def dies_with_us() -> list[str]:
+    """What stands before a command that must not outlive the thread that starts it."""
+    return ["setpriv", "--pdeathsig", "KILL"]
+
+
+def started(command: Sequence[str | Path], log: Path, environment: dict[str, str] | None = None) -> Process:
+    """A program that runs on, with its words added to those that the log already has."""
+    with log.open("ab") as words:
         handle = subprocess.Popen(
-            ["setpriv", "--pdeathsig", "KILL", program, *arguments],
+            command,
             stdin=subprocess.DEVNULL,
             stdout=words,
             stderr=subprocess.STDOUT,
-            env=environment,
+            env=environment or _environment(),
+            start_new_session=True,  # Ctrl-C is for the tests; they end what they started
         )
-    try:
-        yield Process(name, log, handle)
-    finally:
-        handle.terminate()
-        try:
-            handle.wait(_GRACE)
-        except subprocess.TimeoutExpired:
-            handle.kill()
-            handle.wait()
+    return Process(log.stem, log, handle)
+
+
+def call(*command: str | Path) -> str:
+    """What a command says that runs to its end.
+
+    Raises:
+        Failed: it ends in an error.
+    """
+    ran = subprocess.run(command, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, env=_environment())
+    if ran.returncode:
+        raise Failed(f"`{' '.join(map(str, command))}` failed: {ran.stderr.strip() or ran.stdout.strip()}")
+    return ran.stdout
+
+
+def _environment() -> dict[str, str]:
+    return os.environ | {"PATH": PATH}

@@ -17,6 +17,7 @@ from support.fleet import ocm
 from support.fleet.apiserver import ApiServer
 from support.fleet.kubernetes import Kind, Kubernetes
 from support.fleet.processes import Process
+from support.fleet.wait import until
 from support.placements import World
 
 _GROUP = "cluster.open-cluster-management.io"
@@ -76,8 +77,8 @@ class Controller:
         """
         self.kubernetes.create(ocm.PLACEMENT, placement)
         metadata = placement["metadata"]
-        what = f"OCM was at rest about Placement {metadata['name']}"
-        return self.process.until(lambda: self._answer(metadata["name"], metadata["namespace"]), what, _SECONDS)
+        what = f"OCM is at rest about Placement {metadata['name']}"
+        return until(what, lambda: self._answer(metadata["name"], metadata["namespace"]), _SECONDS, [self.process])
 
     def _answer(self, name: str, namespace: str) -> Answer | None:
         # Events first: what the controller still changed after them shows in versions that they do not name.

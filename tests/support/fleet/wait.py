@@ -1,0 +1,47 @@
+"""Waiting for a condition: never longer than said, never past the end of a program that has to bring it about."""
+
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime
+from typing import TypeVar
+
+from fedspoke.api.errors import Failed
+from support.fleet.kubernetes import Rejected, Unreachable
+from support.fleet.processes import Process
+
+T = TypeVar("T")
+
+_PAUSE = 0.05
+
+
+def until(what: str, answer: Callable[[], T | None], seconds: float, processes: Sequence[Process] = ()) -> T:
+    """What `answer` gives, as soon as it gives anything but None or False; who says no is asked again.
+
+    Raises:
+        Failed: one of the processes ended or the time ran out; it says for what, from when to when, and what was seen last.
+    """
+    began, deadline = datetime.now(), time.monotonic() + seconds
+    while True:
+        ended = [process for process in processes if process.ended]  # before it is asked: its last words may be the answer
+        seen: object
+        try:
+            seen = found = answer()
+            if found is not None and found is not False:
+                return found
+        except (Rejected, Unreachable, Failed) as no:
+            seen = no
+        now = f"waited from {began:%H:%M:%S} to {datetime.now():%H:%M:%S}"
+        if ended or time.monotonic() > deadline:
+            why = f"{ended[0].name} ended with {ended[0].handle.returncode}" if ended else f"not so within {seconds:g} s"
+            words = "".join(f"; the last words of {it.name}: {it.last_words}" for it in ended or processes)
+            raise Failed(f"{what}: {why}; {now}; seen last: {seen}{words}")
+        time.sleep(_PAUSE)
+
+
+def says(process: Process, words: str, seconds: float) -> None:
+    """Wait until a program has said these words.
+
+    Raises:
+        Failed: it ended without them, or the time ran out.
+    """
+    until(f"{process.name} says {words!r}", lambda: words in process.words(), seconds, [process])
