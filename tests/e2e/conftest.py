@@ -1,16 +1,22 @@
-"""What the tests against real clusters share: a bare API server for what only decides, a fleet for what runs."""
+"""What the tests against real clusters share: a bare API server for what only decides, a fleet for what runs.
 
-from collections.abc import Iterator
+Of a test that fails with a fleet, the logs and objects of all clusters are kept in `out/e2e/<test>`.
+"""
+
+import re
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
 import pytest
 
-from support.fleet import fleet as fleets
-from support.fleet import ocm
+from support.fleet import evidence, given, ocm
 from support.fleet.apiserver import api_server
 from support.fleet.binaries import Say
+from support.fleet.fleet import Fleet, OwnFleet, own
 from support.fleet.worlds import Hub
+
+_KEPT = Path(__file__).parents[2] / "out/e2e"
 
 
 @pytest.fixture(scope="session")
@@ -34,7 +40,32 @@ def hub(say: Say) -> Iterator[Hub]:
 
 
 @pytest.fixture(scope="session")
-def fleet(say: Say) -> Iterator[fleets.Fleet]:
-    """A hub and two spokes."""
-    with fleets.fleet(2, say) as fleet:
-        yield fleet
+def fleet(say: Say) -> Iterator[Fleet]:
+    """A hub and two spokes that joined it: those that the environment names, or else our own."""
+    if members := given.clusters():
+        yield Fleet(members[0], members[1:])
+    else:
+        with own(2, say, _KEPT / "start") as fleet:
+            yield fleet
+
+
+@pytest.fixture(scope="session")
+def own_fleet(fleet: Fleet) -> OwnFleet:
+    """A fleet that harm can be done to."""
+    if not isinstance(fleet, OwnFleet):
+        pytest.skip("does harm, which clusters that the environment names are spared")
+    return fleet
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(item: pytest.Item) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
+    fleet = getattr(item, "funcargs", {}).get("fleet") or getattr(item, "funcargs", {}).get("own_fleet")
+    if report.failed and fleet:
+        kept = _KEPT / re.sub(r"\W+", "-", item.name)
+        for member in (fleet.hub, *fleet.spokes):
+            evidence.objects(member.kubernetes, kept / member.name)
+        if isinstance(fleet, OwnFleet):
+            evidence.logs((cluster.folder for cluster in (fleet.hub, *fleet.spokes)), kept)
+        report.sections.append(("fleet", f"logs and objects of all clusters are in {kept}"))
+    return report

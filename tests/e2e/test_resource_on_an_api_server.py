@@ -15,14 +15,13 @@ from support.fleet.wait import until
 from support.fleet.worlds import Hub
 
 _CRD = Path(__file__).parents[2] / "hub/deploy/crd.yaml"
-_DEFINITIONS = Kind("apiextensions.k8s.io/v1", "customresourcedefinitions", namespaced=False)
 _KIND = Kind(API_VERSION, PLURAL)
 
 
 @pytest.fixture(scope="module")
 def kubernetes(hub: Hub) -> Kubernetes:
     ask = hub.server.kubernetes
-    ask.apply(_DEFINITIONS, yaml.safe_load(_CRD.read_text()))
+    ask.apply(yaml.safe_load(_CRD.read_text()))
     until("the CRD is served", partial(ask.all, _KIND), 60, [hub.server.process])
     return ask
 

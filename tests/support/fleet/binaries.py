@@ -80,9 +80,10 @@ def manifests(module: str, package: str, path: str, say: Say = print) -> Path:
         _go(module, "mod", "download", package)
         source = Path(_go(module, "list", "-mod=readonly", "-m", "-f", "{{.Dir}}", package).strip())
         with _arriving(kept) as arriving:
-            arriving.mkdir()
-            for file in (source / path).glob("*.yaml"):
-                shutil.copyfile(file, arriving / file.name)  # without its mode: Go keeps its modules unwritable
+            for file in (source / path).rglob("*.yaml"):
+                copy = arriving / file.relative_to(source / path)
+                copy.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copyfile(file, copy)  # without its mode: Go keeps its modules unwritable
     return kept
 
 

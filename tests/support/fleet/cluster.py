@@ -10,7 +10,6 @@ from support.fleet import binaries, cgroups, control_plane, kubeconfig, node
 from support.fleet.certificates import Authority, service_account_key
 from support.fleet.kubernetes import NODE, SERVICE_ACCOUNT, Kubernetes
 from support.fleet.machine import Machine
-from support.fleet.network import Network
 from support.fleet.processes import Process
 from support.fleet.wait import until
 
@@ -19,16 +18,15 @@ PROGRAMS = ("etcd", "kube-apiserver", "kube-controller-manager", "kube-scheduler
 
 
 class Cluster:
-    """A cluster by its name; to be made in the main thread, which its machine ends with."""
+    """A cluster on a machine."""
 
-    def __init__(self, name: str, network: Network, index: int, folder: Path) -> None:
-        """A machine with an address, and nothing that runs yet; all files will be in `folder`."""
-        self.name = name
+    def __init__(self, machine: Machine, folder: Path) -> None:
+        """A cluster of which nothing runs yet; all its files will be in `folder`."""
+        self.name, self.address = machine.name, machine.address
+        self.machine = machine
         self.folder = folder
-        self.machine = Machine(name, folder / "log")
-        self.address = network.plug(self.machine, index)
-        self.cgroup = f"{folder.parent.name}-{name}"
-        node.furnish(self.machine, folder)
+        self.cgroup = f"{folder.parent.name}-{self.name}"
+        node.furnish(machine, folder)
         pki = folder / "pki"
         pki.mkdir()
         self.authority = Authority(pki)
@@ -41,6 +39,11 @@ class Cluster:
         file = self.folder / f"{name.rpartition(':')[2]}.kubeconfig"
         return kubeconfig.write(file, self.place.url, self.authority.certificate, self.authority.issue(name, *groups))
 
+    def service_account(self, name: str, namespace: str) -> Path:
+        """A kubeconfig for a service account, for a process outside of any pod."""
+        file = self.folder / f"{name}.kubeconfig"
+        return kubeconfig.write(file, self.place.url, self.authority.certificate, self.kubernetes.token(name, namespace))
+
     def up(self, images: list[Path], mounts: tuple[Path, ...] = ()) -> None:
         """Start everything and wait until the node is ready.
 
@@ -49,12 +52,6 @@ class Cluster:
         """
         self._start_control_plane()
         self._start_node(images, mounts)
-
-    def end(self) -> None:
-        """End everything; the folder is left."""
-        self.kubernetes.close()
-        self.machine.end()
-        cgroups.remove(self.cgroup)
 
     def import_image(self, archive: Path) -> None:
         """Let the node have the image of an archive."""

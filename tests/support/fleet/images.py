@@ -7,6 +7,7 @@ environment that runs the tests, so that a pod runs the code as it is, from an i
 import hashlib
 import io
 import json
+import os
 import platform
 import shutil
 import subprocess
@@ -16,8 +17,8 @@ from pathlib import Path
 
 from support.fleet.node import PAUSE
 
-TESTS = "localhost/fedspoke-tests:1"
-"""An image with a shell, and with Python and fedspoke where the containers see this machine's."""
+TESTS = os.environ.get("FEDSPOKE_TEST_IMAGE", "localhost/fedspoke-tests:1")
+"""An image with a shell, Python and fedspoke: ours, whose containers see this machine's, or one that given clusters have."""
 
 _REPOSITORY = Path(__file__).parents[3]
 _ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}

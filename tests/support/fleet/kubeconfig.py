@@ -23,15 +23,18 @@ class Access:
     headers: dict[str, str]
 
 
-def write(file: Path, url: str, authority: Path, user: Pair) -> Path:
-    """A kubeconfig that holds all it needs (JSON is YAML, too)."""
+def write(file: Path, url: str, authority: Path, user: Pair | str) -> Path:
+    """A kubeconfig that holds all it needs (JSON is YAML, too); the user is known by a certificate or by a token."""
     cluster = {"server": url, "certificate-authority-data": _encoded(authority)}
-    certificate = {"client-certificate-data": _encoded(user.certificate), "client-key-data": _encoded(user.key)}
+    if isinstance(user, str):
+        known_by = {"token": user}
+    else:
+        known_by = {"client-certificate-data": _encoded(user.certificate), "client-key-data": _encoded(user.key)}
     document = {
         "apiVersion": "v1",
         "kind": "Config",
         "clusters": [{"name": "fleet", "cluster": cluster}],
-        "users": [{"name": "user", "user": certificate}],
+        "users": [{"name": "user", "user": known_by}],
         "contexts": [{"name": "fleet", "context": {"cluster": "fleet", "user": "user"}}],
         "current-context": "fleet",
     }

@@ -1,5 +1,7 @@
 """A Kubernetes API server as a test talks to it: objects in, objects out, by their own kind."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -47,6 +49,7 @@ class Kubernetes:
     def __init__(self, config: Path) -> None:
         access = kubeconfig.read(config)
         self._http = httpx.Client(base_url=access.url, verify=access.trust, headers=access.headers, timeout=30)
+        self._kinds: dict[tuple[str, str], Kind] = {}
 
     def close(self) -> None:
         """End its connections."""
@@ -71,8 +74,9 @@ class Kubernetes:
             created = self._ask("PUT", path, json=created | {"status": document["status"]}, params={"fieldValidation": "Strict"})
         return created
 
-    def apply(self, kind: Kind, document: Object) -> Object:
-        """An object as the document says, whether it was there before or not."""
+    def apply(self, document: Object) -> Object:
+        """An object of whatever kind as the document says, whether it was there before or not."""
+        kind = self._kind(document["apiVersion"], document["kind"])
         path = f"{_path(kind, document['metadata'].get('namespace'))}/{document['metadata']['name']}"
         return self._ask("PATCH", path, json=document, params={"fieldManager": "tests", "force": "true"}, headers=_APPLY)
 
@@ -92,15 +96,45 @@ class Kubernetes:
 
     def delete(self, kind: Kind, name: str, namespace: str | None = None) -> None:
         """Ask that an object goes; a finalizer may keep it."""
-        self._ask("DELETE", f"{_path(kind, namespace)}/{name}")
+        self._ask("DELETE", f"{_path(kind, namespace)}/{name}", params={"propagationPolicy": "Background"})
 
     def delete_all(self, kind: Kind, namespace: str | None = None) -> None:
         """Ask that every object of a kind goes."""
         self._ask("DELETE", _path(kind, namespace))
 
+    def approve(self, request: Object) -> None:
+        """Let a request for a certificate be signed."""
+        reason = {"type": "Approved", "status": "True", "reason": "Tests", "message": "the tests approve it"}
+        approved = request | {"status": {"conditions": [reason]}}
+        self._ask("PUT", f"{_path(REQUEST, None)}/{request['metadata']['name']}/approval", json=approved)
+
+    def token(self, service_account: str, namespace: str) -> str:
+        """A token that tells a service account, for a day."""
+        path = f"{_path(SERVICE_ACCOUNT, namespace)}/{service_account}/token"
+        asked = {"apiVersion": "authentication.k8s.io/v1", "kind": "TokenRequest", "spec": {"expirationSeconds": 86400}}
+        token: str = self._ask("POST", path, json=asked)["status"]["token"]
+        return token
+
     def log(self, pod: str, namespace: str) -> str:
         """What the one container of a pod has said."""
         return self._answer("GET", f"{_path(POD, namespace)}/{pod}/log").text
+
+    @contextmanager
+    def temporarily(self, *documents: Object) -> Iterator[None]:
+        """These objects for the length of the block; whatever they own goes with them."""
+        applied = [(self._kind(it["apiVersion"], it["kind"]), self.apply(it)["metadata"]) for it in documents]
+        try:
+            yield
+        finally:
+            for kind, metadata in reversed(applied):
+                self.delete(kind, metadata["name"], metadata.get("namespace"))
+
+    def _kind(self, api_version: str, name: str) -> Kind:
+        if (api_version, name) not in self._kinds:
+            for each in self._ask("GET", _root(api_version))["resources"]:
+                if "/" not in each["name"]:
+                    self._kinds[api_version, each["kind"]] = Kind(api_version, each["name"], each["namespaced"])
+        return self._kinds[api_version, name]
 
     def _answer(self, method: str, path: str, **request: Any) -> httpx.Response:
         try:
@@ -124,5 +158,9 @@ _MERGE = {"Content-Type": "application/merge-patch+json"}
 
 
 def _path(kind: Kind, namespace: str | None) -> str:
-    root = "/api/v1" if kind.api_version == "v1" else f"/apis/{kind.api_version}"
+    root = _root(kind.api_version)
     return f"{root}/namespaces/{namespace}/{kind.plural}" if namespace else f"{root}/{kind.plural}"
+
+
+def _root(api_version: str) -> str:
+    return "/api/v1" if api_version == "v1" else f"/apis/{api_version}"

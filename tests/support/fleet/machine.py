@@ -20,13 +20,14 @@ _SECONDS = 30
 class Machine:
     """Where the processes of one cluster run. To be made in the main thread: it ends with the thread that made it."""
 
-    def __init__(self, name: str, folder: Path) -> None:
-        """A machine that keeps the words of its processes in `folder`."""
+    def __init__(self, name: str, folder: Path, address: str = "127.0.0.1") -> None:
+        """A machine that keeps the words of its processes in `folder`; `address` is the one that its network gives it."""
         self.name = name
+        self.address = address
         self.logs = folder
         folder.mkdir(parents=True, exist_ok=True)
         isolated = ["unshare", *_NAMESPACES, "--fork", "--kill-child", "--mount-proc", "--propagation=private"]
-        self._holder = started([*dies_with_us(), *isolated, *_FIRST], folder / "machine.log")
+        self._holder = started([*dies_with_us(), *isolated, *_FIRST], folder / f"{name}.machine.log")
         self.pid = _child(self._holder)
         ready = Path(f"/proc/{self.pid}/comm")
         until(f"{name} has its namespaces", lambda: ready.read_text().strip() == "sleep", _SECONDS, [self._holder])

@@ -6,12 +6,11 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
-import yaml
-
+from fedspoke.api.base import Object
 from fedspoke.local import ports
-from support.fleet import binaries
+from support.fleet import binaries, manifests
 from support.fleet.apiserver import ApiServer
-from support.fleet.kubernetes import Kind
+from support.fleet.kubernetes import Kind, Kubernetes
 from support.fleet.processes import Process, running
 from support.fleet.wait import until
 
@@ -22,9 +21,12 @@ PLACEMENT = Kind("cluster.open-cluster-management.io/v1beta1", "placements")
 DECISION = Kind("cluster.open-cluster-management.io/v1beta1", "placementdecisions", with_status=True)
 SCORE = Kind("cluster.open-cluster-management.io/v1alpha1", "addonplacementscores", with_status=True)
 KINDS = (PLACEMENT, DECISION, SCORE, BINDING, CLUSTER_SET, CLUSTER)
+WORK = Kind("work.open-cluster-management.io/v1", "manifestworks", with_status=True)
+ADDON = Kind("addon.open-cluster-management.io/v1alpha1", "managedclusteraddons", with_status=True)
+MANAGEMENT_ADDON = Kind("addon.open-cluster-management.io/v1alpha1", "clustermanagementaddons", namespaced=False)
+CLAIM = Kind("cluster.open-cluster-management.io/v1alpha1", "clusterclaims", namespaced=False)
 
-_DEFINITION = Kind("apiextensions.k8s.io/v1", "customresourcedefinitions", namespaced=False)
-_MODULE = "open-cluster-management.io/ocm"
+JOINED, AVAILABLE = "ManagedClusterJoined", "ManagedClusterConditionAvailable"
 _SECONDS = 30
 
 
@@ -34,9 +36,9 @@ def define_kinds(server: ApiServer, say: binaries.Say = print) -> None:
     Raises:
         Failed: the definitions cannot be had.
     """
-    folder = binaries.manifests("ocm", _MODULE, "manifests/cluster-manager/hub/crds", say)
-    for file in sorted(folder.glob("*_clusters.open-cluster-management.io_*")):
-        server.kubernetes.apply(_DEFINITION, yaml.safe_load(file.read_text()))
+    files = manifests.folder(say).glob("cluster-manager/hub/crds/*_clusters.open-cluster-management.io_*")
+    for definition in manifests.rendered(sorted(files), {}):
+        server.kubernetes.apply(definition)
     for kind in KINDS:
         until(f"{kind.plural} are served", partial(server.kubernetes.all, kind), _SECONDS, [server.process])
 
@@ -63,3 +65,13 @@ def placement_controller(server: ApiServer, folder: Path, say: binaries.Say = pr
     ]
     with running(program, *arguments, log=folder / "placement.log", environment=os.environ | {"TMPDIR": str(folder)}) as process:
         yield process
+
+
+def is_available(hub: Kubernetes, cluster: str) -> bool:
+    """Whether the hub calls a cluster joined and available."""
+    return all(condition(hub.get(CLUSTER, cluster), each) == "True" for each in (JOINED, AVAILABLE))
+
+
+def condition(document: Object, name: str) -> str | None:
+    """The status of one of an object's conditions, if it has it."""
+    return next((each["status"] for each in document.get("status", {}).get("conditions", []) if each["type"] == name), None)

@@ -43,7 +43,7 @@ class Process:
 
 
 @contextmanager
-def running(program: Path, *arguments: str, log: Path, environment: dict[str, str] | None = None) -> Iterator[Process]:
+def running(program: Path | str, *arguments: str, log: Path, environment: dict[str, str] | None = None) -> Iterator[Process]:
     """A program that runs until the block ends, in whatever way it ends."""
     process = started([*dies_with_us(), program, *arguments], log, environment)
     try:

@@ -14,8 +14,18 @@ T = TypeVar("T")
 _PAUSE = 0.05
 
 
-def until(what: str, answer: Callable[[], T | None], seconds: float, processes: Sequence[Process] = ()) -> T:
-    """What `answer` gives, as soon as it gives anything but None or False; who says no is asked again.
+def _anything(found: object) -> bool:
+    return found is not False
+
+
+def until(
+    what: str,
+    answer: Callable[[], T | None],
+    seconds: float,
+    processes: Sequence[Process] = (),
+    so: Callable[[T], object] = _anything,
+) -> T:
+    """What `answer` gives, as soon as it is `so`: anything but None or False if not said; who says no is asked again.
 
     Raises:
         Failed: one of the processes ended or the time ran out; it says for what, from when to when, and what was seen last.
@@ -26,15 +36,15 @@ def until(what: str, answer: Callable[[], T | None], seconds: float, processes: 
         seen: object
         try:
             seen = found = answer()
-            if found is not None and found is not False:
+            if found is not None and so(found):
                 return found
         except (Rejected, Unreachable, Failed) as no:
             seen = no
-        now = f"waited from {began:%H:%M:%S} to {datetime.now():%H:%M:%S}"
         if ended or time.monotonic() > deadline:
+            now = f"waited from {began:%H:%M:%S} to {datetime.now():%H:%M:%S}"
             why = f"{ended[0].name} ended with {ended[0].handle.returncode}" if ended else f"not so within {seconds:g} s"
             words = "".join(f"; the last words of {it.name}: {it.last_words}" for it in ended or processes)
-            raise Failed(f"{what}: {why}; {now}; seen last: {seen}{words}")
+            raise Failed(f"{what}: {why}; {now}; seen last: {seen!r}{words}")
         time.sleep(_PAUSE)
 
 

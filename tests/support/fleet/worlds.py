@@ -21,7 +21,6 @@ from support.fleet.wait import until
 from support.placements import World
 
 _GROUP = "cluster.open-cluster-management.io"
-_NAMESPACE = Kind("v1", "namespaces", namespaced=False)
 _EVENT = Kind("events.k8s.io/v1", "events")
 _SECONDS = 30
 
@@ -139,7 +138,7 @@ def _purge(kubernetes: Kubernetes) -> None:
 
 def _load(kubernetes: Kubernetes, world: World) -> None:
     for namespace in world.namespaces:
-        kubernetes.apply(_NAMESPACE, {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
+        kubernetes.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": namespace}})
     fleet = world.fleet
     for cluster in fleet.clusters:
         going = cluster["metadata"].get("deletionTimestamp")
