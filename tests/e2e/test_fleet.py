@@ -61,6 +61,25 @@ def test_a_pod_of_a_spoke_reaches_a_node_port_of_the_hub(fleet: Fleet) -> None:
         assert "GET /" in hub.kubernetes.log("server", NAMESPACE)
 
 
+def test_a_claim_gets_a_volume_that_any_user_may_write_to(own_fleet: OwnFleet) -> None:
+    spoke = own_fleet.spokes[0]
+    folder = spoke.volume("kept")
+    spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "1Gi"}}}
+    claim = {
+        "apiVersion": "v1",
+        "kind": "PersistentVolumeClaim",
+        "metadata": {"name": "kept", "namespace": NAMESPACE},
+        "spec": spec,
+    }
+    writer = workloads.pod("writer", "sh", "-c", "echo written > /kept/file")
+    writer["spec"]["volumes"] = [{"name": "kept", "persistentVolumeClaim": {"claimName": "kept"}}]
+    writer["spec"]["containers"][0]["volumeMounts"] = [{"name": "kept", "mountPath": "/kept"}]
+    with spoke.kubernetes.temporarily(claim, writer):
+        workloads.succeeds(spoke.kubernetes, "writer", _SECONDS)
+
+    assert (folder / "file").read_text() == "written\n"
+
+
 def test_an_image_made_of_a_folder_runs_on_the_node_that_has_it(own_fleet: OwnFleet, tmp_path: Path) -> None:
     root = tmp_path / "root"
     root.mkdir()

@@ -48,4 +48,5 @@ def _clear(candidate: int, folder: Path) -> None:
     until(f"network {cable.name} is gone", lambda: not cable.exists(), _SECONDS)
     for group in cgroups.named(f"{folder.name}-"):
         cgroups.remove(group)
-    shutil.rmtree(folder, ignore_errors=not folder.exists())
+    if folder.exists():
+        shutil.rmtree(folder)

@@ -57,6 +57,21 @@ class Cluster:
         """Let the node have the image of an archive."""
         self.machine.call("ctr", "--namespace=k8s.io", "images", "import", archive)
 
+    def volume(self, name: str, size: str = "1Gi") -> Path:
+        """A volume that a claim of this size, with no storage class, may get; what comes back is its folder, to put files in."""
+        folder = self.folder / "volumes" / name
+        folder.mkdir(parents=True)
+        folder.chmod(0o777)  # pods write to it as whoever they are
+        spec = {"capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": str(folder)}}
+        metadata = {"name": name}
+        self.kubernetes.apply({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec})
+        return folder
+
+    def _node_ready(self) -> bool:
+        """Whether the node says that it is."""
+        conditions = self.kubernetes.get(NODE, self.name).get("status", {}).get("conditions", [])
+        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
+
     def _start_control_plane(self) -> None:
         tokens = service_account_key(self.folder / "pki")
         etcd = self._start("etcd", *control_plane.etcd(self.place, self.folder))
@@ -81,14 +96,9 @@ class Cluster:
             "kubelet", f"--kubeconfig={user}", *node.kubelet(self.name, self.address, self.folder, self.authority, self.cgroup)
         )
         self._start("kube-proxy", *node.kube_proxy(self.name, self.user("system:kube-proxy")))
-        until(f"node {self.name} is ready", self.node_ready, _SECONDS, [runtime, kubelet])
+        until(f"node {self.name} is ready", self._node_ready, _SECONDS, [runtime, kubelet])
         # A pod is refused while its service account is not there.
         until(f"{self.name} has service accounts", partial(self.kubernetes.get, SERVICE_ACCOUNT, "default", "default"), _SECONDS)
-
-    def node_ready(self) -> bool:
-        """Whether the node says that it is."""
-        conditions = self.kubernetes.get(NODE, self.name).get("status", {}).get("conditions", [])
-        return any(each["type"] == "Ready" and each["status"] == "True" for each in conditions)
 
     def _start(self, program: str, *arguments: str | Path) -> Process:
         return self.machine.start(program, binaries.program(program), *arguments)

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Protocol
 
 from fedspoke.api.errors import Failed
-from support.fleet import binaries, claim, evidence, images, klusterlet, ocm_hub, requirements
+from support.fleet import binaries, claim, evidence, images, klusterlet, manifests, ocm_hub, requirements
 from support.fleet.cluster import PROGRAMS, Cluster
 from support.fleet.kubernetes import Kubernetes
 from support.fleet.network import Network
@@ -54,6 +54,7 @@ def own(spokes: int, say: binaries.Say, kept: Path) -> Iterator[OwnFleet]:
     requirements.provide(say)
     for program in (*PROGRAMS, *ocm_hub.PROGRAMS):
         binaries.program(program, say)
+    manifests.folder(say)
     with claim.number() as (number, folder), closing(Network(number, folder / "network")) as network:
         try:
             fleet = _up(spokes, network, folder)

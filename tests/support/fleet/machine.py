@@ -64,7 +64,8 @@ class Machine:
 
     def end(self) -> None:
         """End everything that runs here; when this returns, all of it is gone."""
-        os.kill(self.pid, signal.SIGKILL)
+        if not self._holder.ended:
+            os.kill(self.pid, signal.SIGKILL)
         self._holder.handle.wait()  # which waits for the first process, and that for all others
         for process in self.processes.values():
             process.handle.wait()

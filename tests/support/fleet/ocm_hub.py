@@ -27,6 +27,8 @@ _CONTROLLERS = {  # what each program is asked to be, and its service account
     "addon": ("manager", "addon-manager-controller-sa"),
 }
 _WEBHOOKS = {"registration": "registration-webhook-sa", "work": "work-webhook-sa", "addon": "addon-webhook-sa"}
+_RIGHTS = ("serviceaccount", "clusterrole", "clusterrolebinding")
+"""How the manifests end that say who may do what; those of tokens are for add-ons to copy."""
 _PORT = 9443
 _FIRST_SOCKET = 101
 """Of the webhooks."""
@@ -38,10 +40,8 @@ def start(hub: Cluster, network: Network) -> None:
     Raises:
         Failed: a program ends or is not ready in time.
     """
-    folder, authority = (
-        manifests.folder() / "cluster-manager/hub",
-        base64.b64encode(hub.authority.certificate.read_bytes()).decode(),
-    )
+    folder = manifests.folder() / "cluster-manager/hub"
+    authority = base64.b64encode(hub.authority.certificate.read_bytes()).decode()
     names = {
         "ClusterManagerName": "cluster-manager",
         "ClusterManagerNamespace": _NAMESPACE,
@@ -49,9 +49,9 @@ def start(hub: Cluster, network: Network) -> None:
         "RegistrationAPIServiceCABundle": authority,
         "RegistrationWebhook.Port": str(_PORT),
     }
-    rights = [file for file in folder.glob("*/*") if file.stem.endswith(_RIGHTS) and not file.stem.startswith("token-")]
-    definitions = sorted(folder.glob("crds/*.yaml"))
-    for document in (*_BOOTSTRAPPING, *manifests.rendered([*definitions, *sorted(rights)], names)):
+    kinds = sorted(folder.glob("crds/*.yaml"))
+    rights = sorted(file for file in folder.glob("*/*") if file.stem.endswith(_RIGHTS) and not file.stem.startswith("token-"))
+    for document in (*_bootstrapping(), *manifests.rendered([*kinds, *rights], names)):
         hub.kubernetes.apply(document)
     for kind in (*ocm.KINDS, ocm.WORK, ocm.ADDON, ocm.MANAGEMENT_ADDON):
         until(f"{kind.plural} are served", partial(hub.kubernetes.all, kind), _SECONDS)
@@ -110,44 +110,31 @@ def _webhook(hub: Cluster, network: Network, socket: int, program: str) -> None:
     )
 
 
-_RIGHTS = ("serviceaccount", "clusterrole", "clusterrolebinding")
+def _bootstrapping() -> list[Object]:
+    """The account by which clusters ask to join, as in the chart of OCM's cluster manager."""
+    group, cluster = "rbac.authorization.k8s.io", "cluster.open-cluster-management.io"
+    name = "open-cluster-management:bootstrap"
+    rules = [
+        _rule("", "configmaps", "get"),
+        _rule("certificates.k8s.io", "certificatesigningrequests", "create", "get", "list", "watch"),
+        _rule(cluster, "managedclusters", "create", "get", "list", "watch"),
+        _rule(cluster, "managedclustersets/join", "create"),
+    ]
+    account = {"name": _BOOTSTRAPPER, "namespace": _BOOTSTRAP}
+    reference = {"apiGroup": group, "kind": "ClusterRole", "name": name}
+    return [
+        *({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": each}} for each in (_NAMESPACE, _BOOTSTRAP)),
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": account},
+        {"apiVersion": f"{group}/v1", "kind": "ClusterRole", "metadata": {"name": name}, "rules": rules},
+        {
+            "apiVersion": f"{group}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": name},
+            "roleRef": reference,
+            "subjects": [{"kind": "ServiceAccount"} | account],
+        },
+    ]
 
 
-def _namespace(name: str) -> Object:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-
-
-_RBAC = "rbac.authorization.k8s.io"
-_ROLE = "open-cluster-management:bootstrap"
-# As in the chart of OCM's cluster manager.
-_BOOTSTRAPPING: tuple[Object, ...] = (
-    _namespace(_NAMESPACE),
-    _namespace(_BOOTSTRAP),
-    {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": _BOOTSTRAPPER, "namespace": _BOOTSTRAP}},
-    {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": "ClusterRole",
-        "metadata": {"name": _ROLE},
-        "rules": [
-            {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},
-            {
-                "apiGroups": ["certificates.k8s.io"],
-                "resources": ["certificatesigningrequests"],
-                "verbs": ["create", "get", "list", "watch"],
-            },
-            {
-                "apiGroups": ["cluster.open-cluster-management.io"],
-                "resources": ["managedclusters"],
-                "verbs": ["get", "create", "list", "watch"],
-            },
-            {"apiGroups": ["cluster.open-cluster-management.io"], "resources": ["managedclustersets/join"], "verbs": ["create"]},
-        ],
-    },
-    {
-        "apiVersion": f"{_RBAC}/v1",
-        "kind": "ClusterRoleBinding",
-        "metadata": {"name": _ROLE},
-        "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": _ROLE},
-        "subjects": [{"kind": "ServiceAccount", "name": _BOOTSTRAPPER, "namespace": _BOOTSTRAP}],
-    },
-)
+def _rule(group: str, resource: str, *verbs: str) -> Object:
+    return {"apiGroups": [group], "resources": [resource], "verbs": list(verbs)}

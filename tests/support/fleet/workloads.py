@@ -1,4 +1,7 @@
-"""The smallest things that can be asked of a cluster or of a hub, and how each of them is doing."""
+"""The smallest things that can be asked of a cluster or of a hub, and how each of them is doing.
+
+Their pods have no more rights than the strictest cluster grants: no root, no capability, nothing to write to.
+"""
 
 from functools import partial
 
@@ -73,5 +76,17 @@ def succeeds(kubernetes: Kubernetes, name: str, seconds: float) -> str:
 
 
 def _once(command: tuple[str, ...]) -> Object:
-    container = {"name": "main", "image": images.TESTS, "command": list(command)}
+    container = {
+        "name": "main",
+        "image": images.TESTS,
+        "command": list(command),
+        "securityContext": {
+            "allowPrivilegeEscalation": False,
+            "capabilities": {"drop": ["ALL"]},
+            "readOnlyRootFilesystem": True,
+            "runAsNonRoot": True,
+            "runAsUser": 1_000_660_000,  # as OpenShift would choose one
+            "seccompProfile": {"type": "RuntimeDefault"},
+        },
+    }
     return {"restartPolicy": "Never", "terminationGracePeriodSeconds": 0, "containers": [container]}
