@@ -1,5 +1,6 @@
 """`fedspoke operator`: the hub's controller, one at work at a time."""
 
+import logging
 import os
 import socket
 from datetime import UTC, datetime
@@ -21,6 +22,8 @@ from fedspoke.kube.client import Kubernetes
 def operator(namespace: str, health_port: int) -> None:
     """Run the hub's controller: it watches every FederatedLearning, and makes of it what it asks for."""
     kopf.configure(log_format=kopf.LogFormat.JSON)
+    for talkative in ("leaderelection", "kopf.objects"):  # of every renewal, of every event
+        logging.getLogger(talkative).setLevel(logging.WARNING)
     kube = Kubernetes.of_environment()
     rests_on = trust(kube, namespace, datetime.now(UTC))
     me = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"

@@ -198,7 +198,7 @@ def _pod(fl: FederatedLearning, claim: str, image: str, place: Place) -> Object:
                     "--config-map",
                     f"{fl.namespace}/{progress_name(fl)}",
                 ],
-                "volumeMounts": [state | {"readOnly": True}, {"name": "token", "mountPath": _TOKEN, "readOnly": True}],
+                "volumeMounts": [state | {"readOnly": True}, scratch, {"name": "token", "mountPath": _TOKEN, "readOnly": True}],
             }
         )
     hardened = {

@@ -13,10 +13,16 @@ from fedspoke.api.names import GPU_LABEL, GPUS_CLAIM, PLACEMENT, data_claim, lab
 from fedspoke.api.units import parse_quantity
 from fedspoke.placement.counts import AtLeast
 
+_LATER = {"sortBy": "ClusterName", "scoreRateLimit": "1m"}
+"""What OCM's controllers up to 1.2 do not know, and the API server then refuses, with what it is where nobody asks for it."""
+
 
 def placement(fl: FederatedLearning) -> Object:
     """The Placement of one federation, named as the federation is."""
     spec = fl.spec.client.placement.model_dump(by_alias=True, exclude_unset=True, exclude_none=True)
+    for field, default in _LATER.items():
+        if spec.get(field) == default:
+            del spec[field]
     ways = [_data(fl.spec.client.data), _gpus(gpus(fl.spec.client.resources))]
     asked = [predicate.get("requiredClusterSelector", {}) for predicate in spec.get("predicates", [])] or [{}]
     selectors = [_all(combination) for combination in product(asked, *filter(None, ways))]

@@ -68,7 +68,7 @@ def archive(root: Path, tag: str, file: Path, *, entrypoint: tuple[str, ...] = (
     config = {
         "architecture": _ARCHITECTURES[platform.machine()],
         "os": "linux",
-        "config": {"Entrypoint": list(entrypoint), "Env": [f"PATH={path}"], "WorkingDir": "/"},
+        "config": {"Entrypoint": list(entrypoint), "Env": [f"PATH={path}"], "User": "65532", "WorkingDir": "/"},
         "rootfs": {"type": "layers", "diff_ids": [f"sha256:{digest}"]},
     }
     described = json.dumps(config).encode()

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 
 from fedspoke.api import parse
 from fedspoke.api.base import Object
-from fedspoke.api.errors import Refused
+from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus, ListenerStatus
 from fedspoke.api.names import FEDERATED_LEARNING, FINALIZER, RETRY, run_name
 from fedspoke.hub.aggregator_workload import aggregator_name
@@ -87,7 +87,11 @@ class Controller:
         if now > deadline + _GRACE and not (found.progress and found.progress.phase in _ENDED):
             words = status(fl, found, before, now).message
             found = replace(found, failure=f"not completed within spec.deadline; the last word was: {words}")
-        self._apply(live, fl, world, self._wanted(fl, world, deadline, now))
+        try:
+            self._apply(live, fl, world, self._wanted(fl, world, deadline, now))
+        except Failed as error:  # the person who waits reads the status, not our log
+            self._tell(live, before, status(fl, replace(found, waits=f"the hub's API server: {error}"), before, now))
+            raise
         return self._tell(live, before, status(fl, found, before, now))
 
     def _wanted(self, fl: FederatedLearning, world: World, deadline: datetime, now: datetime) -> list[Object]:

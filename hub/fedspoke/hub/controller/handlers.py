@@ -85,6 +85,7 @@ class Federations:
 def registry(federations: Federations) -> kopf.OperatorRegistry:
     """What kopf watches for us."""
     found = kopf.OperatorRegistry()
+    kopf.on.login(registry=found)(kopf.login_via_client)
 
     @kopf.on.event(DOMAIN, VERSION, PLURAL, registry=found)
     async def asked(*, namespace: str | None, name: str, **_: Any) -> None:

@@ -28,6 +28,6 @@ def leading(namespace: str, me: str) -> Iterator[threading.Event]:
     election = LeaderElection(Config(lock, _LASTS, _RENEWED_WITHIN, _TRIED_EVERY, mine.set, lost.set))
     threading.Thread(target=election.run, name="lease", daemon=True).start()
     while not mine.wait(_TOLD_EVERY if election.observed_record else _LASTS):
-        holder = election.observed_record.identity if election.observed_record else "nobody that the API server tells of"
+        holder = election.observed_record.holder_identity if election.observed_record else "nobody that the API server tells of"
         log.info("waiting for the Lease %s/%s, which %s holds; it is tried every %d s", namespace, MANAGER, holder, _TRIED_EVERY)
     yield lost
