@@ -28,6 +28,7 @@ from fedspoke.hub.aggregation import spool
 from fedspoke.hub.aggregation.exchange import Exchange, serve
 from fedspoke.hub.aggregation.initial import initial
 from fedspoke.hub.aggregation.terms import Terms
+from fedspoke.hub.aggregation.uploads import Uploads
 from support import adapters
 from support.envoy import wait_for
 from support.federation import tickets
@@ -65,7 +66,7 @@ def follows(body: bytes, begin: int) -> dict[str, str]:
 class Hub:
     """A served exchange in whose round 1 cluster1 and cluster2 take part."""
 
-    exchange: Exchange
+    uploads: Uploads
     port: int
     folder: Path
     adapter: Path
@@ -93,7 +94,7 @@ class Hub:
 
     def came(self) -> int:
         """Bytes of the one upload of cluster1 that is under way."""
-        arrivals = self.exchange._rounds[max(self.exchange._rounds)].arriving["cluster1"]
+        arrivals = self.uploads._rounds[max(self.uploads._rounds)]["cluster1"].arriving
         return sum(arrival.size + sum(map(len, arrival._pending)) for arrival in arrivals)
 
     def files(self) -> list[str]:
@@ -105,16 +106,16 @@ def exchange(folder: Path, layout: Sequence[Tensor], sender: str | None = None) 
     """A served exchange; with a sender, all that comes is said to be that cluster's, as a gateway would say it."""
     adapter = folder / "round-1.safetensors"
     digest = initial(layout, RUN, adapter)
-    opened = Exchange(RUN, folder / "uploads", tickets())
-    opened.open(1, terms_of(adapter, digest, "cluster1", "cluster2", layout=layout))
-    app = opened.app
+    uploads = Uploads(folder / "uploads")
+    uploads.open(1, terms_of(adapter, digest, "cluster1", "cluster2", layout=layout))
+    app = Exchange(RUN, uploads, tickets()).app
 
     async def gateway(scope: Scope, receive: Receive, send: Send) -> None:
         said = [(name.encode(), value.encode()) for name, value in headers(sender).items()] if sender else []
         await app({**scope, "headers": [*scope["headers"], *said]}, receive, send)
 
     with loopback.serving(gateway, 0) as port:
-        yield Hub(opened, port, folder / "uploads", adapter, digest)
+        yield Hub(uploads, port, folder / "uploads", adapter, digest)
 
 
 @pytest.fixture
@@ -168,8 +169,7 @@ def test_what_was_sent_is_counted_by_cluster(hub: Hub) -> None:
     hub.get("cluster1")
     hub.get("cluster1", Range="bytes=0-99")
     hub.get("cluster2", Range="bytes=0-9")
-    assert (hub.exchange.sent(1, "cluster1"), hub.exchange.sent(1, "cluster2")) == (size + 100, 10)
-    assert hub.exchange.sent(2, "cluster1") == 0
+    assert (hub.uploads.sent(1, "cluster1"), hub.uploads.sent(1, "cluster2")) == (size + 100, 10)
 
 
 @pytest.mark.parametrize("path", [f"/v1/runs/{RUN}/rounds/2/adapter", "/v1/runs/default.other/rounds/1/adapter", "/v1/runs", "/"])
@@ -180,7 +180,7 @@ def test_there_is_nothing_elsewhere(hub: Hub, path: str) -> None:
 
 
 def test_the_final_adapter_is_there_to_be_read_only(hub: Hub, tmp_path: Path) -> None:
-    hub.exchange.open(2, terms_of(hub.adapter, hub.digest, "cluster1"), uploads=False)
+    hub.uploads.open(2, terms_of(hub.adapter, hub.digest, "cluster1"), uploads=False)
     final = f"/v1/runs/{RUN}/rounds/2/adapter"
     assert hub.get(path=final).content == hub.adapter.read_bytes()
     assert hub.put(trained(tmp_path), path=final).status_code == 410
@@ -191,7 +191,7 @@ def test_each_cluster_fetches_and_leaves_what_its_terms_say(hub: Hub, tmp_path: 
     own = adapters.layout(rank=2, layers=2, inner=1000, outer=500)
     other = adapters.save(adapters.drawn(own, 5), tmp_path / "rank2")
     terms = {"cluster1": Terms(hub.adapter, hub.digest, LAYOUT), "cluster2": Terms(other, adapters.digest(other), own)}
-    hub.exchange.open(2, terms)
+    hub.uploads.open(2, terms)
     second = f"/v1/runs/{RUN}/rounds/2/adapter"
     assert hub.get("cluster1", path=second).content == hub.adapter.read_bytes()
     assert hub.get("cluster2", path=second).content == other.read_bytes()
@@ -207,20 +207,20 @@ def test_each_cluster_fetches_and_leaves_what_its_terms_say(hub: Hub, tmp_path: 
 
 def test_an_upload_exists_once_it_is_whole_and_verified(hub: Hub, tmp_path: Path) -> None:
     body = trained(tmp_path)
-    assert hub.exchange.upload(1, "cluster1") is None
+    assert hub.uploads.left(1, "cluster1") is None
     assert hub.put(body, **{"Fedspoke-Examples": "37"}).status_code == 201
-    upload = hub.exchange.upload(1, "cluster1")
+    upload = hub.uploads.left(1, "cluster1")
     assert upload is not None
     assert (upload.examples, upload.size, upload.digest) == (37, len(body), hashlib.sha256(body).hexdigest())
     assert upload.path.read_bytes() == body
-    assert hub.exchange.upload(1, "cluster2") is None
+    assert hub.uploads.left(1, "cluster2") is None
 
 
 def test_the_same_bytes_again_are_welcome_and_others_are_not(hub: Hub, tmp_path: Path) -> None:
     first, second = trained(tmp_path, 1), trained(tmp_path, 2)
     assert [hub.put(body).status_code for body in (first, first, second)] == [201, 200, 409]
     assert hub.put(first, **{"Fedspoke-Examples": "11"}).status_code == 409, "nor is another weight for the same bytes"
-    upload = hub.exchange.upload(1, "cluster1")
+    upload = hub.uploads.left(1, "cluster1")
     assert upload is not None
     assert (upload.path.read_bytes(), upload.examples) == (first, 10)
     assert hub.files() == [upload.path.name]
@@ -232,7 +232,7 @@ def test_two_clusters_leave_theirs_at_once(hub: Hub, tmp_path: Path) -> None:
         answers = list(pool.map(lambda cluster: hub.put(bodies[cluster], cluster).status_code, bodies))
     assert answers == [201, 201]
     for cluster, body in bodies.items():
-        upload = hub.exchange.upload(1, cluster)
+        upload = hub.uploads.left(1, cluster)
         assert upload is not None
         assert upload.path.read_bytes() == body
 
@@ -242,7 +242,7 @@ def test_of_two_uploads_of_one_cluster_at_once_one_wins(hub: Hub, tmp_path: Path
     with begun(hub, trained(tmp_path, 1)) as one, begun(hub, trained(tmp_path, seed)) as two:
         wait_for(lambda: len(hub.files()) == 2, "two uploads under way")
         assert sorted((one.finish(), two.finish())) == statuses
-    upload = hub.exchange.upload(1, "cluster1")
+    upload = hub.uploads.left(1, "cluster1")
     assert upload is not None
     assert hub.files() == [upload.path.name]
 
@@ -259,7 +259,7 @@ def test_one_cluster_cannot_fill_the_disk_with_uploads_that_never_end(hub: Hub, 
 
 
 def assert_nothing_was_left(hub: Hub) -> None:
-    assert hub.exchange.upload(1, "cluster1") is None
+    assert hub.uploads.left(1, "cluster1") is None
     assert wait_for(lambda: not hub.files(), "an empty folder")
 
 
@@ -333,11 +333,11 @@ def test_a_value_that_is_no_number_is_refused_by_its_tensor(hub: Hub, tmp_path: 
 
 def test_a_round_that_is_closed_takes_nothing_more(hub: Hub, tmp_path: Path) -> None:
     hub.put(trained(tmp_path, 1))
-    hub.exchange.close(1)
+    hub.uploads.close(1)
     response = hub.put(trained(tmp_path, 2), "cluster2")
     assert (response.status_code, error(response)) == (410, "round 1 is closed")
     assert hub.put(trained(tmp_path, 1)).status_code == 410
-    upload = hub.exchange.upload(1, "cluster1")
+    upload = hub.uploads.left(1, "cluster1")
     assert upload is not None
     assert upload.path.exists(), "what came in time may still be folded"
 
@@ -345,7 +345,7 @@ def test_a_round_that_is_closed_takes_nothing_more(hub: Hub, tmp_path: Path) -> 
 def test_an_upload_that_is_under_way_when_the_round_closes_is_too_late(hub: Hub, tmp_path: Path) -> None:
     with begun(hub, trained(tmp_path)) as late:
         wait_for(hub.files, "an upload under way")
-        hub.exchange.close(1)
+        hub.uploads.close(1)
         assert late.finish() == 410
     assert_nothing_was_left(hub)
 
@@ -353,14 +353,14 @@ def test_an_upload_that_is_under_way_when_the_round_closes_is_too_late(hub: Hub,
 def test_whoever_is_still_sending_hears_the_refusal_too(hub: Hub) -> None:
     body = bytes(1 << 24)  # more than the sockets between the two hold
     assert hub.put(body).status_code == 413
-    hub.exchange.close(1)
+    hub.uploads.close(1)
     assert hub.put(body).status_code == 410
 
 
 def test_an_upload_for_a_round_that_was_opened_anew_meanwhile_is_too_late(hub: Hub, tmp_path: Path) -> None:
     with begun(hub, trained(tmp_path)) as late:
         wait_for(hub.files, "an upload under way")
-        hub.exchange.open(1, {"cluster1": Terms(hub.adapter, hub.digest, adapters.layout(rank=3))})
+        hub.uploads.open(1, {"cluster1": Terms(hub.adapter, hub.digest, adapters.layout(rank=3))})
         assert late.finish() == 410
     assert_nothing_was_left(hub)
 
@@ -380,9 +380,9 @@ def test_a_full_disk_is_said_so(hub: Hub, tmp_path: Path) -> None:
 def test_an_upload_that_was_cut_goes_on_where_it_was_cut(hub: Hub, tmp_path: Path) -> None:
     body = trained(tmp_path)
     kept = cut(hub, body, 15_000)
-    assert hub.exchange.upload(1, "cluster1") is None, "a part is no upload"
+    assert hub.uploads.left(1, "cluster1") is None, "a part is no upload"
     assert hub.rest(body, kept).status_code == 201
-    upload = hub.exchange.upload(1, "cluster1")
+    upload = hub.uploads.left(1, "cluster1")
     assert upload is not None
     assert (upload.path.read_bytes(), upload.size, upload.examples) == (body, len(body), 10)
     assert hub.files() == [upload.path.name]
@@ -477,7 +477,7 @@ def test_of_two_that_go_on_at_once_one_writes(hub: Hub, tmp_path: Path) -> None:
         refused = hub.rest(body, kept)
         assert (refused.status_code, refused.headers["upload-offset"]) == (409, "0")
         assert one.finish() == 201
-    upload = hub.exchange.upload(1, "cluster1")
+    upload = hub.uploads.left(1, "cluster1")
     assert upload is not None
     assert upload.path.read_bytes() == body
 
@@ -493,14 +493,14 @@ def test_of_each_cluster_one_cut_upload_is_kept(hub: Hub, tmp_path: Path) -> Non
 def test_what_was_cut_is_gone_with_its_round(hub: Hub, tmp_path: Path) -> None:
     body = trained(tmp_path)
     kept = cut(hub, body, 15_000)
-    hub.exchange.close(1)
+    hub.uploads.close(1)
     assert hub.files() == []
     assert hub.rest(body, kept).status_code == 410
     assert httpx.head(hub.url(ADAPTER), headers={**headers("cluster1"), **whole(body)}).status_code == 410
-    hub.exchange.open(2, terms_of(hub.adapter, hub.digest, "cluster1"))
+    hub.uploads.open(2, terms_of(hub.adapter, hub.digest, "cluster1"))
     second = f"/v1/runs/{RUN}/rounds/2/adapter"
     cut(hub, body, 15_000, path=second)
-    hub.exchange.open(3, terms_of(hub.adapter, hub.digest, "cluster1"))
+    hub.uploads.open(3, terms_of(hub.adapter, hub.digest, "cluster1"))
     assert hub.files() == []
 
 
@@ -527,7 +527,7 @@ def test_however_often_the_line_is_cut_the_same_bytes_arrive_and_few_are_sent_ag
         hasty.setattr(transfer, "_FIRST", 0.001)
         file = adapters.save(adapters.drawn(layout, seed), Path(name, "trained"))
         transfer.send(f"http://127.0.0.1:{line.port}{ADAPTER}", file, 10, 30)
-        upload = hub.exchange.upload(1, "cluster1")
+        upload = hub.uploads.left(1, "cluster1")
         assert upload is not None
         assert upload.path.read_bytes() == file.read_bytes()
         assert hub.files() == [upload.path.name]
@@ -540,9 +540,9 @@ def test_however_often_the_line_is_cut_the_same_bytes_arrive_and_few_are_sent_ag
 
 def test_the_next_round_forgets_the_uploads_of_the_last(hub: Hub, tmp_path: Path) -> None:
     hub.put(trained(tmp_path))
-    hub.exchange.open(2, terms_of(hub.adapter, hub.digest, "cluster1"))
+    hub.uploads.open(2, terms_of(hub.adapter, hub.digest, "cluster1"))
     assert hub.files() == []
-    assert hub.exchange.upload(1, "cluster1") is None
+    assert hub.uploads.left(1, "cluster1") is None
     assert hub.put(trained(tmp_path)).status_code == 410, "the round before is closed by that"
     assert hub.put(trained(tmp_path), path=f"/v1/runs/{RUN}/rounds/2/adapter").status_code == 201
 
@@ -550,12 +550,12 @@ def test_the_next_round_forgets_the_uploads_of_the_last(hub: Hub, tmp_path: Path
 def test_what_a_crash_left_is_gone_at_the_next_start(hub: Hub, tmp_path: Path) -> None:
     hub.put(trained(tmp_path))
     (hub.folder / "1-cluster2.safetensors.x7f3").write_bytes(b"half")
-    Exchange(RUN, hub.folder, tickets())
+    Uploads(hub.folder)
     assert hub.files() == []
 
 
 def test_a_busy_port_is_said_so(hub: Hub, tmp_path: Path) -> None:
-    with pytest.raises(Failed, match=f"port {hub.port}"), serve(Exchange(RUN, tmp_path / "other", tickets()), hub.port):
+    with pytest.raises(Failed, match=f"port {hub.port}"), serve(Exchange(RUN, hub.uploads, tickets()), hub.port):
         pass
 
 

@@ -7,6 +7,7 @@ from fedspoke.collaborator import transfer
 from fedspoke.hub.aggregation.exchange import Exchange, serve
 from fedspoke.hub.aggregation.initial import initial
 from fedspoke.hub.aggregation.terms import Terms
+from fedspoke.hub.aggregation.uploads import Uploads
 from fedspoke.hub.gateway import files
 from support import adapters, certificates, wire
 from support.envoy import running
@@ -26,9 +27,9 @@ def test_a_line_that_is_cut_twice_costs_what_was_in_flight(tmp_path: Path) -> No
     certificates.server(tmp_path / "server", ours, POSTS)
     certificates.client(tmp_path / "cluster1", ours, "cluster1")
     start, trained = tmp_path / "start", adapters.save(adapters.drawn(LAYOUT, 1), tmp_path / "trained")
-    exchange = Exchange("social.posts", tmp_path / "uploads", tickets())
-    exchange.open(1, {"cluster1": Terms(start, initial(LAYOUT, "social.posts", start), LAYOUT)})
-    with wire.services() as behind, serve(exchange, 0) as port:
+    uploads = Uploads(tmp_path / "uploads")
+    uploads.open(1, {"cluster1": Terms(start, initial(LAYOUT, "social.posts", start), LAYOUT)})
+    with wire.services() as behind, serve(Exchange("social.posts", uploads, tickets()), 0) as port:
         federation = replace(wire.federation("posts", behind, "cluster1"), adapters=port)
         with (
             running(tmp_path / "gateway", files(wire.gateway(tmp_path), [federation])) as hub,
@@ -36,7 +37,7 @@ def test_a_line_that_is_cut_twice_costs_what_was_in_flight(tmp_path: Path) -> No
             wire.running_sidecar(wire.dialling(tmp_path, "cluster1", line.port)) as (spoke, _),
         ):
             transfer.send(f"http://127.0.0.1:{spoke.port}{RUN}/rounds/1/adapter", trained, 10, 60)
-    upload = exchange.upload(1, "cluster1")
+    upload = uploads.left(1, "cluster1")
     assert upload is not None
     assert upload.path.read_bytes() == trained.read_bytes()
     out = [len(piece) for (_, way), piece in line.passed.items() if way == "out"]

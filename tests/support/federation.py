@@ -32,6 +32,7 @@ from fedspoke.hub.aggregation.progress import Account
 from fedspoke.hub.aggregation.rounds import Layout
 from fedspoke.hub.aggregation.state import State
 from fedspoke.hub.aggregation.tickets import Tickets
+from fedspoke.hub.aggregation.uploads import Uploads
 from support import adapters, profiles
 
 _LAYOUT = adapters.layout()
@@ -172,7 +173,7 @@ class Cluster:
             return Failure(cluster=self.name, step="train", message=self.fails[order.round])
         if failure := self._stumble("train", order.round):
             return failure
-        scratch = self.exchange._folder / f"scratch-{self.name}"
+        scratch = self.exchange.uploads._folder / f"scratch-{self.name}"
         content = adapters.save(adapters.filled(self.leaves or self.layout, self.value * order.round), scratch).read_bytes()
         self.left = content
         digest = hashlib.sha256(content)
@@ -212,7 +213,7 @@ class Site:
 
     def __post_init__(self) -> None:
         folder = Path(self.told.state)
-        self.exchange = Exchange(self.told.run, folder / "exchange", tickets())
+        self.exchange = Exchange(self.told.run, Uploads(folder / "exchange"), tickets())
         self.state = State(folder)
         self.account = Account(folder / "progress.json", self.told.clusters)
 
@@ -226,7 +227,8 @@ class Site:
         Federation(
             settings=self.told,
             nodes=self.nodes,
-            exchange=self.exchange,
+            tickets=self.exchange.tickets,
+            uploads=self.exchange.uploads,
             state=self.state,
             account=self.account,
             general_profile=self.general_profile,

@@ -5,8 +5,8 @@ import pytest
 
 from fedspoke.api.federated_learning import Lora
 from fedspoke.api.records import ClusterRound, Failure, HeldOut, Prepared, RoundRecord, Tensor, Trained
-from fedspoke.hub.aggregation.exchange import Upload
 from fedspoke.hub.aggregation.rounds import absent, hopeless, refusal, shortage, standing
+from fedspoke.hub.aggregation.slot import Upload
 from support import adapters
 
 CLUSTERS = ("cluster1", "cluster2", "cluster3")

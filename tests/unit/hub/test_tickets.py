@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 
 from fedspoke.api.names import identity
 from fedspoke.hub.aggregation.exchange import Exchange
+from fedspoke.hub.aggregation.uploads import Uploads
 from support.federation import tickets
 
 ADAPTER = "/v1/runs/default.social/rounds/1/adapter"  # there need be no such round yet
@@ -15,7 +16,7 @@ ADAPTER = "/v1/runs/default.social/rounds/1/adapter"  # there need be no such ro
 
 @pytest.fixture
 def exchange(tmp_path: Path) -> Exchange:
-    return Exchange("default.social", tmp_path, tickets())
+    return Exchange("default.social", Uploads(tmp_path), tickets())
 
 
 def presented(exchange: Exchange, ticket: str, cluster: str = "cluster1", path: str = ADAPTER) -> Any:

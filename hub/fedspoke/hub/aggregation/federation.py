@@ -1,6 +1,6 @@
 """One federation from the first node to the shared profiles: the loop around what rounds.py, asking.py and convergence.py decide.
 
-It speaks to the clusters through `Nodes` and finds their adapters in the exchange, so a test drives it with lists. It may be
+It speaks to the clusters through `Nodes` and finds their adapters in `Uploads`, so a test drives it with lists. It may be
 killed at any moment: the next one goes on after the last finished round.
 """
 
@@ -17,13 +17,14 @@ from fedspoke.hub.aggregation.asking import Asking, Limit
 from fedspoke.hub.aggregation.assembly import Assembly
 from fedspoke.hub.aggregation.combine import combine
 from fedspoke.hub.aggregation.convergence import over
-from fedspoke.hub.aggregation.exchange import Exchange
 from fedspoke.hub.aggregation.finish import Outcome, left_out, refusal
 from fedspoke.hub.aggregation.members import Nodes
 from fedspoke.hub.aggregation.progress import Account
 from fedspoke.hub.aggregation.state import State
 from fedspoke.hub.aggregation.tally import Tally
 from fedspoke.hub.aggregation.terms import Terms, terms
+from fedspoke.hub.aggregation.tickets import Tickets
+from fedspoke.hub.aggregation.uploads import Uploads
 
 _ATTEMPTS = 3
 """At a round that too few clusters finish, as long as what they were lost by may pass."""
@@ -35,7 +36,8 @@ class Federation:
 
     settings: AggregatorSettings
     nodes: Nodes
-    exchange: Exchange
+    tickets: Tickets
+    uploads: Uploads
     state: State
     account: Account
     general_profile: Callable[[], bytes]
@@ -45,7 +47,7 @@ class Federation:
     _clusters: Assembly = field(init=False)
 
     def __post_init__(self) -> None:
-        self._clusters = Assembly(self.settings, self.nodes, self.exchange.tickets, self.account, self.now, self.wait)
+        self._clusters = Assembly(self.settings, self.nodes, self.tickets, self.account, self.now, self.wait)
 
     def run(self) -> None:
         """To the saved model and, if they are wanted, the fused profiles.
@@ -87,7 +89,7 @@ class Federation:
         """One round, tried again while those that it lost may come back: its adapter and the adapter's digest."""
         server, began, what, tally = self.settings.server, self.now(), f"round {number}", Tally(number)
         given = self._terms(start, digest)
-        self.exchange.open(number, given)
+        self.uploads.open(number, given)
         for attempt in range(1, _ATTEMPTS + 1):
             ready = self._clusters.gather(what, server.quorum, self._deadline, done=tally.parts, lost=tally.lost)
             self._attempt(tally, given, {name: node for name, node in ready.items() if name not in tally.parts})
@@ -98,14 +100,14 @@ class Federation:
                 tried = f"; it was tried {attempt} times" if attempt > 1 else ""
                 lost = {**self._clusters.standing.failed, **tally.refused}
                 raise Failed(rounds.shortage(what, server.quorum, self.settings.clusters, lost) + tried)
-        self.exchange.close(number)
+        self.uploads.close(number)
         path = self.state.checkpoint(number)
         try:
             made = combine(server.aggregation, self._clusters.layout, start, list(tally.updates.values()), path)
         except Refused as error:
             raise Failed(f"{what}: {error}") from error
         seconds = (self.now() - began).total_seconds()
-        self.state.add(tally.record(made, seconds, self._clusters.late(), self.exchange.dropped()))
+        self.state.add(tally.record(made, seconds, self._clusters.late(), self.uploads.dropped()))
         self.account.say(f"round {number} of {server.rounds} is done", phase="Running", round=number)
         return path, made.digest
 
@@ -117,10 +119,10 @@ class Federation:
             name: TrainOrder(run=self.settings.run, until=limit.until, round=number, digest=given[name].digest) for name in ready
         }
         what = f"the training of round {number}"
-        for _ in self._clusters.ask(asking, orders, what, lambda cluster: self.exchange.forget(number, cluster)):
+        for _ in self._clusters.ask(asking, orders, what, lambda cluster: self.uploads.forget(number, cluster)):
             for cluster in [name for name in asking.answers if name not in tally.parts]:
-                answer, upload = asking.answers[cluster], self.exchange.upload(number, cluster)
-                sent = self.exchange.sent(number, cluster)
+                answer, upload = asking.answers[cluster], self.uploads.left(number, cluster)
+                sent = self.uploads.sent(number, cluster)
                 if reason := tally.take(cluster, self._clusters.posts[cluster], answer, upload, given[cluster].upload, sent):
                     asking.refuse(cluster, reason)
             tally.hold(asking)
@@ -147,7 +149,7 @@ class Federation:
             return f"not measured: {error}"
         last, adapter, digest = self.state.start(self._clusters.layout, self.settings)
         given, limit = self._terms(adapter, digest), self._limit()
-        self.exchange.open(last + 1, given, uploads=False)
+        self.uploads.open(last + 1, given, uploads=False)
         orders = {
             name: FinishOrder(run=self.settings.run, until=limit.until, round=last, digest=given[name].digest) for name in ready
         }

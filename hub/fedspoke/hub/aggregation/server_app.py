@@ -21,6 +21,7 @@ from fedspoke.hub.aggregation.members import Answer, Order
 from fedspoke.hub.aggregation.progress import Account
 from fedspoke.hub.aggregation.state import State
 from fedspoke.hub.aggregation.tickets import Tickets
+from fedspoke.hub.aggregation.uploads import Uploads
 
 log = logging.getLogger("fedspoke")
 app = ServerApp()
@@ -43,13 +44,14 @@ def main(grid: Grid, context: Context) -> None:
     settings = AggregatorSettings.model_validate_json(Path(str(context.run_config["settings"])).read_bytes())
     folder = Path(settings.state)
     account = Account(folder / "progress.json", settings.clusters)
-    exchange = Exchange(settings.run, folder / "exchange", Tickets(secrets.token_urlsafe))
+    tickets, uploads = Tickets(secrets.token_urlsafe), Uploads(folder / "exchange")
     try:
-        with serve(exchange, settings.adapters_port):
+        with serve(Exchange(settings.run, uploads, tickets), settings.adapters_port):
             Federation(
                 settings=settings,
                 nodes=GridNodes(grid, lambda: datetime.now(UTC)),
-                exchange=exchange,
+                tickets=tickets,
+                uploads=uploads,
                 state=State(folder),
                 account=account,
                 general_profile=lambda: general_profile(settings, time.sleep),

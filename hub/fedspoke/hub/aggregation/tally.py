@@ -7,8 +7,8 @@ from fedspoke.api.records import ClusterRound, Finished, Prepared, RoundRecord, 
 from fedspoke.hub.aggregation import means, rounds
 from fedspoke.hub.aggregation.asking import Asking, Lost
 from fedspoke.hub.aggregation.combine import Combined, Update
-from fedspoke.hub.aggregation.exchange import Dropped, Upload
 from fedspoke.hub.aggregation.layout import Layout
+from fedspoke.hub.aggregation.slot import Dropped, Upload
 
 
 @dataclass(slots=True)

@@ -1,0 +1,64 @@
+"""The adapters that clusters leave, round by round, one a cluster and round (slot.py).
+
+The federation opens a round, takes what was left, and closes it; over HTTP it is the exchange.
+"""
+
+from collections.abc import Mapping
+from pathlib import Path
+
+from fedspoke.hub.aggregation.slot import Dropped, Slot, Upload
+from fedspoke.hub.aggregation.terms import Terms
+
+
+class Uploads:
+    """Those of one run. `folder` is their own: what it holds at the start is a dead run's, and goes."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._rounds: dict[int, dict[str, Slot]] = {}
+        folder.mkdir(parents=True, exist_ok=True)
+        for leftover in folder.glob("*.safetensors*"):
+            leftover.unlink()
+
+    def open(
+        self,
+        round: int,  # noqa: A002  the field's word
+        terms: Mapping[str, Terms],
+        *,
+        uploads: bool = True,
+    ) -> None:
+        """From now on each of these clusters may fetch its adapter and, unless `uploads` is false, leave one.
+
+        The uploads of earlier rounds are deleted.
+        """
+        for slots in self._rounds.values():
+            for slot in slots.values():
+                slot.shut()
+                slot.forget()
+        self._rounds[round] = {cluster: Slot(self._folder, round, cluster, own, open=uploads) for cluster, own in terms.items()}
+
+    def close(self, round: int) -> None:  # noqa: A002
+        """Whoever comes later is told so; what is there stays until another round is opened."""
+        for slot in self._rounds[round].values():
+            slot.shut()
+
+    def round(self, number: int) -> Mapping[str, Slot] | None:
+        """The slots of those who take part in it; None if it was never opened."""
+        return self._rounds.get(number)
+
+    def left(self, round: int, cluster: str) -> Upload | None:  # noqa: A002
+        """What the cluster left, if it is whole and verified."""
+        return self._rounds[round][cluster].upload
+
+    def forget(self, round: int, cluster: str) -> None:  # noqa: A002
+        """The cluster is asked anew: what an earlier attempt left must not stand against what comes now."""
+        self._rounds[round][cluster].forget()
+
+    def sent(self, round: int, cluster: str) -> int:  # noqa: A002
+        """Bytes of adapters that this cluster was sent."""
+        return self._rounds[round][cluster].sent
+
+    def dropped(self) -> Dropped:
+        """What was dropped since the last call."""
+        dropped = [slot.dropped() for slots in self._rounds.values() for slot in slots.values()]
+        return Dropped(sum(each.late for each in dropped), sum(each.repeated for each in dropped))
