@@ -24,14 +24,15 @@ from fedspoke.api.names import identity
 from fedspoke.api.records import Tensor
 from fedspoke.collaborator import transfer
 from fedspoke.hub import loopback
-from fedspoke.hub.aggregation import spool
+from fedspoke.hub.aggregation import releases, spool
 from fedspoke.hub.aggregation.exchange import Exchange, serve
 from fedspoke.hub.aggregation.initial import initial
+from fedspoke.hub.aggregation.releases import Releases
 from fedspoke.hub.aggregation.terms import Terms
 from fedspoke.hub.aggregation.uploads import Uploads
 from support import adapters
 from support.envoy import wait_for
-from support.federation import tickets
+from support.federation import NOISED, tickets
 from support.relay import relay
 
 RUN = "default.social"
@@ -97,6 +98,10 @@ class Hub:
         arrivals = self.uploads._rounds[max(self.uploads._rounds)]["cluster1"].arriving
         return sum(arrival.size + sum(map(len, arrival._pending)) for arrival in arrivals)
 
+    def released(self) -> dict[str, int]:
+        """Cluster → how many noised adapters are on its account."""
+        return releases.counts(self.folder.parent / releases.FILE)
+
     def files(self) -> list[str]:
         return sorted(path.name for path in self.folder.iterdir())
 
@@ -106,7 +111,7 @@ def exchange(folder: Path, layout: Sequence[Tensor], sender: str | None = None) 
     """A served exchange; with a sender, all that comes is said to be that cluster's, as a gateway would say it."""
     adapter = folder / "round-1.safetensors"
     digest = initial(layout, RUN, adapter)
-    uploads = Uploads(folder / "uploads")
+    uploads = Uploads(folder / "uploads", Releases(folder / releases.FILE, NOISED))
     uploads.open(1, terms_of(adapter, digest, "cluster1", "cluster2", layout=layout))
     app = Exchange(RUN, uploads, tickets()).app
 
@@ -224,6 +229,31 @@ def test_the_same_bytes_again_are_welcome_and_others_are_not(hub: Hub, tmp_path:
     assert upload is not None
     assert (upload.path.read_bytes(), upload.examples) == (first, 10)
     assert hub.files() == [upload.path.name]
+
+
+def test_every_noised_adapter_that_came_whole_is_on_its_clusters_account_whatever_became_of_it(hub: Hub, tmp_path: Path) -> None:
+    kept, other, late = (trained(tmp_path, seed) for seed in (1, 2, 3))
+    assert hub.put(kept).status_code == 201
+    assert hub.released() == {"cluster1": 1}
+    assert hub.put(kept).status_code == 200
+    assert hub.released() == {"cluster1": 1}, "the same bytes tell nothing new"
+    assert hub.put(other).status_code == 409
+    assert hub.released() == {"cluster1": 2}
+    with begun(hub, late) as closing:
+        wait_for(hub.came, "an upload under way")
+        hub.uploads.close(1)
+        assert closing.finish() == 410
+    assert hub.released() == {"cluster1": 3}
+    hub.uploads.open(2, terms_of(hub.adapter, hub.digest, "cluster1"))
+    assert hub.put(kept, path=f"/v1/runs/{RUN}/rounds/2/adapter").status_code == 201
+    assert hub.released() == {"cluster1": 4}, "of another round"
+
+
+def test_what_is_no_adapter_is_no_release(hub: Hub, tmp_path: Path) -> None:
+    other = adapters.layout(rank=3, layers=2, inner=1000, outer=500)
+    assert hub.put(adapters.save(adapters.drawn(other, 1), tmp_path / "other.safetensors").read_bytes()).status_code == 422
+    assert hub.put(trained(tmp_path), **{"Content-Digest": f"sha-256=:{'A' * 43}=:"}).status_code == 400
+    assert hub.released() == {}
 
 
 def test_two_clusters_leave_theirs_at_once(hub: Hub, tmp_path: Path) -> None:
@@ -550,7 +580,7 @@ def test_the_next_round_forgets_the_uploads_of_the_last(hub: Hub, tmp_path: Path
 def test_what_a_crash_left_is_gone_at_the_next_start(hub: Hub, tmp_path: Path) -> None:
     hub.put(trained(tmp_path))
     (hub.folder / "1-cluster2.safetensors.x7f3").write_bytes(b"half")
-    Uploads(hub.folder)
+    Uploads(hub.folder, Releases(tmp_path / releases.FILE, NOISED))
     assert hub.files() == []
 
 

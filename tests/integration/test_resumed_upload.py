@@ -3,9 +3,11 @@
 from dataclasses import replace
 from pathlib import Path
 
+from fedspoke.api.training import AdapterPrivacy
 from fedspoke.collaborator import transfer
 from fedspoke.hub.aggregation.exchange import Exchange, serve
 from fedspoke.hub.aggregation.initial import initial
+from fedspoke.hub.aggregation.releases import Releases
 from fedspoke.hub.aggregation.terms import Terms
 from fedspoke.hub.aggregation.uploads import Uploads
 from fedspoke.hub.gateway import files
@@ -27,7 +29,7 @@ def test_a_line_that_is_cut_twice_costs_what_was_in_flight(tmp_path: Path) -> No
     certificates.server(tmp_path / "server", ours, POSTS)
     certificates.client(tmp_path / "cluster1", ours, "cluster1")
     start, trained = tmp_path / "start", adapters.save(adapters.drawn(LAYOUT, 1), tmp_path / "trained")
-    uploads = Uploads(tmp_path / "uploads")
+    uploads = Uploads(tmp_path / "uploads", Releases(tmp_path / "releases.json", AdapterPrivacy()))
     uploads.open(1, {"cluster1": Terms(start, initial(LAYOUT, "social.posts", start), LAYOUT)})
     with wire.services() as behind, serve(Exchange("social.posts", uploads, tickets()), 0) as port:
         federation = replace(wire.federation("posts", behind, "cluster1"), adapters=port)

@@ -12,7 +12,7 @@ from typing import Any
 from starlette.testclient import TestClient
 
 from fedspoke.api.errors import Failed
-from fedspoke.api.federated_learning import Lora, Server
+from fedspoke.api.federated_learning import AdapterPrivacy, Lora, Server
 from fedspoke.api.names import Platform, identity
 from fedspoke.api.records import (
     AggregatorSettings,
@@ -25,10 +25,12 @@ from fedspoke.api.records import (
     Trained,
     TrainOrder,
 )
+from fedspoke.hub.aggregation import releases
 from fedspoke.hub.aggregation.exchange import Exchange
 from fedspoke.hub.aggregation.federation import Federation
 from fedspoke.hub.aggregation.members import Answer, Order
 from fedspoke.hub.aggregation.progress import Account
+from fedspoke.hub.aggregation.releases import Releases
 from fedspoke.hub.aggregation.rounds import Layout
 from fedspoke.hub.aggregation.state import State
 from fedspoke.hub.aggregation.tickets import Tickets
@@ -37,6 +39,7 @@ from support import adapters, profiles
 
 _LAYOUT = adapters.layout()
 START = datetime(2026, 1, 1, 12, tzinfo=UTC)
+NOISED = AdapterPrivacy(mechanism="gaussian", noise_multiplier=1)
 
 
 def settings(folder: Path, clusters: Iterable[str] = ("cluster1", "cluster2"), **changes: object) -> AggregatorSettings:
@@ -132,6 +135,8 @@ class Cluster:
     left: bytes = b""
     """The adapter that it trained last."""
     shares: bool = True
+    says: Callable[[int], int] = lambda number: number
+    """How many noised adapters have left it, in a round."""
     certificate: str | None = ""
     """Under whose name it presents its ticket; None: it does not; empty: its own."""
 
@@ -187,7 +192,7 @@ class Cluster:
             loss=self.loss(order.round),
             seconds=1,
             held_out=self._held_out(order.round, order.round + 1),
-            releases=order.round,
+            releases=self.says(order.round),
         )
 
 
@@ -213,7 +218,8 @@ class Site:
 
     def __post_init__(self) -> None:
         folder = Path(self.told.state)
-        self.exchange = Exchange(self.told.run, Uploads(folder / "exchange"), tickets())
+        self.releases = Releases(folder / releases.FILE, self.told.privacy)
+        self.exchange = Exchange(self.told.run, Uploads(folder / "exchange", self.releases), tickets())
         self.state = State(folder)
         self.account = Account(folder / "progress.json", self.told.clusters)
 
@@ -229,12 +235,17 @@ class Site:
             nodes=self.nodes,
             tickets=self.exchange.tickets,
             uploads=self.exchange.uploads,
+            releases=self.releases,
             state=self.state,
             account=self.account,
             general_profile=self.general_profile,
             now=self.clock.now,
             wait=self.clock.wait,
         ).run()
+
+    def released(self) -> dict[str, int]:
+        """How many noised adapters each cluster has released, as whoever reads the account is told."""
+        return releases.counts(Path(self.told.state) / releases.FILE)
 
     def failure(self) -> str:
         """Run it to the sentence with which it fails."""

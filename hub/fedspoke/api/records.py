@@ -323,7 +323,6 @@ class ClusterRound(Record):
     bytes_in: int
     bytes_out: int
     held_out: HeldOut | None = None
-    releases: Count = 0
 
 
 class RoundRecord(Record):
@@ -350,7 +349,6 @@ class ClusterProgress(Record):
     posts: dict[Platform, Count] = {}
     last_round: int | None = None
     loss: Loss | None = None
-    releases: Count = 0
 
 
 class Progress(Record):

@@ -20,6 +20,8 @@ class Observed:
     rounds: tuple[RoundRecord, ...] = ()
     waits: str = ""
     """What the hub's part cannot start without, or why it does not run."""
+    releases: Mapping[str, int] = field(default_factory=dict)
+    """Cluster → how many noised adapters it has released, in all attempts at the federation."""
     stopped: Mapping[str, str] = field(default_factory=dict)
     """Cluster → why its collaborator no longer runs."""
     restarted: Mapping[str, str] = field(default_factory=dict)

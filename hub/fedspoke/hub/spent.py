@@ -5,30 +5,20 @@ and the noise on each has a standard deviation of noiseMultiplier·clip: so one 
 Only adapters are counted: how many posts a cluster has, and its losses, are told as they are.
 """
 
-from collections import Counter
+import math
+from collections.abc import Mapping
 
 from fedspoke.api import noise
 from fedspoke.api.status import SpentPrivacy
 from fedspoke.api.training import AdapterPrivacy
-from fedspoke.hub.observed import Observed
 
 UNIT = "all posts of one cluster"
 
 
-def releases(seen: Observed) -> int:
-    """Adapters of the cluster that sent most of them.
-
-    A cluster counts its own, also those that the hub never used; those that it used the hub has counted itself.
-    """
-    said = [seen.cluster(name).releases for name in seen.chosen]
-    said += [part.releases for record in seen.rounds for part in record.clusters.values()]
-    used = Counter(name for record in seen.rounds for name in record.clusters)
-    return max([0, *said, *used.values()])
-
-
-def spent(privacy: AdapterPrivacy, count: int) -> SpentPrivacy | None:
-    """The privacy loss of so many releases together; None where nothing is noised."""
+def spent(privacy: AdapterPrivacy, releases: Mapping[str, int]) -> SpentPrivacy | None:
+    """The privacy loss of all that the cluster with most releases has released; None where nothing is noised."""
     if privacy.mechanism == "none":
         return None
-    mu = noise.composed([2 / privacy.noise_multiplier] * count)
+    count = max(releases.values(), default=0)
+    mu = 2 / privacy.noise_multiplier * math.sqrt(count)  # `noise.composed` of equal ones, of which a cluster may claim a billion
     return SpentPrivacy(epsilon=noise.epsilon(privacy.delta, mu), delta=privacy.delta, releases=count, unit=UNIT)

@@ -16,7 +16,7 @@ from fedspoke.api.status import Evaluation
 from fedspoke.hub.aggregation.means import held_out_losses
 from fedspoke.hub.conditions import conditions
 from fedspoke.hub.observed import Observed, unplaced
-from fedspoke.hub.spent import releases, spent
+from fedspoke.hub.spent import spent
 
 _SHOWN_ROUNDS = 20  # the status holds the last ones; rounds.jsonl holds all
 
@@ -41,7 +41,7 @@ def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
         model=seen.model,
         profile=seen.profile,
         evaluation=_evaluation(measured) if measured else None,
-        privacy=spent(fl.spec.privacy.adapters, releases(seen)),
+        privacy=spent(fl.spec.privacy.adapters, seen.releases),
     )
 
 

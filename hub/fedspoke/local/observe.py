@@ -6,10 +6,21 @@ from dataclasses import replace
 from fedspoke.api.adapter import WEIGHTS_FILE
 from fedspoke.api.federated_learning import Artifact, FederatedLearning
 from fedspoke.api.records import RoundRecord
+from fedspoke.hub.aggregation import releases
 from fedspoke.hub.aggregation.progress import read
+from fedspoke.hub.aggregation.state import ROUNDS_FILE, records
 from fedspoke.hub.observed import Observed
 from fedspoke.local.folder import Folder, write
 from fedspoke.local.kubelet import Pods
+
+
+def kept(folder: Folder, before: Observed) -> Observed:
+    """What attempts so far have done: it stands, whatever becomes of the next one.
+
+    Raises:
+        Failed: a file of it cannot be read.
+    """
+    return replace(before, rounds=_rounds(folder), releases=releases.counts(folder.state / releases.FILE))
 
 
 def observe(fl: FederatedLearning, folder: Folder, pods: Pods, before: Observed, *, overdue: bool) -> Observed:
@@ -21,11 +32,13 @@ def observe(fl: FederatedLearning, folder: Folder, pods: Pods, before: Observed,
         pods: what became of them.
         before: what was seen the last time.
         overdue: whether the deadline has passed without a word of the aggregator's.
+
+    Raises:
+        Failed: a file of the aggregator's cannot be read.
     """
     progress = read(folder.state / "progress.json") or before.progress
     finished = progress is not None and progress.phase in ("Completed", "Failed")
-    rounds = _rounds(folder)
-    seen = replace(before, progress=progress, rounds=rounds, restarted={} if finished else pods.restarted)
+    seen = replace(kept(folder, before), progress=progress, restarted={} if finished else pods.restarted)
     if not finished:
         seen = replace(seen, stopped={pod: why for pod, why in pods.stopped.items() if pod != "hub"})
     if progress and progress.model and not before.model:
@@ -36,7 +49,9 @@ def observe(fl: FederatedLearning, folder: Folder, pods: Pods, before: Observed,
         seen = replace(seen, profile=Artifact(uri=uri, digest=f"sha256:{progress.profile}"))
     if finished:
         return seen
-    failure = _gone(fl, pods.stopped.get("hub"), seen.stopped, left=len(before.chosen) - len(seen.stopped), begun=bool(rounds))
+    failure = _gone(
+        fl, pods.stopped.get("hub"), seen.stopped, left=len(before.chosen) - len(seen.stopped), begun=bool(seen.rounds)
+    )
     if overdue and not failure:
         failure = f"not completed within spec.deadline; the last word was: {progress.message if progress else 'none'}"
     return replace(seen, failure=failure)
@@ -55,10 +70,10 @@ def _gone(fl: FederatedLearning, hub: str | None, stopped: Mapping[str, str], *,
 
 
 def _rounds(folder: Folder) -> tuple[RoundRecord, ...]:
-    source = folder.state / "rounds.jsonl"
-    if not source.exists():
-        return ()
-    lines, shown = source.read_text(), folder.path / source.name
-    if not shown.exists() or shown.read_text() != lines:
-        write(shown, lines)
-    return tuple(RoundRecord.model_validate_json(line) for line in lines.splitlines())
+    source = folder.state / ROUNDS_FILE
+    finished = tuple(records(source))
+    if finished:
+        lines, shown = source.read_text(), folder.path / source.name
+        if not shown.exists() or shown.read_text() != lines:
+            write(shown, lines)
+    return finished

@@ -26,7 +26,7 @@ from fedspoke.local.certificates import Certificates, authority
 from fedspoke.local.clusters import Clusters, read
 from fedspoke.local.folder import Folder, write
 from fedspoke.local.kubelet import Kubelet
-from fedspoke.local.observe import observe
+from fedspoke.local.observe import kept, observe
 from fedspoke.local.processes import Machine, machine
 from fedspoke.manifestworks.collaborator import Hub, Spoke
 from fedspoke.manifestworks.collaborator import Place as SpokePlace
@@ -94,6 +94,7 @@ class _Federation:
         platforms = {spoke.cluster: tuple(spoke.datasets) for spoke in self.spokes}
         seen = Observed(decision=self.decision, platforms=platforms)
         try:
+            seen = kept(self.folder, seen)
             listener, certificates = self._start(started, deadline)
             seen = replace(seen, listener=listener)
             while True:

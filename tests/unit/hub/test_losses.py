@@ -201,12 +201,3 @@ def test_late_and_repeated_answers_and_uploads_are_dropped_and_counted(tmp_path:
     assert (before.late, before.repeated) == (0, 0)
     assert (after.late, after.repeated) == (2, 2)
     assert after.clusters["cluster2"].examples == 1
-
-
-def test_an_adapter_that_is_refused_has_left_its_cluster_all_the_same(tmp_path: Path) -> None:
-    site = Site(settings(tmp_path, min_available_clients=1))
-    site.join("cluster1")
-    site.join("cluster2", uploads=False)
-    site.run()
-    assert all("cluster2" not in record.clusters for record in site.state.records())
-    assert site.account.progress.clusters["cluster2"].releases == 2

@@ -7,7 +7,9 @@ import pytest
 from starlette.testclient import TestClient
 
 from fedspoke.api.names import identity
+from fedspoke.api.training import AdapterPrivacy
 from fedspoke.hub.aggregation.exchange import Exchange
+from fedspoke.hub.aggregation.releases import Releases
 from fedspoke.hub.aggregation.uploads import Uploads
 from support.federation import tickets
 
@@ -16,7 +18,7 @@ ADAPTER = "/v1/runs/default.social/rounds/1/adapter"  # there need be no such ro
 
 @pytest.fixture
 def exchange(tmp_path: Path) -> Exchange:
-    return Exchange("default.social", Uploads(tmp_path), tickets())
+    return Exchange("default.social", Uploads(tmp_path, Releases(tmp_path / "releases.json", AdapterPrivacy())), tickets())
 
 
 def presented(exchange: Exchange, ticket: str, cluster: str = "cluster1", path: str = ADAPTER) -> Any:

@@ -3,6 +3,7 @@
 import pytest
 
 from fedspoke.api import parse
+from fedspoke.api.errors import Failed
 from fedspoke.api.records import Progress
 from fedspoke.hub.observed import Observed
 from fedspoke.local.folder import Folder, write
@@ -76,3 +77,16 @@ def test_the_model_is_brought_to_the_top_even_if_the_federation_then_fails(tmp_p
     found = seen(tmp_path, federation())
     assert found.model is not None
     assert (tmp_path / "global/adapter_model.safetensors").read_text() == "weights"
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "says"),
+    [
+        ("rounds.jsonl", "{}\n", "holds a line that is no round"),
+        ("releases.json", "", "is no account of releases"),
+    ],
+)
+def test_a_file_of_the_aggregators_that_was_spoiled_is_named(tmp_path, name, content, says):
+    write(tmp_path / "hub/state" / name, content)
+    with pytest.raises(Failed, match=says):
+        seen(tmp_path, federation())

@@ -13,6 +13,7 @@ from fedspoke.hub.aggregation import rounds
 from fedspoke.hub.aggregation.asking import Asking, Limit, Lost
 from fedspoke.hub.aggregation.members import Answer, Members, Nodes
 from fedspoke.hub.aggregation.progress import Account, waiting
+from fedspoke.hub.aggregation.releases import Releases
 from fedspoke.hub.aggregation.tickets import Tickets
 
 POLL = 0.3
@@ -32,6 +33,7 @@ class Assembly:
         settings: AggregatorSettings,
         nodes: Nodes,
         tickets: Tickets,
+        releases: Releases,
         account: Account,
         now: Callable[[], datetime],
         wait: Callable[[float], None],
@@ -39,6 +41,7 @@ class Assembly:
         self._settings = settings
         self._nodes = nodes
         self._members = Members(settings, nodes, tickets)
+        self._releases = releases
         self._account = account
         self._now = now
         self._wait = wait
@@ -124,7 +127,7 @@ class Assembly:
         came: list[tuple[int, Answer | str]] = []
         for node, order, answer in self._members.look(self._now()):
             if isinstance(answer, Trained):  # also what is late or refused below has left the cluster
-                self._account.released(answer.cluster, answer.releases)
+                self._releases.said(answer.cluster, answer.releases)
             if order in orders.values():
                 came.append((node, answer))
             elif isinstance(order, TrainOrder):

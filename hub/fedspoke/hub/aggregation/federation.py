@@ -20,6 +20,7 @@ from fedspoke.hub.aggregation.convergence import over
 from fedspoke.hub.aggregation.finish import Outcome, left_out, refusal
 from fedspoke.hub.aggregation.members import Nodes
 from fedspoke.hub.aggregation.progress import Account
+from fedspoke.hub.aggregation.releases import Releases
 from fedspoke.hub.aggregation.state import State
 from fedspoke.hub.aggregation.tally import Tally
 from fedspoke.hub.aggregation.terms import Terms, terms
@@ -38,6 +39,7 @@ class Federation:
     nodes: Nodes
     tickets: Tickets
     uploads: Uploads
+    releases: Releases
     state: State
     account: Account
     general_profile: Callable[[], bytes]
@@ -47,7 +49,7 @@ class Federation:
     _clusters: Assembly = field(init=False)
 
     def __post_init__(self) -> None:
-        self._clusters = Assembly(self.settings, self.nodes, self.tickets, self.account, self.now, self.wait)
+        self._clusters = Assembly(self.settings, self.nodes, self.tickets, self.releases, self.account, self.now, self.wait)
 
     def run(self) -> None:
         """To the saved model and, if they are wanted, the fused profiles.
@@ -71,7 +73,6 @@ class Federation:
         for record in self.state.records():
             for cluster, part in ((name, part) for name, part in record.clusters.items() if name in self.settings.clusters):
                 self.account.cluster(cluster, phase="Trained", last_round=record.round, loss=part.loss)
-                self.account.released(cluster, part.releases)
         if last:
             self.account.say(f"it goes on after round {last.round}", round=last.round)
             if over(server, self.state.records()):  # restarted, and nobody may be left to ask

@@ -35,10 +35,6 @@ class Account:
         if now != clusters[name]:
             self._replace(clusters=clusters | {name: now})
 
-    def released(self, name: str, releases: int) -> None:
-        """How many noised adapters have left the cluster by its own word, which it cannot take back."""
-        self.cluster(name, releases=max(releases, self._progress.clusters[name].releases))
-
     def _replace(self, **changes: Any) -> None:
         progress = Progress.model_validate(dict(self._progress) | changes)
         if progress != self._progress or not self._path.exists():

@@ -19,6 +19,7 @@ from fedspoke.hub.aggregation.exchange import Exchange, serve
 from fedspoke.hub.aggregation.federation import Federation
 from fedspoke.hub.aggregation.members import Answer, Order
 from fedspoke.hub.aggregation.progress import Account
+from fedspoke.hub.aggregation.releases import FILE, Releases
 from fedspoke.hub.aggregation.state import State
 from fedspoke.hub.aggregation.tickets import Tickets
 from fedspoke.hub.aggregation.uploads import Uploads
@@ -44,14 +45,17 @@ def main(grid: Grid, context: Context) -> None:
     settings = AggregatorSettings.model_validate_json(Path(str(context.run_config["settings"])).read_bytes())
     folder = Path(settings.state)
     account = Account(folder / "progress.json", settings.clusters)
-    tickets, uploads = Tickets(secrets.token_urlsafe), Uploads(folder / "exchange")
+    tickets = Tickets(secrets.token_urlsafe)
     try:
+        releases = Releases(folder / FILE, settings.privacy)
+        uploads = Uploads(folder / "exchange", releases)
         with serve(Exchange(settings.run, uploads, tickets), settings.adapters_port):
             Federation(
                 settings=settings,
                 nodes=GridNodes(grid, lambda: datetime.now(UTC)),
                 tickets=tickets,
                 uploads=uploads,
+                releases=releases,
                 state=State(folder),
                 account=account,
                 general_profile=lambda: general_profile(settings, time.sleep),

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from fedspoke.hub.aggregation import layout as layouts
 from fedspoke.hub.aggregation.claim import Claim
+from fedspoke.hub.aggregation.releases import Releases
 from fedspoke.hub.aggregation.spool import Arrival
 from fedspoke.hub.aggregation.terms import Terms
 
@@ -71,7 +72,16 @@ class Delivery:
 class Slot:
     """Of one cluster in one round. `folder` is where its files are, until it is empty."""
 
-    def __init__(self, folder: Path, number: int, cluster: str, terms: Terms, *, open: bool) -> None:  # noqa: A002
+    def __init__(
+        self,
+        folder: Path,
+        number: int,
+        cluster: str,
+        terms: Terms,
+        releases: Releases,
+        *,
+        open: bool,  # noqa: A002  what it is
+    ) -> None:
         self.number = number
         """The round's."""
         self.terms = terms
@@ -80,6 +90,7 @@ class Slot:
         """Bytes of adapters that the cluster was sent."""
         self._file = folder / f"{number}-{cluster}.safetensors"
         self._cluster = cluster
+        self._releases = releases
         self._open = open
         self._upload: Upload | None = None
         self._cut: Arrival | None = None
@@ -158,6 +169,7 @@ class Slot:
         """
         claim = delivery.claim
         layouts.verify(delivery.arrival.path, self.terms.upload)
+        self._releases.uploaded(self._cluster, self.number, claim.digest.hex())
         upload = Upload(self._file, claim.digest.hex(), claim.examples, claim.size)
         with self._lock:
             if not self._open:

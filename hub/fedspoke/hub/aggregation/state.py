@@ -18,6 +18,8 @@ from fedspoke.hub.aggregation.layout import verify
 from fedspoke.hub.aggregation.moments import beside
 from fedspoke.hub.aggregation.rounds import Layout
 
+ROUNDS_FILE = "rounds.jsonl"
+
 _REMEDY = "restore it or empty the folder"
 
 
@@ -26,7 +28,7 @@ class State:
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._rounds = folder / "rounds.jsonl"
+        self._rounds = folder / ROUNDS_FILE
         (folder / "rounds").mkdir(parents=True, exist_ok=True)
         for torn in (folder / "rounds").glob(".*"):  # being written when somebody before us was killed
             torn.unlink()
@@ -41,11 +43,7 @@ class State:
         Raises:
             Failed: a line of rounds.jsonl is none.
         """
-        lines = self._rounds.read_text(errors="replace").splitlines() if self._rounds.exists() else []
-        try:
-            return [RoundRecord.model_validate_json(line) for line in lines]
-        except ValidationError as error:
-            raise Failed(f"{self._rounds} holds a line that is no round ({cause(error)}); {_REMEDY}") from error
+        return records(self._rounds)
 
     def last(self) -> RoundRecord | None:
         """The last finished round, whose checkpoint is there.
@@ -88,7 +86,7 @@ class State:
     def add(self, record: RoundRecord) -> None:
         """A round is finished, and its checkpoint written; what the round before the last left is not needed any more."""
         lines = [line.model_dump_json(by_alias=True) for line in (*self.records(), record)]
-        self.write("rounds.jsonl", "\n".join([*lines, ""]).encode())
+        self.write(ROUNDS_FILE, "\n".join([*lines, ""]).encode())
         before = self.checkpoint(record.round - 2)
         for path in (before, beside(before)):
             path.unlink(missing_ok=True)
@@ -103,3 +101,16 @@ class State:
     def write(self, name: str, content: bytes) -> None:
         """Replace a file of the folder at once, and for good."""
         files.replace(self._folder / name, content)
+
+
+def records(file: Path) -> list[RoundRecord]:
+    """The rounds of a rounds.jsonl, none if it is not there.
+
+    Raises:
+        Failed: a line is no round.
+    """
+    lines = file.read_text(errors="replace").splitlines() if file.exists() else []
+    try:
+        return [RoundRecord.model_validate_json(line) for line in lines]
+    except ValidationError as error:
+        raise Failed(f"{file} holds a line that is no round ({cause(error)}); {_REMEDY}") from error

@@ -55,7 +55,6 @@ class Tally:
             bytes_in=upload.size,
             bytes_out=sent,
             held_out=answer.held_out,
-            releases=answer.releases,
         )
         return None
 

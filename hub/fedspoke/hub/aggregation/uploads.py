@@ -6,6 +6,7 @@ The federation opens a round, takes what was left, and closes it; over HTTP it i
 from collections.abc import Mapping
 from pathlib import Path
 
+from fedspoke.hub.aggregation.releases import Releases
 from fedspoke.hub.aggregation.slot import Dropped, Slot, Upload
 from fedspoke.hub.aggregation.terms import Terms
 
@@ -13,8 +14,9 @@ from fedspoke.hub.aggregation.terms import Terms
 class Uploads:
     """Those of one run. `folder` is their own: what it holds at the start is a dead run's, and goes."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, releases: Releases) -> None:
         self._folder = folder
+        self._releases = releases
         self._rounds: dict[int, dict[str, Slot]] = {}
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob("*.safetensors*"):
@@ -35,7 +37,9 @@ class Uploads:
             for slot in slots.values():
                 slot.shut()
                 slot.forget()
-        self._rounds[round] = {cluster: Slot(self._folder, round, cluster, own, open=uploads) for cluster, own in terms.items()}
+        self._rounds[round] = {
+            cluster: Slot(self._folder, round, cluster, own, self._releases, open=uploads) for cluster, own in terms.items()
+        }
 
     def close(self, round: int) -> None:  # noqa: A002
         """Whoever comes later is told so; what is there stays until another round is opened."""

@@ -1,0 +1,88 @@
+"""releases.json: which noised adapters each cluster has released to the hub. What they may tell together grows with each.
+
+An upload is counted when it is whole and verified, whatever becomes of it: its round may never end, its answer may be lost. Other
+bytes are another release, as their noise was drawn anew; the same bytes again are none. It is counted on the disk before it is of
+any use: a crash counts one too many, never one too few. Where a cluster says that more has left it, its word counts.
+"""
+
+import threading
+from pathlib import Path
+
+from pydantic import RootModel, ValidationError
+
+from fedspoke.api import files
+from fedspoke.api.errors import Failed
+from fedspoke.api.records import Count, Digest, Record, cause
+from fedspoke.api.training import AdapterPrivacy
+
+FILE = "releases.json"
+
+
+class Released(Record):
+    """What one cluster has released."""
+
+    said: Count = 0
+    uploads: dict[int, tuple[Digest, ...]] = {}
+
+    @property
+    def count(self) -> int:
+        """How many adapters, at least."""
+        return max(self.said, sum(map(len, self.uploads.values())))
+
+
+class _File(RootModel[dict[str, Released]]):
+    """By cluster."""
+
+
+class Releases:
+    """Of one run. Where nothing is noised there is nothing to account for, and nothing is written."""
+
+    def __init__(self, file: Path, privacy: AdapterPrivacy) -> None:
+        """What was released before.
+
+        Raises:
+            Failed: the file cannot be read; to begin at 0 again would hide what was spent.
+        """
+        self._file = file
+        self._noised = privacy.mechanism != "none"
+        self._clusters = _read(file)
+        self._lock = threading.Lock()  # the exchange's threads upload, the federation's hears
+
+    def uploaded(self, cluster: str, round: int, digest: Digest) -> None:  # noqa: A002  the field's word
+        """A whole and verified adapter has come."""
+        with self._lock:
+            known = self._clusters.get(cluster, Released())
+            of_round = known.uploads.get(round, ())
+            if digest not in of_round:
+                self._write(cluster, known.model_copy(update={"uploads": known.uploads | {round: (*of_round, digest)}}))
+
+    def said(self, cluster: str, count: int) -> None:
+        """So many have left the cluster by its own word, which it cannot take back."""
+        with self._lock:
+            known = self._clusters.get(cluster, Released())
+            if count > known.said:
+                self._write(cluster, known.model_copy(update={"said": count}))
+
+    def _write(self, cluster: str, released: Released) -> None:
+        if self._noised:
+            clusters = self._clusters | {cluster: released}
+            files.replace(self._file, _File(clusters).model_dump_json(by_alias=True).encode())
+            self._clusters = clusters
+
+
+def counts(file: Path) -> dict[str, int]:
+    """Cluster → how many adapters it has released.
+
+    Raises:
+        Failed: the file cannot be read.
+    """
+    return {cluster: released.count for cluster, released in _read(file).items()}
+
+
+def _read(file: Path) -> dict[str, Released]:
+    try:
+        return _File.model_validate_json(file.read_bytes()).root
+    except FileNotFoundError:
+        return {}
+    except ValidationError as error:
+        raise Failed(f"{file} is no account of releases ({cause(error)}); restore it, as it says what was spent") from None
