@@ -28,6 +28,7 @@ from fedspoke.hub.aggregation import releases, spool
 from fedspoke.hub.aggregation.exchange import Exchange, serve
 from fedspoke.hub.aggregation.initial import initial
 from fedspoke.hub.aggregation.releases import Releases
+from fedspoke.hub.aggregation.slot import Dropped
 from fedspoke.hub.aggregation.terms import Terms
 from fedspoke.hub.aggregation.uploads import Uploads
 from support import adapters
@@ -378,6 +379,36 @@ def test_an_upload_that_is_under_way_when_the_round_closes_is_too_late(hub: Hub,
         hub.uploads.close(1)
         assert late.finish() == 410
     assert_nothing_was_left(hub)
+
+
+def test_an_upload_of_before_its_cluster_was_asked_anew_makes_way_for_the_one_that_follows(hub: Hub, tmp_path: Path) -> None:
+    with begun(hub, trained(tmp_path, 1)) as stale:
+        wait_for(hub.came, "an upload under way")
+        hub.uploads.forget(1, "cluster1")
+        assert stale.finish() == 410
+    assert hub.uploads.dropped() == Dropped(late=1)
+    fresh = trained(tmp_path, 2)
+    assert hub.put(fresh).status_code == 201
+    upload = hub.uploads.left(1, "cluster1")
+    assert upload is not None
+    assert upload.path.read_bytes() == fresh
+    assert hub.files() == [upload.path.name]
+
+
+def test_what_is_left_does_not_fall_to_an_upload_of_before_its_cluster_was_asked_anew(hub: Hub, tmp_path: Path) -> None:
+    with begun(hub, trained(tmp_path, 1)) as stale:
+        wait_for(hub.came, "an upload under way")
+        hub.uploads.forget(1, "cluster1")
+        assert hub.put(trained(tmp_path, 1)).status_code == 201
+        assert stale.finish() == 410
+    assert hub.ask(trained(tmp_path, 1))[1] == "?1"
+
+
+def test_an_upload_that_was_cut_before_its_cluster_was_asked_anew_may_go_on_after_it(hub: Hub, tmp_path: Path) -> None:
+    body = trained(tmp_path)
+    kept = cut(hub, body, 15_000)
+    hub.uploads.forget(1, "cluster1")
+    assert hub.rest(body, kept).status_code == 201
 
 
 def test_whoever_is_still_sending_hears_the_refusal_too(hub: Hub) -> None:

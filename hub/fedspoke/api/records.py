@@ -334,7 +334,7 @@ class RoundRecord(Record):
     seconds: Seconds
     clusters: dict[str, ClusterRound]
     refused: dict[str, str] = Field({}, description="Clusters whose update was not used, and why.")
-    late: int = Field(0, description="Answers and uploads of earlier rounds that came in this one; they were dropped.")
+    late: int = Field(0, description="Answers and uploads of earlier rounds or tries that came in this one; they were dropped.")
     repeated: int = Field(0, description="Answers and uploads that came once more; they counted once.")
     lora_bias: float | None = Field(
         None, description="Distance of the round's B·A from the mean of the clusters' B·A, relative to it; None: not measured."

@@ -55,7 +55,7 @@ class Upload:
 
 @dataclass(frozen=True, slots=True)
 class Dropped:
-    """Uploads that put nothing into a sum: their round was closed, or the same bytes had come before."""
+    """Uploads that put nothing into a sum: their time was over, or the same bytes had come before."""
 
     late: int = 0
     repeated: int = 0
@@ -67,6 +67,8 @@ class Delivery:
 
     claim: Claim
     arrival: Arrival
+    asked: int
+    """How often its cluster had been asked anew when it began."""
 
 
 class Slot:
@@ -92,6 +94,7 @@ class Slot:
         self._cluster = cluster
         self._releases = releases
         self._open = open
+        self._asked = 0
         self._upload: Upload | None = None
         self._cut: Arrival | None = None
         self._dropped = Dropped()
@@ -111,8 +114,9 @@ class Slot:
                 self._cut = None
 
     def forget(self) -> None:
-        """The cluster is asked anew: what an earlier attempt left must not stand against what comes now."""
+        """The cluster is asked anew: what an earlier attempt left, or still brings, must not stand against what comes now."""
         with self._lock:
+            self._asked += 1
             if self._upload:
                 self._upload.path.unlink(missing_ok=True)
                 self._upload = None
@@ -155,16 +159,17 @@ class Slot:
         Raises:
             Elsewhere: it goes on where none was cut.
         """
+        asked = self._asked
         arrival = self._resumed(claim) if claim.begin else self._new(claim)
         self.arriving.append(arrival)
-        return Delivery(claim, arrival)
+        return Delivery(claim, arrival, asked)
 
     def keep(self, delivery: Delivery) -> bool:
         """What came becomes the cluster's upload; false if it was already.
 
         Raises:
             Refused: it is not of the agreed layout.
-            Late: the round was closed meanwhile.
+            Late: the round was closed meanwhile, or the cluster asked anew.
             Other: the cluster has left another one.
         """
         claim = delivery.claim
@@ -174,6 +179,8 @@ class Slot:
         with self._lock:
             if not self._open:
                 raise self._late(f"round {self.number} was closed while the upload arrived")
+            if delivery.asked != self._asked:
+                raise self._late(f"{self._cluster} was asked anew for round {self.number} while the upload arrived")
             if self._upload == upload:
                 self._dropped = replace(self._dropped, repeated=self._dropped.repeated + 1)
                 return False

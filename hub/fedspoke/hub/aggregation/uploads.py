@@ -55,7 +55,7 @@ class Uploads:
         return self._rounds[round][cluster].upload
 
     def forget(self, round: int, cluster: str) -> None:  # noqa: A002
-        """The cluster is asked anew: what an earlier attempt left must not stand against what comes now."""
+        """The cluster is asked anew: what an earlier attempt left, or still brings, must not stand against what comes now."""
         self._rounds[round][cluster].forget()
 
     def sent(self, round: int, cluster: str) -> int:  # noqa: A002
