@@ -344,7 +344,9 @@ class FederatedLearningSpec(Api):
     training: Training = Field(Training(), description="One cluster's training in one round.")
     profiles: Profiles = Field(Profiles(), description="One profile a platform and cluster, fused into a general one.")
     privacy: Privacy = Field(Privacy(), description="What the hub may learn of one cluster's adapter.")
-    deadline: Duration = Field(timedelta(hours=24), description="The federation fails when it has not completed by then.")
+    deadline: Duration = Field(
+        timedelta(hours=24), description="The federation fails when it has not completed so long after status.startTime."
+    )
     suspend: bool = Field(False, description="No new round begins while this is true.")
     ttl_seconds_after_finished: Annotated[int, Field(ge=0)] | None = Field(
         None, description="How long a finished federation is kept; for ever if not given."

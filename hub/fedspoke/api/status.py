@@ -9,6 +9,9 @@ from fedspoke.api.base import Reported
 
 Phase = Literal["Waiting", "Running", "Completed", "Failed"]
 
+ENDED: tuple[Phase, ...] = ("Completed", "Failed")
+"""The phases after which nothing more comes of an attempt."""
+
 
 class Condition(Reported):
     """One aspect of the state (metav1.Condition)."""
@@ -110,7 +113,9 @@ class FederatedLearningStatus(Reported):
     message: str = Field("", description="One sentence a person can act on.")
     listeners: list[ListenerStatus] = Field([], description="Where spokes reach the hub's gateway.")
     observed_generation: int | None = Field(None, description="The generation of the spec that this status answers.")
-    start_time: datetime | None = Field(None, description="When the hub first saw the federation.")
+    start_time: datetime | None = Field(
+        None, description="When this attempt at the federation began; one that is interrupted goes on with its own."
+    )
     completion_time: datetime | None = Field(None, description="When it completed or failed.")
     conditions: list[Condition] = Field(
         [],

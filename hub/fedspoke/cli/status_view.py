@@ -9,6 +9,7 @@ from rich.text import Text
 
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
 from fedspoke.api.records import RoundRecord
+from fedspoke.api.status import ENDED
 from fedspoke.cli.columns import printable
 from fedspoke.hub.aggregation.means import held_out_losses
 
@@ -27,7 +28,7 @@ class Seen:
     @property
     def ended(self) -> bool:
         """Nothing will change any more."""
-        return self.status.phase in ("Completed", "Failed")
+        return self.status.phase in ENDED
 
     @property
     def message(self) -> str:

@@ -12,7 +12,7 @@ from fedspoke.api.federated_learning import (
 )
 from fedspoke.api.names import PHASE_LABEL, ROUND_LABEL
 from fedspoke.api.records import HeldOut, RoundRecord
-from fedspoke.api.status import Evaluation
+from fedspoke.api.status import ENDED, Evaluation
 from fedspoke.hub.aggregation.means import held_out_losses
 from fedspoke.hub.conditions import conditions
 from fedspoke.hub.observed import Observed, unplaced
@@ -26,14 +26,13 @@ def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
     phase, message = _phase(fl, seen)
     measured = seen.progress.held_out if seen.progress else None
     held_out = held_out_losses(seen.rounds, measured.after if measured else None)
-    finished = phase in ("Completed", "Failed")
     return FederatedLearningStatus(
         phase=phase,
         message=message,
         listeners=[seen.listener] if seen.listener else [],
         observed_generation=fl.generation,
         start_time=before.start_time or now,
-        completion_time=(before.completion_time or now) if finished else None,
+        completion_time=(before.completion_time or now) if phase in ENDED else None,
         conditions=conditions(fl, seen, before.conditions, now),
         rounds=Rounds(completed=seen.rounds[-1].round if seen.rounds else 0, total=fl.spec.server.rounds),
         clusters=[_cluster(name, seen) for name in seen.chosen],
@@ -45,6 +44,13 @@ def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
     )
 
 
+def begun(before: FederatedLearningStatus, now: datetime) -> FederatedLearningStatus:
+    """What a controller that starts goes on from: an attempt that has not ended, whose clock runs on, or a new one."""
+    if before.start_time is None or before.phase in ENDED:
+        return FederatedLearningStatus(start_time=now)
+    return before
+
+
 def mirrored(status: FederatedLearningStatus) -> dict[str, str]:
     """The labels that repeat phase and round, since ACM's search finds labels and no status."""
     return {PHASE_LABEL: status.phase, ROUND_LABEL: str(status.rounds.completed if status.rounds else 0)}
@@ -53,7 +59,7 @@ def mirrored(status: FederatedLearningStatus) -> dict[str, str]:
 def _phase(fl: FederatedLearning, seen: Observed) -> tuple[Phase, str]:
     if seen.failure:
         return "Failed", seen.failure
-    if seen.progress and seen.progress.phase in ("Completed", "Failed"):
+    if seen.progress and seen.progress.phase in ENDED:
         return seen.progress.phase, seen.progress.message
     missing = unplaced(fl, seen.decision)
     if missing and seen.progress is None:  # else it has begun, and goes on as long as a round finds its quorum

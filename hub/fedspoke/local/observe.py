@@ -6,6 +6,7 @@ from dataclasses import replace
 from fedspoke.api.adapter import WEIGHTS_FILE
 from fedspoke.api.federated_learning import Artifact, FederatedLearning
 from fedspoke.api.records import RoundRecord
+from fedspoke.api.status import ENDED
 from fedspoke.hub.aggregation import releases
 from fedspoke.hub.aggregation.progress import read
 from fedspoke.hub.aggregation.state import ROUNDS_FILE, records
@@ -37,7 +38,7 @@ def observe(fl: FederatedLearning, folder: Folder, pods: Pods, before: Observed,
         Failed: a file of the aggregator's cannot be read.
     """
     progress = read(folder.state / "progress.json") or before.progress
-    finished = progress is not None and progress.phase in ("Completed", "Failed")
+    finished = progress is not None and progress.phase in ENDED
     seen = replace(kept(folder, before), progress=progress, restarted={} if finished else pods.restarted)
     if not finished:
         seen = replace(seen, stopped={pod: why for pod, why in pods.stopped.items() if pod != "hub"})

@@ -16,12 +16,13 @@ from fedspoke.api import parse
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus, ListenerStatus
 from fedspoke.api.names import Platform, server_name
+from fedspoke.api.status import ENDED
 from fedspoke.hub.aggregator_workload import Place as HubPlace
 from fedspoke.hub.observed import Observed, unplaced
 from fedspoke.hub.reconcile import Site, wanted
-from fedspoke.hub.status import status
+from fedspoke.hub.status import begun, status
 from fedspoke.hub.unsupported import unsupported
-from fedspoke.local import ports, report
+from fedspoke.local import outcome, ports, report
 from fedspoke.local.certificates import Certificates, authority
 from fedspoke.local.clusters import Clusters, read
 from fedspoke.local.folder import Folder, write
@@ -89,8 +90,9 @@ class _Federation:
 
     def run(self, changed: Callable[[FederatedLearningStatus], None]) -> FederatedLearningStatus:
         """Start what is wanted and watch it until the federation has ended."""
-        current, started = FederatedLearningStatus(), datetime.now(UTC)
-        deadline = started + self.fl.spec.deadline
+        started = datetime.now(UTC)
+        current = begun(outcome.status(outcome.resource(self.folder.path)), started)
+        deadline = (current.start_time or started) + self.fl.spec.deadline
         platforms = {spoke.cluster: tuple(spoke.datasets) for spoke in self.spokes}
         seen = Observed(decision=self.decision, platforms=platforms)
         try:
@@ -103,7 +105,7 @@ class _Federation:
                 if new != current:
                     changed(new)
                     current = new
-                if new.phase in ("Completed", "Failed"):
+                if new.phase in ENDED:
                     return new
                 time.sleep(_POLL)
                 certificates.keep_fresh(now)
@@ -117,6 +119,11 @@ class _Federation:
 
     def _start(self, now: datetime, deadline: datetime) -> tuple[ListenerStatus, Certificates]:
         fl, hub = self.fl, self.folder.hub
+        if now >= deadline:
+            raise Failed(
+                f"spec.deadline passed at {deadline:%Y-%m-%d %H:%M:%S} UTC; "
+                "the same command begins another attempt, which goes on after the last finished round"
+            )
         if missing := unplaced(fl, self.decision):
             raise Failed(missing)  # on a hub it would wait; here no cluster can come
         port = ports.listener(fl)

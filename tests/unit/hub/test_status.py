@@ -11,7 +11,7 @@ from fedspoke.api.federated_learning import Artifact, FederatedLearningStatus
 from fedspoke.api.records import ClusterProgress, ClusterRound, HeldOut, Progress, RoundRecord
 from fedspoke.api.status import Evaluation
 from fedspoke.hub.observed import Observed
-from fedspoke.hub.status import status
+from fedspoke.hub.status import begun, status
 from fedspoke.placement.evaluate import Decision
 from support import build
 
@@ -81,6 +81,14 @@ def test_times_of_start_and_end_stay():
     first = status(FL, done, status(FL, Observed(decision=BOTH), NOTHING, NOW), NOW + timedelta(minutes=1))
     again = status(FL, done, first, NOW + timedelta(minutes=9))
     assert (again.start_time, again.completion_time) == (NOW, NOW + timedelta(minutes=1))
+
+
+def test_an_attempt_goes_on_with_its_start_until_it_has_ended():
+    later = NOW + timedelta(hours=1)
+    running = status(FL, Observed(decision=BOTH, progress=progress()), begun(NOTHING, NOW), NOW)
+    assert begun(running, later) == running
+    ended = status(FL, Observed(decision=BOTH, progress=progress("Failed")), running, later)
+    assert begun(ended, later) == FederatedLearningStatus(start_time=later)
 
 
 def test_a_round_is_counted_with_its_bytes():

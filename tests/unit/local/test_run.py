@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -10,6 +11,7 @@ import yaml
 from fedspoke.api.errors import Failed
 from fedspoke.api.federated_learning import FederatedLearningStatus, Object
 from fedspoke.api.records import ClusterRound, RoundRecord
+from fedspoke.api.status import Phase
 from fedspoke.hub.aggregation.releases import FILE, Releases
 from fedspoke.hub.aggregation.state import State
 from fedspoke.local import outcome
@@ -27,6 +29,12 @@ CR = build.federated_learning(
 @contextmanager
 def nowhere(logs: Path) -> Iterator[Machine]:
     yield Machine(logs)
+
+
+def interrupted(folder: Path, phase: Phase, began: datetime) -> None:
+    """What is left of an attempt at the federation."""
+    with Folder.open(folder / "out", CR) as out:
+        out.write_status(CR, FederatedLearningStatus(phase=phase, start_time=began))
 
 
 def attempt(folder: Path, document: Object) -> tuple[str, FederatedLearningStatus]:
@@ -49,3 +57,30 @@ def test_what_was_done_and_spent_before_stands_even_if_nothing_can_be_started(tm
     assert (left.phase, left.rounds and left.rounds.completed) == ("Failed", 1)
     assert left.privacy is not None
     assert left.privacy.releases == 1
+
+
+def test_a_run_that_goes_on_after_a_kill_keeps_its_clock(tmp_path: Path) -> None:
+    began = datetime.now(UTC) - timedelta(hours=23)
+    interrupted(tmp_path, "Running", began)
+    said, left = attempt(tmp_path, CR)
+    assert "minAvailableClients" in said, "it has an hour left"
+    assert left.start_time == began
+
+
+def test_a_run_that_goes_on_after_its_deadline_fails_before_anything_is_started(tmp_path: Path) -> None:
+    interrupted(tmp_path, "Running", datetime(2026, 1, 1, 12, tzinfo=UTC))
+    said, left = attempt(tmp_path, CR)
+    assert said == (
+        "spec.deadline passed at 2026-01-02 12:00:00 UTC; "
+        "the same command begins another attempt, which goes on after the last finished round"
+    )
+    assert (left.phase, left.message) == ("Failed", said)
+
+
+def test_a_run_that_is_given_again_after_it_failed_begins_another_attempt(tmp_path: Path) -> None:
+    began = datetime.now(UTC)
+    interrupted(tmp_path, "Failed", datetime(2026, 1, 1, 12, tzinfo=UTC))
+    said, left = attempt(tmp_path, CR)
+    assert "minAvailableClients" in said
+    assert left.start_time is not None
+    assert left.start_time >= began

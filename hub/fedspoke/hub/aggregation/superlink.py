@@ -18,6 +18,7 @@ import psutil
 from fedspoke.api.backoff import Backoff, times
 from fedspoke.api.errors import Failed, Final
 from fedspoke.api.records import AggregatorSettings
+from fedspoke.api.status import ENDED
 from fedspoke.flower import programs
 from fedspoke.hub.aggregation import progress
 
@@ -107,7 +108,7 @@ def _attempt(settings: AggregatorSettings, state: Path, file: Path) -> None:
                     raise Failed(f"the SuperLink {_how(superlink.returncode)} during the run; its log says why")
                 time.sleep(_POLL)
         told = progress.read(file)
-        if told is None or told.phase not in ("Completed", "Failed"):
+        if told is None or told.phase not in ENDED:
             why = details(address, run_id) or "its log may say why"
             raise Failed(f"the ServerApp {_how(ended[0])} before the federation was completed: {why}")
 
