@@ -1,6 +1,6 @@
 """One order to several clusters: tries, pauses, nodes that come and go, and what is of no more use."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
 import pytest
@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedspoke.api.records import Failure, Trained
-from fedspoke.hub.aggregation.asking import Asking, Limit, Lost
+from fedspoke.hub.aggregation.asking import SILENT, Asking, Limit, Lost
 from fedspoke.hub.aggregation.members import Answer
 from support.federation import START
 
@@ -30,9 +30,9 @@ def failed(*, passing: bool) -> Failure:
 class Moments:
     """An `Asking` whose clusters keep their nodes, unless a moment says otherwise."""
 
-    def __init__(self, *clusters: str) -> None:
+    def __init__(self, *clusters: str, silent_before: Collection[str] = ()) -> None:
         self.nodes = {cluster: number for number, cluster in enumerate(clusters, 1)}
-        self.asking = Asking(dict(self.nodes), START, LIMIT)
+        self.asking = Asking(dict(self.nodes), START, LIMIT, frozenset(silent_before))
 
     def at(
         self,
@@ -69,7 +69,7 @@ def test_a_failure_that_may_pass_is_asked_again_after_growing_pauses_three_times
     moments = Moments("cluster1")
     assert moments.at(0)
     assert not moments.at(1, (1, answer))
-    assert moments.asking.again("cluster1").endswith("; asked again at 12:00:06 UTC, try 2 of 3")
+    assert moments.asking.note("cluster1").endswith("; asked again at 12:00:06 UTC, try 2 of 3")
     assert not moments.at(5.9)
     assert moments.at(6) == {"cluster1": 1}
     assert not moments.at(7, (1, answer))
@@ -172,6 +172,41 @@ def test_an_answer_that_was_looked_at_and_refused_is_not_asked_for_again() -> No
     moments.asking.refuse("cluster1", "none came under its certificate")
     assert moments.at(2) == {}
     assert moments.asking.lost == {"cluster1": Lost("none came under its certificate", passing=False)}
+
+
+def test_whoever_lets_all_of_its_time_pass_is_silent_and_whoever_was_heard_or_replaced_meanwhile_is_not() -> None:
+    moments = Moments("cluster1", "cluster2", "cluster3", "cluster4")
+    moments.at(0)
+    ready = moments.nodes | {"cluster3": 9}
+    moments.at(1, (1, trained()), (2, "Flower says: the ClientApp was killed"), ready=ready)
+    moments.at(30, ready=ready)
+    assert moments.asking.silent == set()
+    moments.at(60, ready=ready)
+    assert moments.asking.silent == {"cluster4"}
+    assert {"cluster2", "cluster3", "cluster4"} == moments.asking.lost.keys()
+
+
+def test_whoever_was_silent_before_is_not_waited_for_alone() -> None:
+    moments = Moments("cluster1", "cluster2", "cluster3", silent_before={"cluster2", "cluster3"})
+    assert moments.at(0) == {"cluster1": 1, "cluster2": 2, "cluster3": 3}
+    moments.asking.spare()
+    assert moments.asking.awaited == ["cluster1", "cluster2", "cluster3"], "with cluster1 they have all the time that it takes"
+    moments.at(20, (1, trained()), (3, trained("cluster3")))
+    moments.asking.spare()
+    assert moments.asking.awaited == []
+    assert moments.asking.lost == {"cluster2": Lost(f"no answer yet: {SILENT}", passing=True)}
+    assert moments.asking.silent == set(), "this time it was not given all of its time"
+
+
+def test_a_cluster_that_was_silent_before_is_said_to_be_until_it_is_heard() -> None:
+    moments = Moments("cluster1", "cluster2", silent_before={"cluster1"})
+    moments.at(0)
+    assert (moments.asking.note("cluster1"), moments.asking.note("cluster2")) == (SILENT, "")
+    moments.at(1, (1, failed(passing=True)))
+    assert moments.asking.note("cluster1").startswith("train failed: out of memory; asked again at")
+    moments.at(2, (2, trained("cluster2")))
+    moments.asking.spare()
+    assert moments.asking.awaited == ["cluster1"], "it was heard, so it is waited for"
 
 
 _EVENTS = st.tuples(

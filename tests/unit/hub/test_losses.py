@@ -4,8 +4,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+import pytest
 
-from fedspoke.api.records import PrepareOrder, TrainOrder
+from fedspoke.api.records import Failure, PrepareOrder, TrainOrder
+from fedspoke.hub.aggregation.asking import SILENT
 from fedspoke.hub.aggregation.members import Answer, Order
 from support import adapters
 from support.federation import START, Cluster, Site, settings, upload
@@ -201,3 +203,66 @@ def test_late_and_repeated_answers_and_uploads_are_dropped_and_counted(tmp_path:
     assert (before.late, before.repeated) == (0, 0)
     assert (after.late, after.repeated) == (2, 2)
     assert after.clusters["cluster2"].examples == 1
+
+
+def test_a_cluster_that_stays_silent_costs_one_round_its_time_and_the_next_ones_nothing(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, min_available_clients=1, rounds=4))
+    site.join("cluster1")
+    site.join("cluster2", silent={1, 2, 3, 4})
+    site.run()
+    assert START + timedelta(minutes=1) <= site.clock.now() < START + timedelta(minutes=1, seconds=2)
+    refused = [record.refused["cluster2"] for record in site.state.records()]
+    assert refused[0] == "no answer by 12:01:00 UTC, the end of spec.server.roundTimeout"
+    assert refused[1:] == [f"no answer yet: {SILENT}"] * 3
+    asked = [order.round for node, order in site.nodes.asked if node == 2 and isinstance(order, TrainOrder)]
+    assert asked == [1, 2, 3, 4], "it is asked all the same"
+    assert site.account.progress.clusters["cluster2"].reason == f"no answer yet: {SILENT}"
+
+
+def test_a_cluster_that_was_silent_is_waited_for_again_once_it_has_answered(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, min_available_clients=1, rounds=4))
+    site.join("cluster1")
+    site.join("cluster2", silent={1, 2, 4})
+    site.run()
+    assert [sorted(record.clusters) for record in site.state.records()] == [
+        ["cluster1"], ["cluster1"], ["cluster1", "cluster2"], ["cluster1"],
+    ]  # fmt: skip
+    assert START + timedelta(minutes=2) <= site.clock.now() < START + timedelta(minutes=2, seconds=3)
+
+
+@pytest.mark.parametrize(
+    ("seconds", "then"),
+    [pytest.param(50, 60, id="in its time: it is waited for again"), pytest.param(70, 40, id="after its time: it is not")],
+)
+def test_an_answer_to_a_round_that_ended_without_its_cluster_counts_for_the_cluster_if_it_comes_in_time(
+    tmp_path: Path, seconds: int, then: int
+) -> None:
+    site = Site(settings(tmp_path, min_available_clients=1, rounds=4))
+    steady, mute = Cluster("cluster1", site.exchange), Cluster("cluster2", site.exchange, silent={1, 2, 3, 4})
+
+    def in_40_seconds(order: Order) -> Answer | None:
+        answer = steady(order)
+        if answer is None or not isinstance(order, TrainOrder):
+            return answer
+        site.clock.later.append((site.clock.now() + timedelta(seconds=40), lambda: site.nodes.send(1, order, answer)))
+        return None
+
+    def late_for_round_2(order: Order) -> Answer | None:
+        if isinstance(order, TrainOrder) and order.round == 2:
+            closed = Failure(cluster="cluster2", step="train", message="the hub does not take the adapter: round 2 is closed")
+            site.clock.later.append((site.clock.now() + timedelta(seconds=seconds), lambda: site.nodes.send(2, order, closed)))
+        return mute(order)
+
+    site.nodes.connected.update({1: in_40_seconds, 2: late_for_round_2})
+    site.run()
+    assert [round(record.seconds, -1) for record in site.state.records()] == [60, 40, 40, then]
+
+
+def test_a_cluster_that_is_silent_at_the_end_too_is_not_waited_for_alone(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, min_available_clients=1, rounds=1, holdout=True))
+    site.join("cluster1", held_out=lambda number: 4 / number)
+    mute = Cluster("cluster2", site.exchange)
+    site.nodes.connected[2] = lambda order: mute(order) if isinstance(order, PrepareOrder) else None
+    site.run()
+    assert site.clock.now() < START + timedelta(minutes=1, seconds=2)
+    assert site.account.progress.message.endswith(f"not finished: cluster2: no answer yet: {SILENT}")

@@ -16,6 +16,11 @@ from fedspoke.hub.aggregation.rounds import GONE, said
 PAUSES = (timedelta(seconds=5), timedelta(seconds=30))
 """Before the second and the third try: a trainer that was started anew has its model back by then."""
 
+SILENT = (
+    "it let a whole roundTimeout pass without an answer; "
+    "until it gives one in time, no round waits for it once enough others have answered"
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Limit:
@@ -59,8 +64,12 @@ class Asking:
     clusters: Mapping[str, int]
     begins: datetime
     limit: Limit
+    silent_before: frozenset[str] = frozenset()
+    """Those that were silent before, and not heard since."""
     answers: dict[str, Trained | Finished | Prepared] = field(default_factory=dict)
     lost: dict[str, Lost] = field(default_factory=dict)
+    silent: set[str] = field(default_factory=set)
+    """Those that had all of this time, and of which nothing was heard."""
     repeated: int = 0
     """Answers that came when none was awaited any more from their node."""
     _tries: dict[str, _Try] = field(init=False)
@@ -75,11 +84,11 @@ class Asking:
         """The clusters that may still answer."""
         return [cluster for cluster in self.clusters if cluster not in self.answers and cluster not in self.lost]
 
-    def again(self, cluster: str) -> str:
-        """Why the cluster's last try failed, and when it is asked again; empty if it did not."""
+    def note(self, cluster: str) -> str:
+        """Of a cluster that is awaited: why its last try failed and when it is asked again, or that it was silent before."""
         attempt = self._tries[cluster]
         if not attempt.failed:
-            return ""
+            return SILENT if cluster in self.silent_before else ""
         return f"{attempt.failed}; asked again at {attempt.at:%H:%M:%S} UTC, try {attempt.number} of {len(PAUSES) + 1}"
 
     def step(
@@ -100,9 +109,16 @@ class Asking:
             self._hear(node, answer, now)
         self._follow(ready, frozenset(online), now)
         if now >= self.limit.until:
+            self.silent |= {cluster for cluster in self.awaited if self._tries[cluster].at == self.begins}
             for cluster in self.awaited:
                 self._lose(cluster, f"no answer by {self.limit.until:%H:%M:%S} UTC, {self.limit.why}")
         return dict(self._due(now))
+
+    def spare(self) -> None:
+        """Enough have answered: if all that are still awaited were silent before, they are awaited no more."""
+        if self.silent_before.issuperset(self.awaited):
+            for cluster in self.awaited:
+                self._lose(cluster, f"no answer yet: {SILENT}")
 
     def refuse(self, cluster: str, reason: str) -> None:
         """Its answer was looked at, and is none that counts."""
@@ -116,6 +132,7 @@ class Asking:
             return
         self._back(cluster)
         if isinstance(answer, Failure):
+            self.silent_before -= {cluster}
             self._failed(cluster, Lost(said(answer), answer.passing), now)
         elif isinstance(answer, str):  # a process that was killed, a message that Flower lost
             self._failed(cluster, Lost(answer, passing=True), now)

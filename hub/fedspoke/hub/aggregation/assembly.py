@@ -53,6 +53,8 @@ class Assembly:
         """As of the last look."""
         self.posts: dict[str, int] = {}
         """Cluster → how many it had when it was last ready."""
+        self.silent: frozenset[str] = frozenset()
+        """Those that let a whole order's time pass in silence, and have answered none in time since."""
 
     def gather(
         self, what: str, need: int, limit: Limit, *, done: Collection[str] = (), lost: Mapping[str, Lost] = NOBODY
@@ -106,6 +108,7 @@ class Assembly:
         while True:
             came = self._look(orders)
             sent = asking.step(self._now(), self.standing.ready, self._members.online, came)
+            self.silent |= asking.silent
             for cluster, node in sent.items():
                 self._told[cluster] = node
                 clear(cluster)
@@ -126,6 +129,8 @@ class Assembly:
         """What came to these orders; new nodes are asked to be ready meanwhile."""
         came: list[tuple[int, Answer | str]] = []
         for node, order, answer in self._members.look(self._now()):
+            if not isinstance(answer, str) and self._now() < order.until:
+                self.silent -= {answer.cluster}
             if isinstance(answer, Trained):  # also what is late or refused below has left the cluster
                 self._releases.said(answer.cluster, answer.releases)
             if order in orders.values():

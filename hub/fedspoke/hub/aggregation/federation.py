@@ -115,7 +115,7 @@ class Federation:
     def _attempt(self, tally: Tally, given: Mapping[str, Terms], ready: Mapping[str, int]) -> None:
         """Asks these clusters to train, until all are heard, their time is over, or the round cannot be had any more."""
         number, limit = tally.number, self._limit()
-        asking = Asking(ready, self.now(), limit)
+        asking = Asking(ready, self.now(), limit, self._clusters.silent)
         orders = {
             name: TrainOrder(run=self.settings.run, until=limit.until, round=number, digest=given[name].digest) for name in ready
         }
@@ -126,6 +126,8 @@ class Federation:
                 sent = self.uploads.sent(number, cluster)
                 if reason := tally.take(cluster, self._clusters.posts[cluster], answer, upload, given[cluster].upload, sent):
                     asking.refuse(cluster, reason)
+            if len(tally.parts) >= self.settings.server.quorum:
+                asking.spare()
             tally.hold(asking)
             for cluster in ready:
                 self.account.cluster(cluster, **tally.told(cluster, asking))
@@ -154,13 +156,15 @@ class Federation:
         orders = {
             name: FinishOrder(run=self.settings.run, until=limit.until, round=last, digest=given[name].digest) for name in ready
         }
-        asking = Asking(ready, self.now(), limit)
+        asking = Asking(ready, self.now(), limit, self._clusters.silent)
         for _ in self._clusters.ask(asking, orders, what, lambda _: None):
             for cluster, answer in list(asking.answers.items()):
                 if reason := refusal(self._clusters.posts[cluster], answer):
                     asking.refuse(cluster, reason)
+            if len(asking.answers) >= self.settings.server.quorum:
+                asking.spare()
             for cluster in ready:
-                self.account.cluster(cluster, **({"reason": asking.again(cluster)} | Outcome.of(asking).told(cluster)))
+                self.account.cluster(cluster, **({"reason": asking.note(cluster)} | Outcome.of(asking).told(cluster)))
         outcome = Outcome.of(asking)
         if outcome.held_out:
             self.account.say("the final adapter is measured", held_out=outcome.held_out)

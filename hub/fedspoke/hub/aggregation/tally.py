@@ -69,7 +69,7 @@ class Tally:
             return {"phase": "Trained", "reason": "", "last_round": self.number, "loss": part.loss}
         if lost := self.lost.get(cluster):
             return {"phase": "Failed", "reason": lost.reason}
-        return {"phase": "Training", "reason": asking.again(cluster)}
+        return {"phase": "Training", "reason": asking.note(cluster)}
 
     def missed(self, clusters: Collection[str], failed: Mapping[str, str], need: int) -> bool:
         """Whether the round cannot be had any more: too many are out of it, or have failed for good before it."""
