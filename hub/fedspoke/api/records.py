@@ -337,7 +337,11 @@ class RoundRecord(Record):
     late: int = Field(0, description="Answers and uploads of earlier rounds or tries that came in this one; they were dropped.")
     repeated: int = Field(0, description="Answers and uploads that came once more; they counted once.")
     lora_bias: float | None = Field(
-        None, description="Distance of the round's B·A from the mean of the clusters' B·A, relative to it; None: not measured."
+        None,
+        description=(
+            "Distance of the round's B·A from the mean of the clusters' B·A, relative to it; "
+            "None: the strategy is to make something else than that mean, or the mean is zero."
+        ),
     )
 
 

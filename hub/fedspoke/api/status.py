@@ -67,7 +67,11 @@ class RoundMetrics(Reported):
         None, description="Loss of its adapter on posts held out; measured in the next round, or at the end."
     )
     lora_bias: float | None = Field(
-        None, description="Distance of the round's B·A from the mean of the clusters' B·A, relative to it."
+        None,
+        description=(
+            "Distance of the round's B·A from the mean of the clusters' B·A, weighted by examples, relative to it. "
+            "Absent for all strategies but fedavg and fedprox, as the others are to make something else than that mean."
+        ),
     )
 
 
