@@ -1,15 +1,15 @@
 """The whole loop over lists: who is waited for, what is combined, what ends a run."""
 
 import json
+import os
 from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
-import pytest
 
 from fedspoke.api.federated_learning import Lora
 from fedspoke.api.records import FinishOrder, PrepareOrder, TrainOrder
-from fedspoke.hub.aggregation import layout, tensor_file
+from fedspoke.hub.aggregation import layout
 from fedspoke.hub.aggregation.members import Answer, Order
 from support import adapters
 from support.federation import START, Cluster, Site, settings
@@ -131,17 +131,20 @@ def test_a_node_that_vanished_before_it_said_who_it_is_is_asked_again_when_it_co
     assert sum(isinstance(order, PrepareOrder) for _, order in site.nodes.asked) == 2
 
 
-def test_an_adapter_that_breaks_off_while_it_is_read_fails_the_round_with_its_clusters_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    def broken(*_: object) -> None:
-        raise OSError("input/output error")
-
+def test_an_adapter_whose_file_lost_its_end_fails_the_round_with_its_clusters_name(tmp_path: Path) -> None:
     site = Site(settings(tmp_path, min_available_clients=1, rounds=1))
-    site.join("cluster1")
-    monkeypatch.setattr(tensor_file, "blocks", broken)
-    monkeypatch.setattr(layout, "verify", lambda path, layout: None)  # what it read was still whole
-    assert "1-cluster1.safetensors cannot be read to its end" in site.failure()
+    honest = Cluster("cluster1", site.exchange)
+
+    def unlucky(order: Order) -> Answer | None:
+        answer = honest(order)
+        if isinstance(order, TrainOrder):
+            upload = site.exchange.uploads.left(1, "cluster1")
+            assert upload is not None
+            os.truncate(upload.path, upload.size - 2)
+        return answer
+
+    site.nodes.connected[1] = unlucky
+    assert "1-cluster1.safetensors cannot be used: the file holds" in site.failure()
 
 
 def test_only_the_checkpoints_that_are_still_needed_are_kept(tmp_path: Path) -> None:

@@ -1,102 +1,79 @@
 """The aggregator is killed at any step, and another goes on: the model is the same to the byte, and nothing counts twice."""
 
-import os
 import random
 import shutil
-from collections.abc import Callable
-from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from fedspoke.api.records import Progress, RoundRecord, TrainOrder
+from fedspoke.hub.aggregation import releases
 from fedspoke.hub.aggregation.progress import read
-from support import adapters
-from support.federation import Site, settings
+from support import adapters, profiles
+from support.fate import Fate, MortalNodes
+from support.federation import NOISED, Site, settings
 
 
 def loss(number: int) -> float:
     return {1: 3.0, 2: 2.95}.get(number, 2.9)
 
 
-class Killed(BaseException):
-    """No handler of ours catches it, as none catches a signal 9."""
+def live(folder: Path, fate: Fate) -> None:
+    """One aggregator's life, and its end if that is its fate."""
 
+    def general_profile() -> bytes:
+        fate.step()
+        return profiles.general(["cluster1"]).model_dump_json(by_alias=True).encode()
 
-@dataclass
-class Fate:
-    """Counts the steps and kills at one of them; 0: at none."""
-
-    deadly: int = 0
-    steps: int = 0
-
-    def step(self) -> None:
-        self.steps += 1
-        if self.steps == self.deadly:
-            raise Killed
-
-    def on(self, does: Callable[..., Any]) -> Callable[..., Any]:
-        """The same, as a step."""
-
-        def stepping(*arguments: Any) -> Any:
-            self.step()
-            return does(*arguments)
-
-        return stepping
-
-
-def live(folder: Path, fate: Fate, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One aggregator's life: every look at the nodes, order, question to the fusion service and write to the disk is a step."""
     converges = {"min_delta": 0.1, "patience": 1}  # on the losses above, after round 2
-    site = Site(settings(folder, rounds=5, convergence=converges, holdout=True, profiles=True))
-    site.join("cluster1", value=1, examples=1, held_out=loss)
-    site.join("cluster2", value=5, examples=3, held_out=loss)
-    for name in ("online", "ask", "answers"):
-        monkeypatch.setattr(site.nodes, name, fate.on(getattr(site.nodes, name)))
-    site.general_profile = fate.on(site.general_profile)
-    with monkeypatch.context() as patch:
-        patch.setattr(os, "fsync", lambda descriptor: fate.step())
+    told = settings(folder, rounds=5, convergence=converges, holdout=True, profiles=True, privacy=NOISED)
+    with fate:
+        site = Site(told, MortalNodes(fate), general_profile=general_profile)
+        site.join("cluster1", value=1, examples=1, held_out=loss)
+        site.join("cluster2", value=5, examples=3, held_out=loss)
         site.run()
 
 
-def outcome(folder: Path) -> tuple[bytes, list[tuple[int, str, dict[str, int]]], Progress | None]:
+Outcome = tuple[bytes, list[tuple[int, str, dict[str, int]]], Progress | None, dict[str, int]]
+
+
+def outcome(folder: Path) -> Outcome:
+    """The model, who has which part in which round, what is said in the end, and what is on the account of spent privacy."""
     lines = (folder / "rounds.jsonl").read_text().splitlines()
     records = [RoundRecord.model_validate_json(line) for line in lines]
     weights = [
         (record.round, record.digest, {name: part.examples for name, part in record.clusters.items()}) for record in records
     ]
-    return (folder / "global" / "adapter_model.safetensors").read_bytes(), weights, read(folder / "progress.json")
+    model = (folder / "global" / "adapter_model.safetensors").read_bytes()
+    return model, weights, read(folder / "progress.json"), releases.counts(folder / releases.FILE)
 
 
-def lives(folder: Path, deaths: list[int], monkeypatch: pytest.MonkeyPatch) -> int:
+def lives(folder: Path, *deaths: int) -> int:
     """One life after the other, each killed at its step unless it ends before, and a last one: how many steps that took."""
     for deadly in deaths:
-        with monkeypatch.context() as patch, suppress(Killed):
-            live(folder, Fate(deadly), patch)
+        live(folder, Fate(deadly))
     fate = Fate()
-    with monkeypatch.context() as patch:
-        live(folder, fate, patch)
+    live(folder, fate)
     return fate.steps
 
 
-def test_killed_at_any_step_it_ends_as_if_it_had_not_been(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    steps = lives(tmp_path / "undisturbed", [], monkeypatch)
+def test_killed_at_any_step_it_ends_as_if_it_had_not_been(tmp_path: Path) -> None:
+    steps = lives(tmp_path / "undisturbed")
     undisturbed = outcome(tmp_path / "undisturbed")
-    assert steps > 40
+    assert steps > 70
     assert [number for number, *_ in undisturbed[1]] == [1, 2]
+    assert undisturbed[3] == {"cluster1": 2, "cluster2": 2}
     for deadly in range(1, steps + 1):
         folder = tmp_path / str(deadly)
-        lives(folder, [deadly], monkeypatch)
+        lives(folder, deadly)
         assert outcome(folder) == undisturbed, f"killed at step {deadly} of {steps}"
 
 
 @pytest.mark.parametrize("seed", range(5))
-def test_killed_again_and_again_it_ends_as_if_it_had_not_been(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int) -> None:
-    steps = lives(tmp_path / "undisturbed", [], monkeypatch)
+def test_killed_again_and_again_it_ends_as_if_it_had_not_been(tmp_path: Path, seed: int) -> None:
+    steps = lives(tmp_path / "undisturbed")
     deaths = [random.Random(seed + number).randint(1, steps) for number in range(5)]
-    lives(tmp_path / "killed", deaths, monkeypatch)
+    lives(tmp_path / "killed", *deaths)
     assert outcome(tmp_path / "killed") == outcome(tmp_path / "undisturbed"), f"killed at the steps {deaths}"
 
 
