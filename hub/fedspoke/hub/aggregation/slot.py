@@ -72,7 +72,7 @@ class Delivery:
 
 
 class Slot:
-    """Of one cluster in one round. `folder` is where its files are, until it is empty."""
+    """Of one cluster in one round. `folder` is where its files are, beside those of others."""
 
     def __init__(
         self,
