@@ -85,6 +85,7 @@ class AggregatorSettings(Record):
     adapters_port: int
     fusion: str = Field(description="host:port of the fusion service.")
     deadline: datetime
+    attempt: str = Field("", description="Which attempt at the federation this is; what it says of itself bears the same.")
 
 
 class FusionSettings(Record):
@@ -358,6 +359,7 @@ class ClusterProgress(Record):
 class Progress(Record):
     """progress.json: the aggregator's own account of itself, replaced whole at every step."""
 
+    attempt: str = Field("", description="Of which attempt this is told; an earlier one's end says nothing of this one.")
     phase: Phase
     message: str = Field(description="What it does or waits for; for whom, since when and until when.")
     round: int = Field(0, description="The last finished round.")

@@ -62,16 +62,25 @@ _ENVIRONMENT = [
 ]
 
 
-def aggregator(
-    fl: FederatedLearning, clusters: Sequence[str], hub: str, deadline: datetime, image: str, place: Place | None = None
-) -> list[Object]:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """One attempt at a federation: with whom, and until when."""
+
+    clusters: Sequence[str]
+    """The chosen ones; no other certificate passes the gateway."""
+    hub: str
+    """The hub cluster's id, the trust domain of the clusters' identities."""
+    deadline: datetime
+    name: str = ""
+    """What is told under another name says nothing of this one."""
+
+
+def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place | None = None) -> list[Object]:
     """ConfigMap, volume, Deployment and Service of one federation's aggregator.
 
     Args:
         fl: the federation.
-        clusters: the chosen clusters; no other certificate passes the gateway.
-        hub: the hub cluster's id, the trust domain of the clusters' identities.
-        deadline: when the federation fails if it has not completed.
+        attempt: with whom, and until when.
         image: the aggregator's image.
         place: files and ports; the pod's by default.
     """
@@ -83,7 +92,12 @@ def aggregator(
     storage = fl.spec.server.storage
     claim = storage.name or name
     objects: list[Object] = [
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": _files(fl, clusters, hub, deadline, place)},
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata,
+            "data": _files(fl, attempt, place),
+        },
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -108,11 +122,11 @@ def aggregator(
     return objects
 
 
-def _files(fl: FederatedLearning, clusters: Sequence[str], hub: str, deadline: datetime, place: Place) -> dict[str, str]:
+def _files(fl: FederatedLearning, attempt: Attempt, place: Place) -> dict[str, str]:
     run = run_name(fl.namespace, fl.name)
     settings = AggregatorSettings(
         run=run,
-        clusters=tuple(clusters),
+        clusters=tuple(attempt.clusters),
         server=fl.spec.server,
         lora=fl.spec.training.lora,
         model=fl.spec.training.model.name,
@@ -123,11 +137,12 @@ def _files(fl: FederatedLearning, clusters: Sequence[str], hub: str, deadline: d
         superlink_port=place.superlink_port,
         adapters_port=place.adapters_port,
         fusion=f"127.0.0.1:{place.fusion_port}",
-        deadline=deadline,
+        deadline=attempt.deadline,
+        attempt=attempt.name,
     )
     fusion = FusionSettings(
         run=run,
-        clusters=tuple(clusters),
+        clusters=tuple(attempt.clusters),
         profiles=fl.spec.profiles,
         folder=f"{place.state}/profiles",
         port=place.fusion_port,
@@ -135,10 +150,10 @@ def _files(fl: FederatedLearning, clusters: Sequence[str], hub: str, deadline: d
     return {
         "aggregator.json": settings.model_dump_json(by_alias=True, indent=1),
         "fusion.json": fusion.model_dump_json(by_alias=True, indent=1),
-    } | {name: json.dumps(content, indent=1) for name, content in _gateway(fl, clusters, hub, place).items()}
+    } | {name: json.dumps(content, indent=1) for name, content in _gateway(fl, attempt, place).items()}
 
 
-def _gateway(fl: FederatedLearning, clusters: Sequence[str], hub: str, place: Place) -> dict[str, Object]:
+def _gateway(fl: FederatedLearning, attempt: Attempt, place: Place) -> dict[str, Object]:
     wire = gateway.Gateway(
         folder=place.config,
         certificate=place.certificate,
@@ -150,7 +165,7 @@ def _gateway(fl: FederatedLearning, clusters: Sequence[str], hub: str, place: Pl
     federation = gateway.Federation(
         namespace=fl.namespace,
         name=fl.name,
-        identities=tuple(identity(hub, cluster) for cluster in clusters),
+        identities=tuple(identity(attempt.hub, cluster) for cluster in attempt.clusters),
         superlink=place.superlink_port,
         adapters=place.adapters_port,
         fusion=place.fusion_port,

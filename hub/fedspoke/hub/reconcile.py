@@ -6,7 +6,7 @@ from datetime import datetime
 
 from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.hub.aggregator_workload import Place as HubPlace
-from fedspoke.hub.aggregator_workload import aggregator
+from fedspoke.hub.aggregator_workload import Attempt, aggregator
 from fedspoke.manifestworks.collaborator import Hub, Spoke, collaborator
 from fedspoke.manifestworks.collaborator import Place as SpokePlace
 from fedspoke.manifestworks.work import manifest_work
@@ -23,6 +23,7 @@ class Site:
     gateway: Hub | None
     """None as long as it has no address: nothing is sent to spokes until then."""
     deadline: datetime
+    attempt: str = ""
     hub_place: HubPlace = field(default_factory=HubPlace)
     spoke_places: Mapping[str, SpokePlace] = field(default_factory=dict)
 
@@ -38,7 +39,8 @@ def wanted(fl: FederatedLearning, spokes: Sequence[Spoke], site: Site) -> list[O
         for spoke in spokes
         for place in [site.spoke_places.get(spoke.cluster, SpokePlace())]
     ]
-    hub = aggregator(fl, clusters, site.hub_id, site.deadline, _image(fl.spec.server.image, "aggregator"), site.hub_place)
+    attempt = Attempt(clusters=clusters, hub=site.hub_id, deadline=site.deadline, name=site.attempt)
+    hub = aggregator(fl, attempt, _image(fl.spec.server.image, "aggregator"), site.hub_place)
     return [*bindings(fl), placement(fl), *hub, *works]
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed
+from fedspoke.hub.aggregation import releases
 from fedspoke.kube.client import Kubernetes
 
 log = logging.getLogger("fedspoke")
 
 PROGRESS, ROUNDS = "progress.json", "rounds.jsonl"
+_FILES = (PROGRESS, ROUNDS, releases.FILE)
 _LOOK = 1.0
 _AGAIN = 10.0
 _ROOM = 700_000
@@ -42,7 +44,7 @@ def report(kube: Kubernetes, state: Path, config_map: Object, wait: Callable[[fl
 def read(state: Path) -> dict[str, str]:
     """What there is to tell."""
     found = {}
-    for name in (PROGRESS, ROUNDS):
+    for name in _FILES:
         try:
             found[name] = (state / name).read_text()
         except FileNotFoundError:

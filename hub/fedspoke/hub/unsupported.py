@@ -10,7 +10,6 @@ def unsupported(spec: FederatedLearningSpec) -> list[str]:
     privacy = spec.privacy
     wishes = [
         (spec.framework != "flower", "spec.framework", spec.framework, "flower"),
-        (spec.suspend, "spec.suspend", "true", "false"),
         (privacy.secure_aggregation, "spec.privacy.secureAggregation", "true", "false"),
     ]
     return [

@@ -55,6 +55,8 @@ def run(
     document = parse.document(cr)
     fl = parse.federated_learning(document)
     wishes = unsupported(fl.spec)
+    if fl.spec.suspend:
+        wishes.append("spec.suspend is true, and a run on one machine is suspended by ending it: use false")
     if wishes:
         raise Refused(f"{cr}: {'; '.join(wishes)}")
     known = read(clusters)

@@ -13,10 +13,13 @@ from fedspoke.api.records import ClusterProgress, Progress
 class Account:
     """What is so far, kept in a file."""
 
-    def __init__(self, path: Path, clusters: Iterable[str]) -> None:
+    def __init__(self, path: Path, clusters: Iterable[str], attempt: str = "") -> None:
         self._path = path
         self._progress = Progress(
-            phase="Waiting", message="the aggregator starts", clusters={name: ClusterProgress() for name in clusters}
+            attempt=attempt,
+            phase="Waiting",
+            message="the aggregator starts",
+            clusters={name: ClusterProgress() for name in clusters},
         )
 
     @property

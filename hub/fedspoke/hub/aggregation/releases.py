@@ -79,10 +79,24 @@ def counts(file: Path) -> dict[str, int]:
     return {cluster: released.count for cluster, released in _read(file).items()}
 
 
+def counts_told(text: str) -> dict[str, int]:
+    """The same of a file's content.
+
+    Raises:
+        Failed: it is none.
+    """
+    return {cluster: released.count for cluster, released in _parsed(text, FILE).items()} if text else {}
+
+
 def _read(file: Path) -> dict[str, Released]:
     try:
-        return _File.model_validate_json(file.read_bytes()).root
+        return _parsed(file.read_text(), file)
     except FileNotFoundError:
         return {}
+
+
+def _parsed(text: str, source: str | Path) -> dict[str, Released]:
+    try:
+        return _File.model_validate_json(text).root
     except ValidationError as error:
-        raise Failed(f"{file} is no account of releases ({cause(error)}); restore it, as it says what was spent") from None
+        raise Failed(f"{source} is no account of releases ({cause(error)}); restore it, as it says what was spent") from None

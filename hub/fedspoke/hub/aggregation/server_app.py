@@ -44,7 +44,7 @@ def main(grid: Grid, context: Context) -> None:
     """Run the federation of the settings file that the run names; how it ends stands in progress.json."""
     settings = AggregatorSettings.model_validate_json(Path(str(context.run_config["settings"])).read_bytes())
     folder = Path(settings.state)
-    account = Account(folder / "progress.json", settings.clusters)
+    account = Account(folder / "progress.json", settings.clusters, settings.attempt)
     tickets = Tickets(secrets.token_urlsafe)
     try:
         releases = Releases(folder / FILE, settings.privacy)

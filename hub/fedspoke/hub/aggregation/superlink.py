@@ -40,8 +40,11 @@ def run(settings: AggregatorSettings) -> None:
     file = state / "progress.json"
     before = progress.read(file)
     if before and before.phase == "Completed":
+        progress.write(file, before.model_copy(update={"attempt": settings.attempt}))
         return
-    progress.Account(file, settings.clusters).say("the aggregator starts")
+    if before and before.phase == "Failed" and settings.attempt and before.attempt == settings.attempt:
+        raise Failed(before.message)  # a kubelet starts a container again; whether there is another attempt is not its to say
+    progress.Account(file, settings.clusters, settings.attempt).say("the aggregator starts")
     signal.signal(signal.SIGTERM, _terminate)
     try:
         _serve(settings, state, file)

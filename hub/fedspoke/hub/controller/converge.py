@@ -14,21 +14,23 @@ from pydantic import ValidationError
 from fedspoke.api import parse
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus, ListenerStatus
+from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
 from fedspoke.api.names import FEDERATED_LEARNING, FINALIZER, RETRY, run_name
+from fedspoke.api.status import ENDED
 from fedspoke.hub.aggregator_workload import aggregator_name
 from fedspoke.hub.controller import kinds, seen
 from fedspoke.hub.controller.certificates import certificates
 from fedspoke.hub.controller.difference import covers, difference
 from fedspoke.hub.controller.events import transition
 from fedspoke.hub.controller.world import World, look, owned
-from fedspoke.hub.observed import unplaced
+from fedspoke.hub.observed import Observed, unplaced
 from fedspoke.hub.reconcile import Site, wanted
 from fedspoke.hub.status import mirrored, status
 from fedspoke.hub.trust import Trust
 from fedspoke.hub.unsupported import unsupported
 from fedspoke.kube.client import Kubernetes
 from fedspoke.manifestworks.collaborator import Hub
+from fedspoke.placement.objects import bindings, placement
 
 log = logging.getLogger("fedspoke")
 
@@ -38,7 +40,6 @@ _WATCHED = timedelta(seconds=15)
 """The same while it is under way: pods are not watched."""
 _GRACE = timedelta(seconds=15)
 """In which the aggregator itself says that the deadline has passed."""
-_ENDED = ("Completed", "Failed")
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +65,7 @@ class Controller:
             live = self.kube.merge(live, {"metadata": {"finalizers": finalizers}})
         before = _before(live)
         try:
-            fl = parse.federated_learning(_bare(live))
+            fl = _supported(live)
         except Refused as error:  # the API server was asked to refuse it too; another version's definition may be installed
             return self._tell(live, before, _refused(before, str(error), live, now))
         if again := _again(live, before):
@@ -73,40 +74,44 @@ class Controller:
             self._forget(fl)
             log.info("%s: %s", run_name(namespace, name), again)
             before = FederatedLearningStatus()
-        if before.phase in _ENDED:
+        if before.phase in ENDED:
             return self._retire(live, fl, before, now)
-        if wishes := unsupported(fl.spec):
-            return self._tell(live, before, _refused(before, "; ".join(wishes), live, now))
-        return self._go_on(live, fl, before, now)
+        return self._suspended(live, fl, before) if fl.spec.suspend else self._go_on(live, fl, before, now)
 
     def _go_on(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus, now: datetime) -> timedelta | None:
-        before = before.model_copy(update={"start_time": before.start_time or now})
-        world = look(self.kube, fl)
-        deadline = (before.start_time or now) + fl.spec.deadline
-        found = seen.observed(fl, world, now)
-        if now > deadline + _GRACE and not (found.progress and found.progress.phase in _ENDED):
+        start = before.start_time or now.replace(microsecond=0)
+        before = before.model_copy(update={"start_time": start})
+        world, deadline, attempt = look(self.kube, fl), start + fl.spec.deadline, start.isoformat()
+        found = seen.observed(fl, world, attempt, now)
+        if now > deadline + _GRACE and not (found.progress and found.progress.phase in ENDED):
             words = status(fl, found, before, now).message
             found = replace(found, failure=f"not completed within spec.deadline; the last word was: {words}")
+        site = Site(hub_id=self.trust.hub, gateway=_gateway(found), deadline=deadline, attempt=attempt)
         try:
-            self._apply(live, fl, world, self._wanted(fl, world, deadline, now))
+            self._apply(live, fl, [*world.owned, *world.works], self._wanted(fl, world, found, site, now))
         except Failed as error:  # the person who waits reads the status, not our log
             self._tell(live, before, status(fl, replace(found, waits=f"the hub's API server: {error}"), before, now))
             raise
         return self._tell(live, before, status(fl, found, before, now))
 
-    def _wanted(self, fl: FederatedLearning, world: World, deadline: datetime, now: datetime) -> list[Object]:
-        decision, where = seen.decided(fl, world, now), seen.listener(fl, world)
-        begun = world.named("Deployment", aggregator_name(fl)) is not None
-        ready = begun or not unplaced(fl, decision)
-        chosen = seen.spokes(fl, world, decision) if ready else []
-        gateway = Hub(address=where.address, port=where.port) if isinstance(where, ListenerStatus) else None
-        site = Site(hub_id=self.trust.hub, gateway=gateway, deadline=deadline)
+    def _suspended(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus) -> timedelta | None:
+        """Nothing runs; what is done is in the volume, and the deadline's clock begins anew, as a Job's does."""
+        self._apply(live, fl, [*owned(self.kube, fl), *self._works(fl)], [*bindings(fl), placement(fl)])
+        done = before.rounds.completed if before.rounds else 0
+        words = f"suspended by spec.suspend after {done} of {fl.spec.server.rounds} rounds; it goes on once that is false"
+        changes = {"phase": "Waiting", "message": words, "start_time": None, "observed_generation": fl.generation}
+        self._tell(live, before, before.model_copy(update=changes))
+        return RESYNC
+
+    def _wanted(self, fl: FederatedLearning, world: World, found: Observed, site: Site, now: datetime) -> list[Object]:
+        begun = world.named(kinds.DEPLOYMENT.kind, aggregator_name(fl)) is not None
+        chosen = seen.spokes(fl, world, found.decision) if begun or not unplaced(fl, found.decision) else []
         made = certificates(fl, self.trust, world, now) if chosen else []
         return [*made, *wanted(fl, chosen, site)]
 
-    def _apply(self, live: Object, fl: FederatedLearning, world: World, objects: Sequence[Object]) -> None:
+    def _apply(self, live: Object, fl: FederatedLearning, there: Sequence[Object], objects: Sequence[Object]) -> None:
         ours = [_owned(it, live) if it["metadata"]["namespace"] == fl.namespace else it for it in objects]
-        change = difference(ours, [*world.owned, *world.works])
+        change = difference(ours, there)
         for it in change.apply:
             self.kube.apply(it)
         for it in change.delete:
@@ -121,7 +126,7 @@ class Controller:
             return timedelta(seconds=1)  # somebody changed it meanwhile
         if event := transition(live, before, new):
             self.kube.create(event)
-        return timedelta(seconds=1) if new.phase in _ENDED else _WATCHED
+        return timedelta(seconds=1) if new.phase in ENDED else _WATCHED
 
     def _retire(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus, now: datetime) -> timedelta | None:
         """What ran is not needed any more; what it made is."""
@@ -159,6 +164,10 @@ class Controller:
         return self.kube.all(kinds.WORK, labels=_label(fl.namespace, fl.name))
 
 
+def _gateway(found: Observed) -> Hub | None:
+    return Hub(address=found.listener.address, port=found.listener.port) if found.listener else None
+
+
 def _label(namespace: str, name: str) -> Mapping[str, str]:
     return {FEDERATED_LEARNING: run_name(namespace, name)}
 
@@ -170,6 +179,13 @@ def _before(live: Object) -> FederatedLearningStatus:
         return FederatedLearningStatus.model_validate(said)
     except ValidationError:
         return FederatedLearningStatus()
+
+
+def _supported(live: Object) -> FederatedLearning:
+    fl = parse.federated_learning(_bare(live))
+    if wishes := unsupported(fl.spec):
+        raise Refused("; ".join(wishes))
+    return fl
 
 
 def _bare(live: Object) -> Object:

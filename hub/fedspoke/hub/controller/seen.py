@@ -9,6 +9,8 @@ from fedspoke.api.base import Object
 from fedspoke.api.federated_learning import Artifact, FederatedLearning, ListenerStatus
 from fedspoke.api.names import Platform
 from fedspoke.api.records import Progress, RoundRecord
+from fedspoke.hub import reporter
+from fedspoke.hub.aggregation import releases
 from fedspoke.hub.aggregator_workload import aggregator_name, exposed, progress_name
 from fedspoke.hub.controller.world import World
 from fedspoke.hub.observed import Observed
@@ -19,9 +21,9 @@ from fedspoke.placement.evaluate import Decision, evaluate
 from fedspoke.placement.objects import placement
 
 
-def observed(fl: FederatedLearning, world: World, now: datetime) -> Observed:
+def observed(fl: FederatedLearning, world: World, attempt: str, now: datetime) -> Observed:
     """What status.py needs."""
-    decision, progress = decided(fl, world, now), _progress(fl, world)
+    decision, progress = decided(fl, world, now), _progress(fl, world, attempt)
     where = listener(fl, world)
     return Observed(
         decision=decision,
@@ -29,6 +31,7 @@ def observed(fl: FederatedLearning, world: World, now: datetime) -> Observed:
         listener=where if isinstance(where, ListenerStatus) else None,
         progress=progress,
         rounds=_rounds(fl, world),
+        releases=releases.counts_told(_told(fl, world).get(releases.FILE, "")),
         waits=_hub_waits(fl, world, where),
         restarted=dict(_stuck(world)),
         model=_artifact(fl, "global/adapter_model.safetensors", progress.model if progress else None),
@@ -98,16 +101,17 @@ def _order(decision: Object) -> tuple[int, str]:
     return int(labels.get("cluster.open-cluster-management.io/decision-group-index", 0)), decision["metadata"]["name"]
 
 
-def _progress(fl: FederatedLearning, world: World) -> Progress | None:
-    text = _told(fl, world).get("progress.json")
+def _progress(fl: FederatedLearning, world: World, attempt: str) -> Progress | None:
+    text = _told(fl, world).get(reporter.PROGRESS)
     try:
-        return Progress.model_validate_json(text) if text else None
+        told = Progress.model_validate_json(text) if text else None
     except ValidationError:  # of another version's aggregator, which is being replaced
         return None
+    return told if told and told.attempt == attempt else None
 
 
 def _rounds(fl: FederatedLearning, world: World) -> tuple[RoundRecord, ...]:
-    lines = _told(fl, world).get("rounds.jsonl", "").splitlines()
+    lines = _told(fl, world).get(reporter.ROUNDS, "").splitlines()
     try:
         return tuple(RoundRecord.model_validate_json(line) for line in lines)
     except ValidationError:
