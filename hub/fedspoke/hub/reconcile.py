@@ -5,8 +5,8 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from fedspoke.api.federated_learning import FederatedLearning, Object
-from fedspoke.hub.aggregator_workload import Place as HubPlace
 from fedspoke.hub.aggregator_workload import Attempt, aggregator
+from fedspoke.hub.aggregator_workload import Place as HubPlace
 from fedspoke.manifestworks.collaborator import Hub, Spoke, collaborator
 from fedspoke.manifestworks.collaborator import Place as SpokePlace
 from fedspoke.manifestworks.work import manifest_work
