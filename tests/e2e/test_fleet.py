@@ -2,6 +2,7 @@
 
 import shutil
 import socket
+from contextlib import closing
 from functools import partial
 from pathlib import Path
 
@@ -9,9 +10,9 @@ import pytest
 
 from fedspoke.placement.fleet import PLACEMENT_LABEL
 from support import build
-from support.fleet import images, ocm, workloads
+from support.fleet import images, ocm, ocm_hub, workloads
 from support.fleet.fleet import Fleet, OwnFleet
-from support.fleet.kubernetes import JOB, POD, Kubernetes
+from support.fleet.kubernetes import JOB, POD, Kubernetes, Rejected
 from support.fleet.wait import until
 from support.fleet.workloads import NAMESPACE
 
@@ -59,6 +60,14 @@ def test_a_pod_of_a_spoke_reaches_a_node_port_of_the_hub(fleet: Fleet) -> None:
             workloads.succeeds(spoke, "client", _SECONDS)
 
         assert "GET /" in hub.kubernetes.log("server", NAMESPACE)
+
+
+def test_a_service_account_may_do_what_its_role_says_and_no_more(own_fleet: OwnFleet) -> None:
+    with closing(Kubernetes(ocm_hub.bootstrap(own_fleet.hub))) as who_asks_to_join:
+        assert len(who_asks_to_join.all(ocm.CLUSTER)) == 2
+
+        with pytest.raises(Rejected, match=r"agent-registration-bootstrap.* cannot list resource"):
+            who_asks_to_join.all(POD)
 
 
 def test_a_claim_gets_a_volume_that_any_user_may_write_to(own_fleet: OwnFleet) -> None:

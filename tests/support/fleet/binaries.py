@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import subprocess
+import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -110,7 +111,12 @@ def _digest(module: str, *what: str) -> str:
 
 def _go(module: str, *arguments: str) -> str:
     """What Go says, in the folder of one of the modules."""
-    go = shutil.which("go", path=os.pathsep.join([os.environ.get("PATH", ""), "/usr/local/go/bin"]))
+    places = [
+        os.environ.get("PATH", ""),
+        "/usr/local/go/bin",
+        str(Path(sys.executable).parent),
+    ]  # the last is where `make go` puts it
+    go = shutil.which("go", path=os.pathsep.join(places))
     if go is None:
         raise Failed("Kubernetes and OCM are built from source for these tests: install Go 1.26 or newer, or run `make go`")
     command, folder = [go, *arguments], MODULES / module

@@ -5,12 +5,10 @@ import json
 import ssl
 from dataclasses import dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
-import yaml
+from kubernetes import client, config
 
-from fedspoke.api.errors import Refused
 from support.fleet.certificates import Pair
 
 
@@ -44,36 +42,14 @@ def write(file: Path, url: str, authority: Path, user: Pair | str) -> Path:
 
 
 def read(file: Path) -> Access:
-    """What a kubeconfig's current context says.
-
-    Raises:
-        Refused: it names its user in a way that this reader does not know.
-    """
-    document = yaml.safe_load(file.read_text())
-    context = _named(document, "context", document["current-context"])
-    cluster, user = _named(document, "cluster", context["cluster"]), _named(document, "user", context["user"])
-    trust = ssl.create_default_context(cadata=_content(file, cluster, "certificate-authority"))
-    if certificate := _content(file, user, "client-certificate"):
-        with TemporaryDirectory() as folder:  # `ssl` reads a key from nothing but a file
-            pair = Path(folder) / "pair.pem"
-            pair.write_text(certificate + (_content(file, user, "client-key") or ""))
-            trust.load_cert_chain(pair)
-        return Access(cluster["server"], trust, {})
-    if "token" in user:
-        return Access(cluster["server"], trust, {"Authorization": f"Bearer {user['token']}"})
-    raise Refused(f"user {context['user']!r} of {file} has neither a client certificate nor a token; the tests read only these")
-
-
-def _named(document: Any, what: str, name: str) -> dict[str, Any]:
-    found: dict[str, Any] = next(each[what] for each in document[f"{what}s"] if each["name"] == name)
-    return found
-
-
-def _content(file: Path, where: dict[str, Any], key: str) -> str | None:
-    """What is given as data, or as a file beside the kubeconfig."""
-    if data := where.get(f"{key}-data"):
-        return base64.b64decode(data).decode()
-    return (file.parent / where[key]).read_text() if key in where else None
+    """What a kubeconfig's current context says, in any of the ways that Kubernetes has."""
+    said = client.Configuration()
+    config.load_kube_config(config_file=str(file), client_configuration=said)
+    trust = ssl.create_default_context(cafile=said.ssl_ca_cert)
+    if said.cert_file:
+        trust.load_cert_chain(said.cert_file, said.key_file)
+    settings: Any = said.auth_settings()
+    return Access(said.host, trust, {each["key"]: each["value"] for each in settings.values()})
 
 
 def _encoded(file: Path) -> str:
