@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from pathlib import Path
 
 from fedspoke.api.errors import Failed
 from support.fleet.binaries import Say
@@ -17,6 +18,7 @@ _PACKAGES = {  # a program of each, and Debian's name of the package
     "nft": "nftables",
     "runc": "runc",
 }
+_WATCHERS, _ENOUGH = Path("/proc/sys/fs/inotify/max_user_instances"), 1024
 
 
 def provide(say: Say = print) -> None:
@@ -33,6 +35,7 @@ def provide(say: Say = print) -> None:
         raise Failed(
             "a fleet's networks and containers need root; use sudo, or name clusters of yours in FEDSPOKE_HUB_KUBECONFIG"
         )
+    _let_many_watch_files(say)
     missing = [package for program, package in _PACKAGES.items() if not shutil.which(program, path=PATH)]
     if not missing:
         return
@@ -41,3 +44,11 @@ def provide(say: Say = print) -> None:
     say(f"installing {' '.join(missing)}")
     call("apt-get", "update", "--quiet")
     call("env", "DEBIAN_FRONTEND=noninteractive", "apt-get", "install", "--yes", "--quiet", "--no-install-recommends", *missing)
+
+
+def _let_many_watch_files(say: Say) -> None:
+    """Raise the number of watchers that this machine grants: a fleet has sixty, and without one a kubelet does not start."""
+    granted = int(_WATCHERS.read_text())
+    if granted < _ENOUGH:
+        say(f"raising {_WATCHERS} from {granted} to {_ENOUGH}")
+        _WATCHERS.write_text(str(_ENOUGH))
