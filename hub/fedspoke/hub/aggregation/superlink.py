@@ -44,7 +44,7 @@ def run(settings: AggregatorSettings) -> None:
         return
     if before and before.phase == "Failed" and settings.attempt and before.attempt == settings.attempt:
         raise Failed(before.message)  # a kubelet starts a container again; whether there is another attempt is not its to say
-    progress.Account(file, settings.clusters, settings.attempt).say("the aggregator starts")
+    progress.write(file, progress.Account(file, settings.clusters, settings.attempt).progress)
     signal.signal(signal.SIGTERM, _terminate)
     try:
         _serve(settings, state, file)
