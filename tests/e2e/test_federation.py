@@ -1,0 +1,123 @@
+"""From a FederatedLearning that is applied to Completed: OCM places, ManifestWorks carry, pods train, certificates prove."""
+
+import hashlib
+from collections.abc import Iterator
+
+import pytest
+
+from support.fleet import federation, ocm
+from support.fleet.federation import CONTROLLER, USERS
+from support.fleet.fleet import OwnFleet
+from support.fleet.kubernetes import JOB, POD, SERVICE, Kind
+from support.fleet.wait import until
+
+_SECONDS = 600
+"""For a whole federation, on a machine that has other things to do."""
+
+_WORKLOADS = (POD, SERVICE, Kind("apps/v1", "deployments"), Kind("v1", "persistentvolumeclaims"), ocm.PLACEMENT, ocm.BINDING)
+
+
+@pytest.fixture(scope="module")
+def ready(own_fleet: OwnFleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnFleet]:
+    with federation.ready(own_fleet, tmp_path_factory.mktemp("example")) as fleet:
+        yield fleet
+
+
+def test_a_federation_goes_from_applied_to_completed_and_when_it_is_deleted_nothing_is_left(ready: OwnFleet) -> None:
+    with federation.federation(ready, "posts") as name:
+        assert _phases(ready, name) == ["Waiting", "Running", "Completed"]
+
+        said, folder = federation.status(ready, name), ready.hub.folder / "volumes" / f"{USERS}-{name}"
+        assert said["summary"]["rounds"] == "3/3"
+        assert [each["phase"] for each in said["clusters"]] == ["Finished", "Finished"]
+        assert all(each["posts"] > 5 for each in said["clusters"])
+        for part, file in (("model", "global/adapter_model.safetensors"), ("profile", "general_profile.json")):
+            assert said[part]["digest"] == f"sha256:{hashlib.sha256((folder / file).read_bytes()).hexdigest()}"
+        until("what ran has gone", lambda: not _running(ready), _SECONDS)
+
+    assert not _left(ready)
+
+
+def test_two_federations_of_one_name_in_two_namespaces_run_at_once_and_never_meet(ready: OwnFleet) -> None:
+    other = "other-team"
+    ready.hub.kubernetes.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}})
+    with federation.federation(ready, "posts"), federation.federation(ready, "posts", other):
+        for namespace in (USERS, other):
+            _until_phase(ready, "posts", "Completed", namespace)
+        digests = {federation.status(ready, "posts", namespace)["model"]["digest"] for namespace in (USERS, other)}
+        assert len(digests) == 2
+
+
+def test_a_controller_that_is_killed_in_each_phase_goes_on_to_the_same_end(ready: OwnFleet) -> None:
+    machine = ready.hub.machine
+    with federation.federation(ready, "killed") as name:
+        for phase in ("Waiting", "Running"):
+            _until_phase(ready, name, phase)
+            machine.restart(CONTROLLER)
+        _until_phase(ready, name, "Completed")
+        machine.restart(CONTROLLER)
+
+        assert [each["round"] for each in federation.status(ready, name)["metrics"]] == [1, 2, 3]
+    assert not _left(ready)
+
+
+def test_an_aggregator_whose_pod_is_deleted_in_a_round_goes_on_and_counts_no_update_twice(ready: OwnFleet) -> None:
+    kube = ready.hub.kubernetes
+    with federation.federation(ready, "restarted") as name:
+        until("a round is done", lambda: federation.status(ready, name).get("metrics"), _SECONDS, so=bool)
+        for pod in kube.all(POD, USERS):
+            kube.delete(POD, pod["metadata"]["name"], USERS)
+
+        _until_phase(ready, name, "Completed")
+        metrics = federation.status(ready, name)["metrics"]
+        assert [(each["round"], each["clusters"]) for each in metrics] == [(1, 2), (2, 2), (3, 2)]
+
+
+def test_what_keeps_a_federation_waiting_is_said_with_the_reason_of_each_cluster(ready: OwnFleet) -> None:
+    resources = {"limits": {"nvidia.com/gpu": "1"}}
+    spec = federation.SPEC["client"] | {"resources": resources}
+    with federation.federation(ready, "gpus", client=spec) as name:
+        said = until(
+            "it says why", lambda: federation.status(ready, name).get("message"), _SECONDS, so=lambda it: "gpu" in str(it)
+        )
+        assert all(spoke.name in said for spoke in ready.spokes)
+
+
+def _phases(fleet: OwnFleet, name: str) -> list[str]:
+    """The phases that a federation goes through, to its end."""
+    seen: list[str] = []
+
+    def ended() -> bool:
+        phase = federation.status(fleet, name).get("phase")
+        if phase and phase not in seen[-1:]:
+            seen.append(phase)
+        return phase in ("Completed", "Failed")
+
+    until(f"{name} has ended", ended, _SECONDS)
+    return seen
+
+
+def _until_phase(fleet: OwnFleet, name: str, phase: str, namespace: str = USERS) -> None:
+    def told() -> tuple[str, str]:
+        said = federation.status(fleet, name, namespace)
+        assert said.get("phase") != "Failed", said["message"]
+        return said.get("phase", ""), said.get("message", "")
+
+    until(f"{name} is {phase}", told, _SECONDS, so=lambda it: it[0] == phase)
+
+
+def _running(fleet: OwnFleet) -> list[str]:
+    jobs = [job["metadata"]["name"] for spoke in fleet.spokes for job in spoke.kubernetes.all(JOB)]
+    return jobs + [pod["metadata"]["name"] for pod in fleet.hub.kubernetes.all(POD, USERS)]
+
+
+def _left(fleet: OwnFleet) -> list[str]:
+    """What is on hub and spokes of federations, a moment after the last of them has gone."""
+
+    def found() -> list[str]:
+        hub = [it["metadata"]["name"] for kind in _WORKLOADS for it in fleet.hub.kubernetes.all(kind, USERS)]
+        works = [it["metadata"]["name"] for spoke in fleet.spokes for it in fleet.hub.kubernetes.all(ocm.WORK, spoke.name)]
+        federations = [it for it in works if not it.startswith("addon-")]
+        return hub + federations + _running(fleet)
+
+    return until("nothing is left", found, 60, so=lambda it: not it)

@@ -1,0 +1,144 @@
+"""A federation on a fleet of our own: the controller on the hub, data and a model on the spokes, and what is seen of it."""
+
+import shutil
+import sys
+from base64 import b64decode, b64encode
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from fedspoke.api.base import Object
+from fedspoke.api.names import API_VERSION, PLATFORMS, platform_label
+from fedspoke.hub.addon.authority import NAME as AUTHORITY
+from fedspoke.hub.addon.signer import Authority
+from fedspoke.local import demo, identity
+from fedspoke.manifestworks.collaborator import CA_CONFIG_MAP, CERTIFICATE_SECRET, NAMESPACE
+from fedspoke.manifestworks.envoy import AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE
+from support import build
+from support.fleet import images, ocm
+from support.fleet.cluster import Cluster
+from support.fleet.fleet import OwnFleet
+from support.fleet.kubernetes import NAMESPACE as NAMESPACES
+from support.fleet.kubernetes import Kind, Rejected
+from support.fleet.wait import until
+
+FEDERATION = Kind(API_VERSION, "federatedlearnings")
+USERS = "social"
+"""The namespace of those who create federations."""
+CONTROLLER = "controller"
+"""The program's name on the hub's machine: it can be killed and started again."""
+
+_SECRET, _PLATFORM = Kind("v1", "secrets"), dict(zip(("spoke1", "spoke2"), PLATFORMS, strict=True))
+_OWN, _SECONDS = "fedspoke", 120
+_DEFINITION = Path(__file__).parents[3] / "hub/deploy/crd.yaml"
+
+
+@contextmanager
+def ready(fleet: OwnFleet, folder: Path) -> Iterator[OwnFleet]:
+    """A fleet whose hub knows FederatedLearnings, and whose spokes each have one platform's posts and the tiny model."""
+    demo.write(folder / "example")
+    hub = fleet.hub
+    hub.kubernetes.apply(yaml.safe_load(_DEFINITION.read_text()))
+    for name in (_OWN, USERS):
+        hub.kubernetes.apply(_namespace(name))
+    for spoke in fleet.spokes:
+        spoke.kubernetes.apply(_namespace(NAMESPACE))
+        platform = _PLATFORM[spoke.name]
+        _offer(spoke, f"{platform}-data", folder / "example/exports" / platform)
+        _offer(spoke, "model", folder / "example/model")
+        hub.kubernetes.merge(ocm.CLUSTER, spoke.name, {"metadata": {"labels": {platform_label(platform): "true"}}})
+    command = [sys.executable, "-m", "fedspoke.cli", "operator", "--namespace", _OWN]
+    hub.machine.start(CONTROLLER, "env", f"KUBECONFIG={hub.kubeconfig}", *command)
+    try:
+        _certify(fleet)
+        yield fleet
+    finally:
+        hub.machine.kill(CONTROLLER)
+
+
+@contextmanager
+def federation(fleet: OwnFleet, name: str, namespace: str = USERS, **spec: Any) -> Iterator[str]:
+    """A FederatedLearning of both spokes; when the block ends it is deleted, and waited for until it has gone."""
+    fleet.hub.volume(f"{namespace}-{name}", "10Gi")
+    document = build.federated_learning(name, namespace, **SPEC | spec)
+    fleet.hub.kubernetes.apply(document)
+    try:
+        yield name
+    finally:
+        fleet.hub.kubernetes.delete(FEDERATION, name, namespace)
+        until(f"{name} has gone", lambda: gone(fleet, name, namespace), _SECONDS)
+
+
+def status(fleet: OwnFleet, name: str, namespace: str = USERS) -> Object:
+    """What the federation says of itself."""
+    found: Object = fleet.hub.kubernetes.get(FEDERATION, name, namespace).get("status", {})
+    return found
+
+
+def gone(fleet: OwnFleet, name: str, namespace: str = USERS) -> bool:
+    """Whether there is no such federation any more."""
+    try:
+        fleet.hub.kubernetes.get(FEDERATION, name, namespace)
+    except Rejected:
+        return True
+    return False
+
+
+SPEC: dict[str, Any] = {
+    "server": {"rounds": 3, "minAvailableClients": 2, "roundTimeout": "5m", "image": images.TESTS},
+    "client": {
+        "image": images.TESTS,
+        "data": {"platforms": list(PLATFORMS)},
+        "placement": {"clusterSets": ["global"]},
+    },
+    "training": {
+        "model": {"name": "/model", "claimName": "model"},
+        "lora": {"rank": 4},
+        "steps": 2,
+        "batchSize": 2,
+        "gradientAccumulation": 1,
+        "learningRate": 0.004,
+        "maxLength": 256,
+    },
+    "profiles": {"encoder": str(demo.encoder()), "minPosts": 5},
+    "deadline": "20m",
+}
+
+
+def _namespace(name: str) -> Object:
+    return {"apiVersion": NAMESPACES.api_version, "kind": "Namespace", "metadata": {"name": name}}
+
+
+def _offer(spoke: Cluster, claim: str, files: Path) -> None:
+    """A volume with these files, readable for whoever a pod runs as, and the claim that gets it."""
+    folder = spoke.volume(claim)
+    shutil.copytree(files, folder, dirs_exist_ok=True)
+    for path in folder.rglob("*"):
+        path.chmod(0o755 if path.is_dir() else 0o644)
+    asked = {"accessModes": ["ReadWriteOnce"], "volumeName": claim, "resources": {"requests": {"storage": "1Gi"}}}
+    metadata = {"name": claim, "namespace": NAMESPACE}
+    spoke.kubernetes.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": asked})
+
+
+def _certify(fleet: OwnFleet) -> None:
+    """What the add-on's certificate requests will bring: each spoke's certificate, and what it trusts."""
+    kube = fleet.hub.kubernetes
+    secret = until("the hub has its authority", lambda: kube.get(_SECRET, AUTHORITY, _OWN), _SECONDS)
+    authority = Authority.load(*(b64decode(secret["data"][file]) for file in (KEY_FILE, CERTIFICATE_FILE)))
+    hub = kube.get(NAMESPACES, "kube-system")["metadata"]["uid"]
+    for spoke in fleet.spokes:
+        key, request = identity.request()
+        certificate = authority.sign_client(request, cluster=spoke.name, hub=hub, now=datetime.now(UTC))
+        files = {KEY_FILE: b64encode(key).decode(), CERTIFICATE_FILE: b64encode(certificate).decode()}
+        where = {"namespace": NAMESPACE}
+        spoke.kubernetes.apply(
+            {"apiVersion": "v1", "kind": "Secret", "metadata": where | {"name": CERTIFICATE_SECRET}, "data": files}
+        )
+        believed = {AUTHORITY_FILE: authority.certificate_pem.decode()}
+        spoke.kubernetes.apply(
+            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": where | {"name": CA_CONFIG_MAP}, "data": believed}
+        )
