@@ -138,7 +138,7 @@ async def test_the_server_answers_while_it_trains_and_trains_one_round_at_a_time
             "OSError: No space left on device; ",
             id="a file's name stays",
         ),
-        pytest.param(MemoryError(), "out of memory; a smaller training.batchSize", id="memory"),
+        pytest.param(MemoryError(), "the collaborator's memory does not suffice; more of it", id="memory"),
         pytest.param(ValueError("bad text: dear diary"), "ValueError at test_mcp_tools.py:", id="a post's text stays"),
         pytest.param(refused_by_pydantic("dear diary"), "ValidationError at ", id="what a file held stays"),
         pytest.param(caused(Failed("no post is left"), ValueError("dear diary")), "no post is left", id="a cause stays"),

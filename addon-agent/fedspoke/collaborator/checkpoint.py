@@ -14,9 +14,7 @@ from pydantic import ValidationError
 from safetensors import SafetensorError, safe_open
 
 from fedspoke.api.records import Record
-from fedspoke.collaborator.descent import Descent
-
-_MOMENTS = ("exp_avg", "exp_avg_sq")
+from fedspoke.collaborator.descent import MOMENTS, Descent
 
 
 class State(Record):
@@ -59,7 +57,7 @@ class Checkpoints:
         """Replace the checkpoint."""
         tensors = {name: value.detach() for name, value in descent.parameters.items()}
         for name, value in descent.parameters.items():
-            tensors |= {f"{moment}.{name}": descent.optimizer.state[value][moment] for moment in _MOMENTS}
+            tensors |= {f"{moment}.{name}": descent.optimizer.state[value][moment] for moment in MOMENTS}
         partial = self._file.with_suffix(".partial")
         safetensors.torch.save_file(tensors, partial, {"state": state.model_dump_json()})
         with partial.open("rb+") as file:
@@ -78,14 +76,13 @@ class Checkpoints:
                 tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
         except (OSError, SafetensorError, ValidationError):  # none, or damaged, or of another version
             return None
-        moments = {
-            index: {"step": torch.tensor(float(state.step))} | {moment: tensors[f"{moment}.{name}"] for moment in _MOMENTS}
-            for index, name in enumerate(descent.parameters)
-        }
         with torch.no_grad():
             for name, value in descent.parameters.items():
                 value.copy_(tensors[name])
-        descent.optimizer.load_state_dict({"state": moments, "param_groups": descent.optimizer.state_dict()["param_groups"]})
+                kept = descent.optimizer.state[value]
+                kept["step"].fill_(state.step)
+                for moment in MOMENTS:
+                    kept[moment].copy_(tensors[f"{moment}.{name}"])
         return state
 
     def remove(self) -> None:

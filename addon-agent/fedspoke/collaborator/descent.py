@@ -11,6 +11,9 @@ from fedspoke.api.training import Training
 
 Parameters = dict[str, torch.nn.Parameter]
 
+MOMENTS = ("exp_avg", "exp_avg_sq")
+"""What AdamW keeps of each parameter, by its own names."""
+
 _MU = 0.01
 """How strongly FedProx pulls, where `options.mu` does not say."""
 
@@ -21,12 +24,23 @@ def pull(aggregation: Aggregation) -> float:
 
 
 class Descent:
-    """AdamW, and what is done to gradients before it: FedProx's pull (arXiv 1812.06127), then clipping to `maxGradNorm`."""
+    """AdamW, and what is done to gradients before it: FedProx's pull (arXiv 1812.06127), then clipping to `maxGradNorm`.
+
+    Its moments are in memory from the beginning, so that forward and backward passes have to do with what is left beside them.
+    """
 
     def __init__(self, parameters: Parameters, training: Training, mu: float) -> None:
         """`parameters` as the round starts from them, which is where `mu` pulls to."""
         self.parameters = parameters
-        self.optimizer = torch.optim.AdamW(parameters.values(), lr=training.learning_rate, weight_decay=training.weight_decay)
+        # One kernel, which allocates nothing: a step that lacks memory changes no value, and can be taken again.
+        self.optimizer = torch.optim.AdamW(
+            parameters.values(), lr=training.learning_rate, weight_decay=training.weight_decay, fused=True
+        )
+        for value in parameters.values():
+            self.optimizer.state[value] = {
+                "step": torch.zeros((), device=value.device),
+                **{moment: torch.zeros_like(value) for moment in MOMENTS},
+            }
         self._training = training
         self._mu = mu
         self._start = {name: value.detach().clone() for name, value in parameters.items()} if mu else {}

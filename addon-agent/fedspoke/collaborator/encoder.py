@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from transformers import AutoModel, AutoTokenizer
 
 from fedspoke.api.errors import Refused
+from fedspoke.collaborator.memory import lacking
 
 _FILES = ["config.json", "*.safetensors", "tokenizer*", "special_tokens_map.json", "vocab.txt"]
 _MAX_TOKENS = 256  # what MiniLM was trained on; its tokenizer would let 512 pass
@@ -43,6 +44,8 @@ class TextEncoder:
             self._tokenizer: Any = AutoTokenizer.from_pretrained(folder, local_files_only=True)
             self._model: Any = AutoModel.from_pretrained(folder, local_files_only=True, use_safetensors=True).eval()
         except (OSError, ValueError, KeyError) as error:
+            if lacking(error):
+                raise
             raise Refused(
                 f"profiles.encoder is {name}, which cannot be loaded as a text encoder ({type(error).__name__}); "
                 "name one like sentence-transformers/all-MiniLM-L6-v2"

@@ -1,26 +1,28 @@
-"""How a device's memory is made to suffice: the same work in smaller parts.
+"""How a device's memory is made to suffice: the same work in smaller parts, and one sentence where there are none.
 
 What does not fit is first tried with gradient checkpointing (arXiv 1604.06174: slower by a third, with the activations of one
 layer at a time), then with half as many posts a forward pass, down to one. What a step computes stays the same, up to rounding
 and to which values dropout drops.
 """
 
+import errno
 import gc
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TypeVar
 
+import psutil
 import torch
 
 from fedspoke.api.errors import Final
-from fedspoke.collaborator.batches import Example
 
 T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-_SAID = ("can't allocate memory", "not enough memory", "CUBLAS_STATUS_ALLOC_FAILED")
-"""What torch's RuntimeErrors say where memory is lacking and there is no class of its own for it."""
+_SAID = ("can't allocate memory", "not enough memory", "out of memory", "_STATUS_ALLOC_FAILED")
+"""What RuntimeErrors of torch and CUDA say where memory is lacking and there is no class of its own for it."""
 
 
 class Memory:
@@ -31,10 +33,11 @@ class Memory:
         checkpointing: Whether the model computes activations twice rather than keep them.
     """
 
-    def __init__(self, posts: int, checkpoint: Callable[[], None] | None = None) -> None:
-        """`checkpoint` turns gradient checkpointing on; None where there are no gradients."""
+    def __init__(self, posts: int, purpose: str, checkpoint: Callable[[], None] | None = None) -> None:
+        """`purpose` is what one post at a time is for; `checkpoint` turns gradient checkpointing on, if there are gradients."""
         self.posts = posts
         self.checkpointing = False
+        self._purpose = purpose
         self._checkpoint = checkpoint
 
     def fit(self, work: Callable[[int], T]) -> T:
@@ -47,7 +50,7 @@ class Memory:
             try:
                 return work(self.posts)
             except (RuntimeError, MemoryError) as error:
-                if not _lacks_memory(error):
+                if not lacking(error):
                     raise
             # Only here, where the error and with it the frames that hold the tensors are gone.
             gc.collect()
@@ -70,16 +73,46 @@ class Memory:
             self.posts //= 2
             _log.warning("out of memory: goes on with %d posts a forward pass", self.posts)
         else:
-            raise Final(
-                "the memory does not suffice for one post at a time; lower training.maxLength, training.images or "
-                "training.lora.rank, or set training.quantization to nf4"
-            )
+            raise _short(f"{self._purpose}, one post at a time")
 
 
-def parts(examples: Sequence[Example], posts: int) -> list[Sequence[Example]]:
+@contextmanager
+def enough(purpose: str) -> Iterator[None]:
+    """Work without smaller parts: where memory is lacking for it, a sentence says so.
+
+    Raises:
+        Final: it is.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError, OSError) as error:
+        if not lacking(error):
+            raise
+        _log.warning("out of memory: %s", error)
+        raise _short(purpose) from None
+
+
+def lacking(error: BaseException) -> bool:
+    """Whether an error says that there is not enough memory."""
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, torch.OutOfMemoryError | MemoryError) or (
+        isinstance(error, RuntimeError) and any(said in str(error) for said in _SAID)
+    )
+
+
+def parts(items: Sequence[T], size: int) -> list[Sequence[T]]:
     """A batch in forward passes."""
-    return [examples[start : start + posts] for start in range(0, len(examples), posts)]
+    return [items[start : start + size] for start in range(0, len(items), size)]
 
 
-def _lacks_memory(error: Exception) -> bool:
-    return isinstance(error, torch.OutOfMemoryError | MemoryError) or any(said in str(error) for said in _SAID)
+def _short(purpose: str) -> Final:
+    if torch.cuda.is_available():
+        device, (free, total) = torch.cuda.get_device_name(), torch.cuda.mem_get_info()
+    else:
+        device, free, total = "this machine", psutil.virtual_memory().available, psutil.virtual_memory().total
+    there_is = f"{device} has {total / 2**30:.1f} GiB, {free / 2**30:.1f} of them free"
+    return Final(
+        f"the memory does not suffice {purpose}: {there_is}; what helps is training.quantization nf4, a lower "
+        "training.maxLength, training.images or training.lora.rank, or a device with more memory"
+    )

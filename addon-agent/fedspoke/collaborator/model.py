@@ -26,6 +26,7 @@ from fedspoke.api.errors import Refused
 from fedspoke.collaborator import model_folder
 from fedspoke.collaborator import quantization as quantizations
 from fedspoke.collaborator.batches import CHAT_TEMPLATE, INSTRUCTION
+from fedspoke.collaborator.memory import lacking
 from fedspoke.collaborator.quantization import Quantization
 
 disable_progress_bar()  # of weights read from disk: it fills logs; downloads keep theirs
@@ -75,6 +76,8 @@ def load(name: str, quantization: Quantization = "none") -> tuple[Any, LlavaForC
             **quantized,
         )
     except Exception as error:  # of a damaged file these libraries raise KeyErrors and worse
+        if lacking(error):
+            raise
         reason, _, _ = str(error).partition("\n")
         raise Refused(f"the model {name} cannot be loaded: {reason}") from error
     if found["missing_keys"]:  # which would be drawn at random, with no more than a warning

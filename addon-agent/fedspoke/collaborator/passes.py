@@ -28,34 +28,32 @@ class Passes:
         self._tokenizer = tokenizer
         self._dtype, self._device = dtype, model.device
         self._posts = posts
-        self._measuring = Memory(posts)
-        self.memory = Memory(posts, lambda: recompute_activations(model.get_base_model()))
+        self._measuring = Memory(posts, "to measure a loss")
+        self._writing = Memory(posts, "to write captions")
+        self.memory = Memory(posts, "to train", lambda: recompute_activations(model.get_base_model()))
 
-    def gradients(self, batches: Sequence[Sequence[Example]], seed: int) -> float:
+    def gradients(self, batches: Sequence[Sequence[Example]], posts: int, seed: int) -> float:
         """Leave one step's gradients in the model; its loss is the mean over all supervised tokens of all its batches.
 
-        The gradient is that of this mean, so that a long caption counts as many tokens as it has, however posts are batched.
+        The gradient is that of this mean, so that a long caption counts as many tokens as it has, however posts are batched, and
+        however few `posts` a forward pass has.
         """
-        tokens = supervised(batches)
-
-        def attempt(posts: int) -> float:
-            self._model.zero_grad()
-            torch.manual_seed(seed)  # what dropout drops
-            loss = 0.0
-            for batch in batches:
-                for part in parts(batch, posts):
-                    mean = self._loss(part, tokens)
-                    torch.autograd.backward(mean)
-                    loss += mean.item()
-            return loss
-
-        return self.memory.fit(attempt)
+        self._model.zero_grad()
+        torch.manual_seed(seed)  # what dropout drops
+        tokens, loss = supervised(batches), 0.0
+        for batch in batches:
+            for part in parts(batch, posts):
+                mean = self._loss(part, tokens)
+                torch.autograd.backward(mean)
+                loss += mean.item()
+        return loss
 
     def loss(self, examples: Sequence[Example]) -> float:
         """Mean per supervised token, nothing learned."""
         batches = in_batches(examples, self._posts)
         with torch.inference_mode():
-            return sum(self._parted(batch, lambda part: float(self._loss(part, 1))) for batch in batches) / supervised(batches)
+            losses = [_parted(self._measuring, batch, lambda part: float(self._loss(part, 1))) for batch in batches]
+        return sum(losses) / supervised(batches)
 
     def captions(self, examples: Sequence[Example]) -> dict[str, str]:
         """What the model would write for each post, greedily, by the post's id; its own text plays no part."""
@@ -77,11 +75,8 @@ class Passes:
 
         with torch.inference_mode():
             for batch in in_batches(examples, self._posts):
-                self._parted(batch, write)
+                _parted(self._writing, batch, write)
         return written
-
-    def _parted(self, batch: Sequence[Example], work: Callable[[Sequence[Example]], float]) -> float:
-        return self._measuring.fit(lambda posts: sum(work(part) for part in parts(batch, posts)))
 
     def _loss(self, examples: Sequence[Example], tokens: int) -> torch.Tensor:
         """The sum over supervised tokens, divided by `tokens`."""
@@ -98,6 +93,10 @@ class Passes:
         if "pixel_values" in placed:
             placed["pixel_values"] = placed["pixel_values"].to(self._dtype)
         return placed
+
+
+def _parted(memory: Memory, batch: Sequence[Example], work: Callable[[Sequence[Example]], float]) -> float:
+    return memory.fit(lambda posts: sum(work(part) for part in parts(batch, posts)))
 
 
 def supervised(batches: Sequence[Sequence[Example]]) -> int:

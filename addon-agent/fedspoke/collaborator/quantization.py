@@ -13,6 +13,7 @@ import torch
 from transformers import BitsAndBytesConfig
 
 from fedspoke.api.errors import Refused
+from fedspoke.collaborator.memory import lacking
 
 Quantization = Literal["none", "int8", "nf4"]
 
@@ -31,6 +32,8 @@ def arguments(quantization: Quantization, device: torch.device, dtype: torch.dty
     try:
         _try(quantization, device, dtype)
     except Exception as error:  # of a build that does not fit the device it raises what comes
+        if lacking(error):
+            raise
         reason, _, _ = str(error).partition("\n")
         raise Refused(
             f"training.quantization is {quantization}, but bitsandbytes does not run on {device.type} here ({reason:.200}); "

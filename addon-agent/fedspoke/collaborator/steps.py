@@ -20,6 +20,7 @@ from fedspoke.collaborator.checkpoint import Checkpoints
 from fedspoke.collaborator.encoder import TextEncoder
 from fedspoke.collaborator.heldout import Split, split
 from fedspoke.collaborator.kept import Kept
+from fedspoke.collaborator.memory import enough
 from fedspoke.collaborator.privacy import Gaussian, Ledger
 from fedspoke.collaborator.profiles import refusal, span, visual_refusal
 from fedspoke.collaborator.training import Trainer
@@ -50,6 +51,7 @@ class Steps:
         self._checkpoints = Checkpoints(self._own / "checkpoint.safetensors")
         self._ledger = Ledger(self._output / "releases.json", settings.run)
 
+    @enough("to load the model")
     def download_model(self) -> ModelReady:
         """Find or fetch the model, and load it; the text encoder too, so that a wrong one is known before the first round."""
         profiles = self._settings.profiles
@@ -99,6 +101,7 @@ class Steps:
             changed={platform: cleaned.changed for platform, cleaned in told.items()},
         )
 
+    @enough("to train")
     def train_llava(self, round: int, adapter: str, output: str, progress: Callable[[int, int, float], None]) -> LlavaTrained:  # noqa: A002
         """Train one round from the adapter in one file to the adapter in another; `lora_weights/` is this cluster's latest.
 
@@ -127,6 +130,7 @@ class Steps:
         self._checkpoints.remove()
         return answer
 
+    @enough("to measure the final adapter")
     def evaluate(self, adapter: str) -> Evaluated:
         """What the final adapter is worth on the posts that were held out.
 
@@ -143,6 +147,7 @@ class Steps:
             files.replace(self._output / "captions.json", json.dumps(captions, indent=1, ensure_ascii=False).encode())
         return Evaluated(held_out=_held_out(posts, base, tuned))
 
+    @enough("to make a profile")
     def generate_profile(self, platform: Platform, adapter: str) -> ProfileMade:
         """One platform's profile, with the loss of the base model and of the model with the final adapter.
 

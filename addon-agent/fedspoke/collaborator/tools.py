@@ -94,8 +94,8 @@ def sentence(error: BaseException) -> str:
         return " ".join(str(error).split())
     if isinstance(error, OSError) and error.strerror:
         return f"{kind}: {error.strerror}; the log of mcp-server says more"
-    if kind in {"MemoryError", "OutOfMemoryError"}:  # the latter is torch's, which is not imported here
-        return "out of memory; a smaller training.batchSize or training.maxLength needs less"
+    if isinstance(error, MemoryError):
+        return "the collaborator's memory does not suffice; more of it is needed than client.resources gives"
     frames = traceback.extract_tb(error.__traceback__)
     place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
     return f"{kind}{place}; the log of mcp-server says more"
@@ -118,7 +118,7 @@ class _Server(FastMCP[Any]):
                 said, passing = f"{name} was called with a wrong {'.'.join(map(str, first['loc']))}: {first['msg']}", False
             else:  # of what is unforeseen nobody knows whether it passes, and another attempt is cheap
                 said, passing = sentence(cause), not isinstance(cause, Final | Refused)
-            _log.error("%s: %s", name, said, exc_info=None if isinstance(cause, Refused) else cause)
+            _log.error("%s: %s", name, said, exc_info=None if isinstance(cause, Final | Refused) else cause)
             return CallToolResult(content=[TextContent(type="text", text=said)], isError=True, _meta={PASSING: passing})
         except anyio.get_cancelled_exc_class():
             _log.warning("%s: given up, since the caller went away", name)

@@ -143,9 +143,9 @@ class Trainer:
         with torch.random.fork_rng(), _learning(self._model):
             for batches in islice(plan.batches(examples, self._training, round), state.step, None):
                 step = state.step + 1
-                loss = self._passes.gradients(batches, plan.seed(self._training.seed, round, step))
                 rate = share(self._training.schedule, self._training.warmup, (round - 1) * steps + step, self._rounds * steps)
-                if not math.isfinite(loss) or not descent.step(rate):
+                loss, taken = self._step(descent, batches, plan.seed(self._training.seed, round, step), rate)
+                if not taken:
                     raise Final(
                         f"training diverged in round {round}, step {step} of {steps}: the loss is {loss:.4g}; "
                         f"try a training.learningRate below {self._training.learning_rate:g}"
@@ -183,6 +183,15 @@ class Trainer:
         if not records:
             raise Refused("there are no records to train or measure on; clean an export that holds posts first")
         return [self._collator.example(record, images) for record in records]
+
+    def _step(self, descent: Descent, batches: list[list[Example]], seed: int, rate: float) -> tuple[float, bool]:
+        """One step's loss, and whether the step was taken: not where loss or gradient is not finite."""
+
+        def attempt(posts: int) -> tuple[float, bool]:
+            loss = self._passes.gradients(batches, posts, seed)
+            return loss, math.isfinite(loss) and descent.step(rate)
+
+        return self._passes.memory.fit(attempt)
 
     def _restored(self, key: str, descent: Descent) -> State:
         """Where the training of this key is: at its beginning, or where it was interrupted."""

@@ -53,6 +53,15 @@ def test_a_first_step_moves_by_its_share_of_the_learning_rate() -> None:
     assert weight.grad is None
 
 
+def test_what_the_optimiser_keeps_is_there_before_the_first_pass_and_a_step_makes_nothing_anew() -> None:
+    path, weight = descent()
+    before = {name: kept.data_ptr() for name, kept in path.optimizer.state[weight].items()}
+    assert before.keys() == {"step", "exp_avg", "exp_avg_sq"}
+    weight.grad = torch.ones(3)
+    path.step(1.0)
+    assert {name: kept.data_ptr() for name, kept in path.optimizer.state[weight].items()} == before
+
+
 def test_weight_decay_shrinks_what_has_no_gradient_to_speak_of() -> None:
     path, weight = descent(weight_decay=0.5)
     weight.grad = torch.zeros(3)

@@ -1,18 +1,21 @@
 """Training in too little memory: a hook says that there is none, as the device would, above so many posts at once."""
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from torch.optim.optimizer import register_optimizer_step_pre_hook
 
 from fedspoke.api.errors import Final
 from fedspoke.api.federated_learning import Lora
 from fedspoke.collaborator.training import Trainer
 from fedspoke.data.records import CleanRecord
 from support import adapters as files
-from support.tiny import coloured_shapes, record
-from support.training import first_adapter, silent, trainer
+from support.training import silent, trainer
 
 LORA = Lora(rank=8, alpha=16, dropout=0)
 
@@ -32,16 +35,6 @@ class Room:
         self.seen.append(count)
         if count > self.posts * (self.checkpointed if self._model.is_activation_checkpointing else 1):
             raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Path:
-    return first_adapter(trainer(), tmp_path / "start")
-
-
-@pytest.fixture
-def posts(tmp_path: Path) -> list[CleanRecord]:
-    return [*coloured_shapes(tmp_path), record("no picture, only these words")]
 
 
 def test_gradient_checkpointing_changes_no_byte(posts: list[CleanRecord], start: Path, tmp_path: Path) -> None:
@@ -65,7 +58,8 @@ def test_smaller_parts_leave_the_same_gradient_up_to_rounding(
         Room(model, limit)
         examples = model._examples(posts, tmp_path)
         model._model.train()
-        loss = model._passes.gradients([examples[:4], examples[4:8], examples[8:]], seed=0)
+        batches = [examples[:4], examples[4:8], examples[8:]]
+        loss = model._passes.memory.fit(partial(model._passes.gradients, batches, seed=0))
         found.append(
             (loss, {name: value.grad.clone() for name, value in model._model.named_parameters() if value.grad is not None})
         )
@@ -93,11 +87,59 @@ def test_one_post_that_does_not_fit_ends_the_round_with_what_to_lower(
 ) -> None:
     model = trainer()
     room = Room(model, posts=0)
-    with pytest.raises(Final, match=r"does not suffice for one post at a time; lower training\.maxLength"):
+    with pytest.raises(
+        Final, match=r"does not suffice to train, one post at a time: this machine has [\d.]+ GiB, .* training\.maxLength"
+    ):
         model.train(posts, tmp_path, start, tmp_path / "result", 1, silent)
     assert not (tmp_path / "result").exists()
     room.posts = 4
     assert model.train(posts, tmp_path, start, tmp_path / "result", 2, silent).examples == 9
+
+
+class Optimiser:
+    """Lacks memory as it is about to take a step, so many times."""
+
+    def __init__(self, times: int) -> None:
+        self.times = times
+        self.steps = 0
+
+    def __call__(self, *_: Any) -> None:
+        self.times -= 1
+        if self.times >= 0:
+            raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB")
+        self.steps += 1
+
+
+@pytest.fixture
+def optimiser() -> Iterator[Callable[[int], Optimiser]]:
+    with ExitStack() as hooks:
+
+        def lacking(times: int) -> Optimiser:
+            made = Optimiser(times)
+            hooks.callback(register_optimizer_step_pre_hook(made).remove)
+            return made
+
+        yield lacking
+
+
+def test_a_step_of_the_optimiser_that_lacks_memory_is_taken_again_and_changes_no_byte(
+    posts: list[CleanRecord], start: Path, tmp_path: Path, optimiser: Callable[[int], Optimiser]
+) -> None:
+    trainer().train(posts, tmp_path, start, tmp_path / "enough", 1, silent)
+    tight, of = trainer(), optimiser(1)
+    tight.train(posts, tmp_path, start, tmp_path / "tight", 1, silent)
+    assert tight._passes.memory.checkpointing  # the first rung
+    assert of.steps == 4
+    assert (tmp_path / "tight").read_bytes() == (tmp_path / "enough").read_bytes()
+
+
+def test_an_optimiser_that_never_fits_ends_the_round_in_a_sentence(
+    posts: list[CleanRecord], start: Path, tmp_path: Path, optimiser: Callable[[int], Optimiser]
+) -> None:
+    optimiser(100)
+    with pytest.raises(Final, match="does not suffice to train, one post at a time: "):
+        trainer().train(posts, tmp_path, start, tmp_path / "result", 1, silent)
+    assert not (tmp_path / "result").exists()
 
 
 def test_measuring_and_writing_captions_fit_too(posts: list[CleanRecord], start: Path, tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
 """What does not fit is tried in smaller parts, and what was found is remembered."""
 
+import errno
+import re
 import weakref
 
 import pytest
@@ -8,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedspoke.api.errors import Final
-from fedspoke.collaborator.memory import Memory, parts
+from fedspoke.collaborator.memory import Memory, enough, parts
 from support.examples import examples
 
 
@@ -32,14 +34,14 @@ class Device:
 
 def test_what_fits_is_done_once() -> None:
     device = Device(8)
-    memory = Memory(8, device.checkpoint)
+    memory = Memory(8, "to train", device.checkpoint)
     assert memory.fit(device) == 8
     assert (device.tried, memory.checkpointing) == ([8], False)
 
 
 def test_gradient_checkpointing_comes_before_smaller_parts_and_both_are_remembered() -> None:
     device = Device(1)
-    memory = Memory(8, device.checkpoint)
+    memory = Memory(8, "to train", device.checkpoint)
     assert memory.fit(device) == 2
     assert device.tried == [8, 8, 4, 2]
     assert memory.fit(device) == 2
@@ -49,14 +51,14 @@ def test_gradient_checkpointing_comes_before_smaller_parts_and_both_are_remember
 
 def test_without_gradients_there_are_only_smaller_parts() -> None:
     device = Device(3)
-    assert Memory(8).fit(device) == 2
+    assert Memory(8, "to train").fit(device) == 2
     assert device.tried == [8, 4, 2]
 
 
 def test_one_post_that_does_not_fit_is_the_end_and_says_what_to_lower() -> None:
     device = Device(0)
-    with pytest.raises(Final, match=r"one post at a time; lower training\.maxLength, training\.images"):
-        Memory(4, device.checkpoint).fit(device)
+    with pytest.raises(Final, match=r"suffice to train, one post at a time: .* a lower training\.maxLength, training\.images"):
+        Memory(4, "to train", device.checkpoint).fit(device)
     assert device.tried == [4, 4, 2, 1]
 
 
@@ -72,13 +74,13 @@ def test_one_post_that_does_not_fit_is_the_end_and_says_what_to_lower() -> None:
     ],
 )
 def test_memory_may_be_lacking_in_other_words(error: Exception) -> None:
-    assert Memory(4).fit(Device(2, error)) == 2
+    assert Memory(4, "to train").fit(Device(2, error)) == 2
 
 
 def test_any_other_error_is_none_of_memorys_business() -> None:
     device = Device(2, RuntimeError("shapes cannot be multiplied"))
     with pytest.raises(RuntimeError, match="cannot be multiplied"):
-        Memory(4).fit(device)
+        Memory(4, "to train").fit(device)
     assert device.tried == [4]
 
 
@@ -93,7 +95,32 @@ def test_what_an_attempt_held_is_free_before_the_next_one() -> None:
         assert held[-1]() is None
         return posts
 
-    assert Memory(2).fit(work) == 1
+    assert Memory(2, "to train").fit(work) == 1
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        pytest.param(torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 2.00 GiB"), id="torch"),
+        pytest.param(RuntimeError("CUDA error: out of memory"), id="CUDA"),
+        pytest.param(OSError(errno.ENOMEM, "Cannot allocate memory"), id="the operating system"),
+    ],
+)
+def test_work_without_smaller_parts_ends_in_a_sentence_that_says_what_how_much_there_is_and_what_helps(error: Exception) -> None:
+    with pytest.raises(Final) as failure, enough("to see photos"):
+        raise error
+    assert re.fullmatch(
+        r"the memory does not suffice to see photos: .* has [\d.]+ GiB, [\d.]+ of them free; what helps is "
+        r"training\.quantization nf4, a lower training\.maxLength, .*, or a device with more memory",
+        str(failure.value),
+    )
+
+
+@pytest.mark.parametrize("error", [RuntimeError("shapes cannot be multiplied"), OSError(errno.ENOSPC, "No space left")])
+def test_other_errors_of_such_work_stay_as_they_are(error: Exception) -> None:
+    with pytest.raises(type(error)) as failure, enough("to see photos"):
+        raise error
+    assert failure.value is error
 
 
 @given(st.integers(1, 40), st.integers(1, 12))

@@ -11,8 +11,7 @@ from fedspoke.collaborator.descent import Descent
 from fedspoke.collaborator.training import Trainer
 from fedspoke.data.records import CleanRecord
 from support import adapters as files
-from support.tiny import coloured_shapes, record
-from support.training import first_adapter, silent, trainer
+from support.training import silent, trainer
 
 
 class Stop(Exception):
@@ -27,16 +26,6 @@ def until(last: int):
             raise Stop
 
     return hear
-
-
-@pytest.fixture
-def start(tmp_path: Path) -> Path:
-    return first_adapter(trainer(), tmp_path / "start")
-
-
-@pytest.fixture
-def posts(tmp_path: Path) -> list[CleanRecord]:
-    return [*coloured_shapes(tmp_path), record("no picture, only these words")]
 
 
 def resuming(folder: Path, **changes) -> Trainer:
