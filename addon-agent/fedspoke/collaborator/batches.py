@@ -3,11 +3,8 @@
 A post becomes `<prompt> <caption> </s>`, and only the caption and `</s>` are supervised. There is one prompt for each number of
 images, none included; each is tokenised once, its length is where the answers begin, and truncation never reaches it. Captions
 are tokenised apart, as plain text: a post that contains the characters `<image>` or `</s>` stays a post.
-
-A photo is padded to a square, as LLaVA 1.5 was trained. Its processor alone would cut off what lies outside the middle square.
 """
 
-import logging
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +14,7 @@ import torch
 from PIL import Image
 
 from fedspoke.api.errors import Failed, Refused
+from fedspoke.collaborator.photos import pixels
 from fedspoke.data.records import CleanRecord
 
 INSTRUCTION = "Write the caption this person would post."
@@ -28,8 +26,6 @@ CHAT_TEMPLATE = (
     "{% if add_generation_prompt %}ASSISTANT:{% endif %}"
 )
 """How LLaVA 1.5 is spoken to, for a processor that brings no template of its own."""
-
-_log = logging.getLogger(__name__)
 
 _IGNORED = -100  # the label that torch's cross entropy leaves out
 _CAPTION = 64  # tokens of a caption that are never cut off for the sake of one more image
@@ -71,7 +67,6 @@ class Collator:
         if self._eos is None:
             raise Refused("this model's tokenizer names no eos_token, without which no caption could end; get the model again")
         self._max_length = max_length
-        self._background = tuple(int(255 * mean) for mean in processor.image_processor.image_mean)
         texts = [self._prompt_text(count) for count in range(images + 1)]
         self._prompts = [self._prompt(text, count) for count, text in enumerate(texts)]
         self._tail = texts[1].split()[-1]  # `ASSISTANT:`
@@ -147,17 +142,8 @@ class Collator:
         return tokens
 
     def _pixels(self, examples: Sequence[Example]) -> dict[str, Any]:
-        pictures = [self._square(picture(path, example.id)) for example in examples for path in example.images]
-        if not pictures:
-            return {}
-        return {"pixel_values": self._processor.image_processor(images=pictures, return_tensors="pt")["pixel_values"]}
-
-    def _square(self, picture: Image.Image) -> Image.Image:
-        """In the middle of a square of the processor's mean colour, which becomes zeros (LLaVA's expand2square)."""
-        side = max(picture.size)
-        square = Image.new("RGB", (side, side), self._background)
-        square.paste(picture, ((side - picture.width) // 2, (side - picture.height) // 2))
-        return square
+        photos = [(path, example.id) for example in examples for path in example.images]
+        return {"pixel_values": pixels(photos, self._processor.image_processor)} if photos else {}
 
 
 def in_batches(examples: Sequence[Example], size: int) -> list[list[Example]]:
@@ -182,17 +168,3 @@ def epochs(examples: Sequence[Example], size: int, generator: torch.Generator) -
         shuffled = [examples[i] for i in torch.randperm(len(examples), generator=generator).tolist()]
         batches = in_batches(shuffled, size)
         yield [batches[i] for i in torch.randperm(len(batches), generator=generator).tolist()]
-
-
-def picture(path: Path, record: str) -> Image.Image:
-    """A photo of the records.
-
-    Raises:
-        Failed: it cannot be read; which one is for the log alone.
-    """
-    try:
-        with Image.open(path, formats=("JPEG",)) as image:
-            return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow's decoders raise
-        _log.error("an image of record %s cannot be read: %s", record, error)  # whose id would let the hub recognise a post
-        raise Failed("an image of a record cannot be read, as the trainer's log says; prepare the data again") from error

@@ -29,12 +29,12 @@ class Memory:
     """What has been found to fit; it is remembered for all that follows.
 
     Attributes:
-        posts: Of a forward pass, at most.
+        posts: Of a forward pass, at most; or photos.
         checkpointing: Whether the model computes activations twice rather than keep them.
     """
 
     def __init__(self, posts: int, purpose: str, checkpoint: Callable[[], None] | None = None) -> None:
-        """`purpose` is what one post at a time is for; `checkpoint` turns gradient checkpointing on, if there are gradients."""
+        """`purpose` is what they are for; `checkpoint` turns gradient checkpointing on, if there are gradients."""
         self.posts = posts
         self.checkpointing = False
         self._purpose = purpose
@@ -68,12 +68,12 @@ class Memory:
     def _lower(self) -> None:
         if self._checkpoint and not self.checkpointing:
             self.at_most(self.posts, checkpointing=True)
-            _log.warning("out of memory: goes on with gradient checkpointing")
+            _log.warning("the memory does not suffice %s: goes on with gradient checkpointing", self._purpose)
         elif self.posts > 1:
             self.posts //= 2
-            _log.warning("out of memory: goes on with %d posts a forward pass", self.posts)
+            _log.warning("the memory does not suffice %s: goes on with %d at a time", self._purpose, self.posts)
         else:
-            raise _short(f"{self._purpose}, one post at a time")
+            raise _short(f"{self._purpose}, one at a time")
 
 
 @contextmanager

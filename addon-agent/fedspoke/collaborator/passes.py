@@ -28,9 +28,9 @@ class Passes:
         self._tokenizer = tokenizer
         self._dtype, self._device = dtype, model.device
         self._posts = posts
-        self._measuring = Memory(posts, "to measure a loss")
-        self._writing = Memory(posts, "to write captions")
-        self.memory = Memory(posts, "to train", lambda: recompute_activations(model.get_base_model()))
+        self._measuring = Memory(posts, "to measure a loss on posts")
+        self._writing = Memory(posts, "to write captions of posts")
+        self.memory = Memory(posts, "to train on posts", lambda: recompute_activations(model.get_base_model()))
 
     def gradients(self, batches: Sequence[Sequence[Example]], posts: int, seed: int) -> float:
         """Leave one step's gradients in the model; its loss is the mean over all supervised tokens of all its batches.

@@ -6,7 +6,7 @@ LoRA never touches it (nor does quantisation), unlike the language model, whose 
 import hashlib
 import json
 from collections.abc import Sequence
-from functools import cached_property
+from functools import cached_property, partial
 from pathlib import Path
 from typing import Any
 
@@ -14,9 +14,11 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from fedspoke.collaborator.batches import picture
+from fedspoke.collaborator.memory import Memory, parts
+from fedspoke.collaborator.photos import pixels
 
 _ARCHITECTURE = ("image_size", "patch_size", "num_attention_heads", "hidden_act", "layer_norm_eps")  # what weights do not show
+_BATCH = 32  # photos, which a tower on a GPU sees at once
 _PIXELS = ("size", "crop_size", "do_center_crop", "resample", "image_mean", "image_std")
 
 
@@ -28,6 +30,7 @@ class Tower:
         if trained:
             raise RuntimeError(f"the vision tower is to stay as it was loaded, but {trained[0]} is trained")
         self._processor, self._tower = image_processor, tower
+        self._memory = Memory(_BATCH, "to see photos")
 
     @cached_property
     def digest(self) -> str:
@@ -36,7 +39,7 @@ class Tower:
         Weights count as bf16, which they are on a GPU: so a cluster without one has the same digest.
         """
         told = {key: getattr(self._tower.config, key, None) for key in _ARCHITECTURE}
-        told |= {key: getattr(self._processor, key, None) for key in _PIXELS}
+        told |= {key: getattr(self._processor, key, None) for key in _PIXELS} | {"padded": True}
         digest = hashlib.sha256(json.dumps(told, sort_keys=True, default=dict).encode())
         for name, weights in sorted(self._tower.named_parameters()):
             digest.update(f"{name} {tuple(weights.shape)}".encode())
@@ -48,18 +51,25 @@ class Tower:
 
         Raises:
             Failed: a photo cannot be read.
+            Final: one does not fit in memory.
         """
+        photos = [(row, photo) for row, of in enumerate(posts) for photo in of]
         vectors = np.zeros((len(posts), self._tower.config.hidden_size), np.float32)
-        for row, photos in enumerate(posts):
-            if photos:
-                mean = self._see(photos).mean(axis=0)
-                vectors[row] = mean / np.linalg.norm(mean)
-        return vectors
+        for batch in parts(photos, _BATCH):
+            seen = self._memory.fit(partial(self._see, [photo for _, photo in batch]))
+            np.add.at(vectors, [row for row, _ in batch], seen)
+        lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
+        directions: NDArray[np.float32] = np.divide(vectors, lengths, out=vectors, where=lengths > 0)
+        return directions
 
     @torch.inference_mode()
-    def _see(self, photos: Sequence[Path]) -> NDArray[np.float32]:
-        pixels = self._processor(images=[picture(photo, photo.stem) for photo in photos], return_tensors="pt")["pixel_values"]
+    def _see(self, photos: Sequence[Path], at_once: int) -> NDArray[np.float32]:
         weights = next(self._tower.parameters())
-        pooled = self._tower(pixels.to(weights.device, weights.dtype)).pooler_output
-        vectors: NDArray[np.float32] = torch.nn.functional.normalize(pooled.float(), dim=-1).cpu().numpy()
-        return vectors
+        seen: list[NDArray[np.float32]] = []
+        for part in parts(photos, at_once):
+            pooled = self._tower(self._pixels(part).to(weights.device, weights.dtype)).pooler_output
+            seen.append(torch.nn.functional.normalize(pooled.float(), dim=-1).cpu().numpy())
+        return np.concatenate(seen)
+
+    def _pixels(self, photos: Sequence[Path]) -> torch.Tensor:
+        return pixels([(photo, photo.stem) for photo in photos], self._processor)

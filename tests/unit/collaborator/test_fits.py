@@ -88,7 +88,7 @@ def test_one_post_that_does_not_fit_ends_the_round_with_what_to_lower(
     model = trainer()
     room = Room(model, posts=0)
     with pytest.raises(
-        Final, match=r"does not suffice to train, one post at a time: this machine has [\d.]+ GiB, .* training\.maxLength"
+        Final, match=r"does not suffice to train on posts, one at a time: this machine has [\d.]+ GiB, .* training\.maxLength"
     ):
         model.train(posts, tmp_path, start, tmp_path / "result", 1, silent)
     assert not (tmp_path / "result").exists()
@@ -137,7 +137,7 @@ def test_an_optimiser_that_never_fits_ends_the_round_in_a_sentence(
     posts: list[CleanRecord], start: Path, tmp_path: Path, optimiser: Callable[[int], Optimiser]
 ) -> None:
     optimiser(100)
-    with pytest.raises(Final, match="does not suffice to train, one post at a time: "):
+    with pytest.raises(Final, match="does not suffice to train on posts, one at a time: "):
         trainer().train(posts, tmp_path, start, tmp_path / "result", 1, silent)
     assert not (tmp_path / "result").exists()
 

@@ -57,7 +57,7 @@ def test_without_gradients_there_are_only_smaller_parts() -> None:
 
 def test_one_post_that_does_not_fit_is_the_end_and_says_what_to_lower() -> None:
     device = Device(0)
-    with pytest.raises(Final, match=r"suffice to train, one post at a time: .* a lower training\.maxLength, training\.images"):
+    with pytest.raises(Final, match=r"suffice to train, one at a time: .* a lower training\.maxLength, training\.images"):
         Memory(4, "to train", device.checkpoint).fit(device)
     assert device.tried == [4, 4, 2, 1]
 

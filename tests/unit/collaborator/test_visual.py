@@ -7,14 +7,15 @@ import torch
 from peft import LoraConfig, get_peft_model
 from PIL import Image
 
-from fedspoke.api.errors import Failed
+from fedspoke.api.errors import Failed, Final
 from fedspoke.api.training import Lora, Training
 from fedspoke.collaborator import adapters
+from fedspoke.collaborator.batches import Collator
 from fedspoke.collaborator.model import load
 from fedspoke.collaborator.training import Trainer
 from fedspoke.collaborator.visual import Tower
 from fedspoke.data.records import CleanRecord
-from support.tiny import coloured_shapes, tiny_llava
+from support.tiny import coloured_shapes, record, tiny_llava
 
 
 def loaded() -> tuple[Any, Any]:
@@ -39,13 +40,45 @@ def test_a_post_with_several_photos_is_their_mean(photos: list[Path]) -> None:
     np.testing.assert_allclose(both, (one + other) / np.linalg.norm(one + other), atol=1e-6)
 
 
-def test_it_sees_as_the_model_s_tower_does(photos: list[Path]) -> None:
+def test_it_sees_whole_photos_as_training_shows_them_to_the_model(tmp_path: Path) -> None:
+    photo = Image.new("RGB", (224, 56), (0, 0, 0))
+    photo.paste((255, 255, 255), (0, 0, 16, 56))  # which a square cut out of the middle would not have
+    post = record("white at the left", photo, tmp_path)
+    collator = Collator(load(str(tiny_llava()))[0], max_length=64, images=1)
     processor, tower = loaded()
 
-    pixels = processor(images=[Image.open(photos[0])], return_tensors="pt")["pixel_values"]
+    trained_on = collator.batch([collator.example(post, tmp_path)]).inputs["pixel_values"]
     with torch.inference_mode():
-        pooled = tower(pixels).pooler_output[0].numpy()
-    np.testing.assert_allclose(Tower(processor, tower)([photos[:1]])[0], pooled / np.linalg.norm(pooled), atol=1e-6)
+        pooled = tower(trained_on).pooler_output[0].numpy()
+    seen = Tower(processor, tower)([[tmp_path / str(post.image)]])[0]
+    np.testing.assert_allclose(seen, pooled / np.linalg.norm(pooled), atol=1e-6)
+
+
+def test_many_photos_are_seen_at_once_and_fewer_where_memory_is_short(photos: list[Path]) -> None:
+    processor, tower = loaded()
+    posts = [photos[:3], [], *([photo] for photo in photos)] * 4  # 44 photos
+    expected = np.concatenate([Tower(processor, tower)([post]) for post in posts])
+    at_once: list[int] = []
+
+    def device(module: torch.nn.Module, inputs: tuple[torch.Tensor]) -> None:
+        at_once.append(len(inputs[0]))
+        if at_once[-1] > 8:
+            raise torch.OutOfMemoryError("CUDA out of memory")
+
+    tower.register_forward_pre_hook(device)
+    np.testing.assert_allclose(Tower(processor, tower)(posts), expected, atol=1e-6)
+    assert at_once == [32, 16, 8, 8, 8, 8, 8, 4]
+
+
+def test_a_photo_that_does_not_fit_is_told_in_a_sentence(photos: list[Path]) -> None:
+    processor, tower = loaded()
+
+    def full(*_: Any) -> None:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    tower.register_forward_pre_hook(full)
+    with pytest.raises(Final, match="the memory does not suffice to see photos, one at a time: "):
+        Tower(processor, tower)([photos[:1]])
 
 
 def test_training_changes_nothing_of_it(tmp_path: Path) -> None:
