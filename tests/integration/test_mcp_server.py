@@ -49,7 +49,7 @@ async def test_the_steps_of_a_federation_in_their_order(server: McpServer, told:
         order = {"round": 1, "adapter": str(first), "output": str(second)}
         trained = LlavaTrained.model_validate(answer(await client.call_tool("train_llava", order, progress_callback=hear)))
         outside = await client.call_tool("train_llava", order | {"adapter": "/etc/passwd"})
-        made = answer(await client.call_tool("generate_profile", {"platform": "facebook", "adapter": str(second)}))
+        made = answer(await client.call_tool("generate_profile", {"platform": "facebook"}))
 
     assert refusal(too_early) == "clean_data lacks facebook posts; call fetch_data first"
     assert (fetched["posts"], cleaned["records"]) == (8, {"facebook": 8})
@@ -61,7 +61,6 @@ async def test_the_steps_of_a_federation_in_their_order(server: McpServer, told:
     assert refusal(outside) == f"/etc/passwd lies outside the collaborator's output; name a file below {told.output}"
     profile = Profile.model_validate(made["profile"])
     assert (profile.posts, len(profile.embedding)) == (8, 384)
-    assert profile.loss_after < profile.loss_before
     output = Path(told.output)
     made_here = [output, *(path for path in output.rglob("*") if "rounds" not in path.parts)]
     assert {path.name for path in made_here} >= {"records", "images", "cleaned_data.json", "profile.json", "lora_weights"}

@@ -113,8 +113,6 @@ def profile(cluster: str, platform: Any, noise: Noise | None = NOISE) -> Profile
         encoder=ENCODER,
         embedding=(0.5,) * 384,
         noise=noise,
-        loss_before=5.6,
-        loss_after=3.6,
     )
 
 

@@ -18,8 +18,6 @@ def profile(cluster: str = "cluster1", platform: Platform = "facebook", **fields
         "embedding": (1.0, 0.0),
         "topics": counted(fields.get("posts", 10)),
         "noise": None,
-        "loss_before": 2.0,
-        "loss_after": 1.0,
     }
     return Profile(cluster=cluster, platform=platform, **(usual | fields))
 

@@ -86,7 +86,7 @@ def main(settings: CollaboratorSettings, behaviour: Behaviour) -> None:
         return LlavaTrained(examples=behaviour.examples, loss=1 / round, seconds=0.1)
 
     @server.tool()
-    def generate_profile(platform: Platform, adapter: str) -> ProfileMade:
+    def generate_profile(platform: Platform) -> ProfileMade:
         if behaviour.refuse is not None:
             return ProfileMade(refused=behaviour.refuse)
         return ProfileMade(
@@ -99,8 +99,6 @@ def main(settings: CollaboratorSettings, behaviour: Behaviour) -> None:
                 encoder="0" * 64,
                 embedding=(1.0,),
                 noise=None,
-                loss_before=2,
-                loss_after=1,
             )
         )
 

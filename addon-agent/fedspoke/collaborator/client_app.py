@@ -146,7 +146,7 @@ def _finished(settings: CollaboratorSettings, order: FinishOrder, until: float) 
     shared: list[Platform] = []
     refused: dict[Platform, str] = {}
     for platform in settings.datasets:
-        made = trainer.call("generate_profile", {"platform": platform, "adapter": str(final)}, ProfileMade, until)
+        made = trainer.call("generate_profile", {"platform": platform}, ProfileMade, until)
         if made.profile is None:
             refused[platform] = made.refused or "the trainer gave no reason"
         else:

@@ -1,6 +1,6 @@
 """What a profile says of a platform's posts: means of their embeddings and counts of their topics, noised so that no single post
 shows. Embeddings can be turned back into texts (arXiv 2310.06816) and a mean over few posts is close to each of them, hence the
-least number of posts and the noise. Not noised: the number of posts and the two losses are exact, the two dates are whole days.
+least number of posts and the noise. Not noised: the number of posts is exact, the two dates are whole days.
 """
 
 import random

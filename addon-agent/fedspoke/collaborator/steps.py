@@ -148,13 +148,9 @@ class Steps:
         return Evaluated(held_out=_held_out(posts, base, tuned))
 
     @enough("to make a profile")
-    def generate_profile(self, platform: Platform, adapter: str) -> ProfileMade:
-        """One platform's profile, with the loss of the base model and of the model with the final adapter.
-
-        `profile.json` keeps it for the cluster's owner (a list of them where the cluster has several platforms).
-        """
+    def generate_profile(self, platform: Platform) -> ProfileMade:
+        """One platform's profile. `profile.json` keeps it for the cluster's owner (a list of them where there are several)."""
         trainer, posts, spec = self._ready("generate_profile"), self._posts.get(platform, ()), self._settings.profiles
-        final = self._inside(adapter)
         if reason := refusal(self._settings.cluster, platform, len(posts), spec):
             return ProfileMade(refused=reason)
         if self._encoder is None:
@@ -177,8 +173,6 @@ class Steps:
             visual=shared.visual,
             topics=shared.topics,
             noise=shared.noise,
-            loss_before=trainer.loss(posts, self._images, None),
-            loss_after=trainer.loss(posts, self._images, final),
         )
         self._profiles[platform] = made
         self._keep_profiles()

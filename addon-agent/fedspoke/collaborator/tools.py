@@ -80,9 +80,9 @@ def tools(steps: "Future[Steps]", port: int) -> FastMCP:
         return await run(lambda steps: steps.evaluate(adapter))
 
     @server.tool()
-    async def generate_profile(platform: Platform, adapter: str) -> ProfileMade:
+    async def generate_profile(platform: Platform) -> ProfileMade:
         """Describe one platform's posts as they may be shared, or say why they are not."""
-        return await run(lambda steps: steps.generate_profile(platform, adapter))
+        return await run(lambda steps: steps.generate_profile(platform))
 
     return server
 

@@ -219,7 +219,7 @@ class Profile(Record):
     """One platform's data on one cluster, as much of it as is shared.
 
     `embedding` is the mean of the posts' unit-norm text embeddings, noised as `noise` says (None: not at all), as are the two
-    other parts. Not noised: the number of posts, the two dates, the two losses.
+    other parts. Not noised: the number of posts, the two dates.
     """
 
     cluster: str
@@ -234,8 +234,6 @@ class Profile(Record):
         None, description="Number of posts by topic (fedspoke.api.topics); None: not asked for."
     )
     noise: Noise | None
-    loss_before: float
-    loss_after: float
 
 
 class ProfilePart(Record):

@@ -120,8 +120,6 @@ def test_a_profile_without_noise_is_let_in_where_none_is_asked_for() -> None:
             )
             for spent in (7.9, math.inf, math.nan)
         ),
-        pytest.param(noised(loss_before=math.nan), "has lossBefore nan; a finite number", id="a loss that is no number"),
-        pytest.param(noised(loss_after=math.inf), "has lossAfter inf; a finite number", id="a loss that is infinite"),
     ],
 )
 def test_what_the_cr_does_not_ask_for_is_named(given: Profile, says: str) -> None:

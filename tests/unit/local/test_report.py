@@ -163,7 +163,7 @@ def test_the_unit_of_privacy_what_was_spent_and_what_is_not_covered_are_told() -
     shown = finished(general=build.general(noised(releases=3, spent_epsilon=15.21))).sections["Profiles"]
     assert "can tell about one cleaned record" in shown
     assert "ε 8, δ 1e-053 releases spend ε 15.2" in shown
-    assert "neither the number of posts, nor the first and last day, nor the two losses" in shown
+    assert "neither the number of posts nor the first and last day" in shown
 
 
 def test_an_earlier_release_without_noise_is_told() -> None:
