@@ -1,5 +1,6 @@
 """The tools over real HTTP, with steps that tell the test what happens to them instead of training."""
 
+import asyncio
 import threading
 from collections.abc import AsyncIterator, Callable
 from concurrent.futures import Future
@@ -11,15 +12,17 @@ from typing import Any
 import anyio
 import pytest
 import uvicorn
+from anyio import from_thread
 from pydantic import ValidationError
 
 from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
+from fedspoke.collaborator import mcp_server
 from fedspoke.collaborator.answers import DataFetched, LlavaTrained
 from fedspoke.collaborator.steps import Steps
 from fedspoke.collaborator.tools import tools
 from fedspoke.collaborator.trainer import Trainer
-from support.collaborator import facebook, settings
+from support.collaborator import facebook, settings, starting_point
 from support.mcp import answer, free_port, refusal, session
 
 pytestmark = pytest.mark.anyio
@@ -107,6 +110,55 @@ async def test_a_caller_that_goes_away_ends_the_training_it_asked_for() -> None:
         assert not steps.stop.is_set()
         async with session(url) as client:
             assert answer(await client.call_tool("fetch_data", {"platform": "facebook"}))["posts"] == 1
+
+
+class Device:
+    """Is at its first pass until the caller is gone."""
+
+    def __init__(self) -> None:
+        self.passes = 0
+        self.began = threading.Event()
+
+    def __call__(self, *_: Any) -> None:
+        self.passes += 1
+        self.began.set()
+        for _tick in range(2000):
+            try:
+                from_thread.check_cancelled()
+            except asyncio.CancelledError:
+                return
+            threading.Event().wait(0.01)
+        raise AssertionError("the caller did not go away")
+
+
+@pytest.mark.parametrize("tool", ["train_llava", "evaluate", "generate_profile"])
+async def test_a_caller_that_goes_away_ends_what_it_asked_for_within_a_batch(tool: str, tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 8)})
+    training = told.training.model_copy(update={"holdout": 0.5, "batch_size": 1})
+    told = told.model_copy(update={"training": training, "profiles": told.profiles.model_copy(update={"visual": True})})
+    steps, device = mcp_server._steps(told), Device()
+    start = str(starting_point(told, steps.download_model().layout))
+    steps.fetch_data("facebook")
+    steps.clean_data()
+    assert steps._trainer
+    assert steps._encoder
+    for module in (steps._trainer._model.get_base_model(), steps._encoder._model):
+        module.register_forward_pre_hook(device)
+    arguments: dict[str, dict[str, Any]] = {
+        "train_llava": {"round": 1, "adapter": start, "output": f"{start}.trained"},
+        "evaluate": {"adapter": start},
+        "generate_profile": {"platform": "facebook"},
+    }
+
+    async with offered(steps) as url:
+        async with anyio.create_task_group() as calls, session(url) as client:
+            calls.start_soon(client.call_tool, tool, arguments[tool])
+            assert await anyio.to_thread.run_sync(device.began.wait, 10)
+            calls.cancel_scope.cancel()
+        async with session(url) as client:
+            answer(await client.call_tool("download_model"))  # waits until the one before it has ended
+    assert device.passes == 1
+    assert not (Path(told.output) / "profiles").exists()
 
 
 async def test_the_server_answers_while_it_trains_and_trains_one_round_at_a_time() -> None:

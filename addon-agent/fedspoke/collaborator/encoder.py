@@ -16,6 +16,7 @@ from transformers import AutoModel, AutoTokenizer
 
 from fedspoke.api.errors import Refused
 from fedspoke.collaborator.memory import lacking
+from fedspoke.collaborator.wanted import StillWanted, always
 
 _FILES = ["config.json", "*.safetensors", "tokenizer*", "special_tokens_map.json", "vocab.txt"]
 _MAX_TOKENS = 256  # what MiniLM was trained on; its tokenizer would let 512 pass
@@ -29,12 +30,13 @@ class TextEncoder:
         digest: SHA-256 of the weights; vectors of encoders with other digests cannot be compared.
     """
 
-    def __init__(self, name: str) -> None:
+    def __init__(self, name: str, still_wanted: StillWanted = always) -> None:
         """Load an encoder from a folder, or by its name on a model hub when no such folder exists.
 
         Raises:
             Refused: there is no encoder of that name, or it is something else.
         """
+        self._still_wanted = still_wanted
         folder = Path(name) if Path(name).is_dir() else _fetch(name)
         weights = sorted(folder.glob("*.safetensors"))
         if not weights:
@@ -58,6 +60,7 @@ class TextEncoder:
 
     @torch.inference_mode()
     def _encode(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        self._still_wanted()
         tokens = self._tokenizer(list(texts), padding=True, truncation=True, max_length=_MAX_TOKENS, return_tensors="pt")
         mask = tokens["attention_mask"][..., None]
         mean = (self._model(**tokens).last_hidden_state * mask).sum(1) / mask.sum(1)

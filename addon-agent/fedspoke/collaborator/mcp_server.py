@@ -15,6 +15,7 @@ from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
 import uvicorn
+from anyio import from_thread
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -78,7 +79,7 @@ class _Server(uvicorn.Server):
 def _steps(settings: CollaboratorSettings) -> "Steps":
     from fedspoke.collaborator.steps import Steps  # the server listens before torch is there
 
-    return Steps(settings)
+    return Steps(settings, still_wanted=from_thread.check_cancelled)
 
 
 def _bound(port: int) -> socket.socket:

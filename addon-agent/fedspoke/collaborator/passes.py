@@ -14,6 +14,7 @@ from peft import PeftModel
 from fedspoke.collaborator.batches import Collator, Example, in_batches
 from fedspoke.collaborator.memory import Memory, parts
 from fedspoke.collaborator.model import recompute_activations
+from fedspoke.collaborator.wanted import StillWanted
 
 _LONGEST_CAPTION = 128  # tokens
 
@@ -48,18 +49,23 @@ class Passes:
                 loss += mean.item()
         return loss
 
-    def loss(self, examples: Sequence[Example]) -> float:
+    def loss(self, examples: Sequence[Example], still_wanted: StillWanted) -> float:
         """Mean per supervised token, nothing learned."""
+
+        def measure(part: Sequence[Example]) -> float:
+            still_wanted()
+            return float(self._loss(part, 1))
+
         batches = in_batches(examples, self._posts)
         with torch.inference_mode():
-            losses = [_parted(self._measuring, batch, lambda part: float(self._loss(part, 1))) for batch in batches]
-        return sum(losses) / supervised(batches)
+            return sum(_parted(self._measuring, batch, measure) for batch in batches) / supervised(batches)
 
-    def captions(self, examples: Sequence[Example]) -> dict[str, str]:
+    def captions(self, examples: Sequence[Example], still_wanted: StillWanted) -> dict[str, str]:
         """What the model would write for each post, greedily, by the post's id; its own text plays no part."""
         written: dict[str, str] = {}
 
         def write(part: Sequence[Example]) -> float:
+            still_wanted()
             prompts = self._placed(self._collator.prompts(part))
             with self._autocast():
                 tokens = self._model.generate(

@@ -24,6 +24,7 @@ from fedspoke.collaborator.memory import enough
 from fedspoke.collaborator.privacy import Gaussian, Ledger
 from fedspoke.collaborator.profiles import refusal, span, visual_refusal
 from fedspoke.collaborator.training import Trainer
+from fedspoke.collaborator.wanted import StillWanted, always
 from fedspoke.data import records
 from fedspoke.data.clean import Cleaned, EmptyError, clean
 from fedspoke.data.extract import Extracted, extract
@@ -38,8 +39,8 @@ _log = logging.getLogger(__name__)
 class Steps:
     """The steps of one collaborator in one federation."""
 
-    def __init__(self, settings: CollaboratorSettings) -> None:
-        self._settings = settings
+    def __init__(self, settings: CollaboratorSettings, still_wanted: StillWanted = always) -> None:
+        self._settings, self._still_wanted = settings, still_wanted
         self._output = Path(settings.output).resolve()
         self._trainer: Trainer | None = None
         self._encoder: TextEncoder | None = None
@@ -56,7 +57,7 @@ class Steps:
         """Find or fetch the model, and load it; the text encoder too, so that a wrong one is known before the first round."""
         profiles = self._settings.profiles
         if profiles.enabled and self._encoder is None:
-            self._encoder = TextEncoder(profiles.encoder)
+            self._encoder = TextEncoder(profiles.encoder, self._still_wanted)
         if self._trainer is None:
             self._trainer = self._loaded()
         return ModelReady(layout=self._trainer.layout())
@@ -139,7 +140,7 @@ class Steps:
         trainer, posts, final = self._ready("evaluate"), self._split(), self._inside(adapter)
         base, tuned = (self._measured(trainer, posts, which) for which in (None, final))
         if shown := posts.held[: self._settings.training.captions]:
-            generated = trainer.captions(shown, self._images, final)
+            generated = trainer.captions(shown, self._images, final, self._still_wanted)
             captions = [
                 {"id": post.id, "image": post.image, "true": post.text, "generated": text}
                 for post, text in zip(shown, generated, strict=True)
@@ -154,12 +155,12 @@ class Steps:
         if reason := refusal(self._settings.cluster, platform, len(posts), spec):
             return ProfileMade(refused=reason)
         if self._encoder is None:
-            self._encoder = TextEncoder(spec.encoder)
+            self._encoder = TextEncoder(spec.encoder, self._still_wanted)
         unseen = visual_refusal(self._settings.cluster, platform, posts, spec)
         if unseen and spec.visual:
             _log.info("the %s profile has no visual embedding: %s", platform, unseen)
         ledger = self._output / "profiles" / f"{platform}.json"
-        tower = None if unseen else trainer.tower()
+        tower = None if unseen else trainer.tower(self._still_wanted)
         shared = release.once(ledger, posts, self._images, self._encoder, tower, spec)
         first, last = span(post.timestamp for post in posts)
         made = Profile(
@@ -193,7 +194,7 @@ class Steps:
         return split([post for platform in self._posts.values() for post in platform], self._settings.training.holdout)
 
     def _measured(self, trainer: Trainer, posts: Split, adapter: Path | None) -> float | None:
-        return trainer.loss(posts.held, self._images, adapter) if posts.held else None
+        return trainer.loss(posts.held, self._images, adapter, self._still_wanted) if posts.held else None
 
     def _keep_weights(self, start: Path, result: Path) -> Path:
         """`lora_weights/`: the adapter as it leaves, with what of it did not change. Returns its file."""

@@ -35,6 +35,7 @@ from fedspoke.collaborator.passes import Passes, supervised
 from fedspoke.collaborator.privacy import Gaussian
 from fedspoke.collaborator.schedule import share
 from fedspoke.collaborator.visual import Tower
+from fedspoke.collaborator.wanted import StillWanted, always
 from fedspoke.data.records import CleanRecord
 
 _AVERAGED = Aggregation()
@@ -110,9 +111,9 @@ class Trainer:
         on = (round, self._rounds, adapter, posts, self._training, self._aggregation, privacy)
         return hashlib.sha256(repr(on).encode()).hexdigest()
 
-    def tower(self) -> Tower:
+    def tower(self, still_wanted: StillWanted = always) -> Tower:
         """The frozen vision tower, for visual profiles."""
-        return Tower(self._processor.image_processor, self._model.get_base_model().model.vision_tower)
+        return Tower(self._processor.image_processor, self._model.get_base_model().model.vision_tower, still_wanted)
 
     def train(
         self,
@@ -158,7 +159,9 @@ class Trainer:
         adapters.save(self._hide(adapters.read(start), trained) if self._hide else trained, result)
         return Outcome(examples=len(examples), loss=state.loss / state.tokens, seconds=earlier + time.monotonic() - began)
 
-    def loss(self, records: Sequence[CleanRecord], images: Path, adapter: Path | None) -> float:
+    def loss(
+        self, records: Sequence[CleanRecord], images: Path, adapter: Path | None, still_wanted: StillWanted = always
+    ) -> float:
         """Mean loss per supervised token without training; adapter None is the base model.
 
         Raises:
@@ -166,17 +169,19 @@ class Trainer:
             Final: it is not finite, or one post does not fit in memory.
         """
         with self._using(adapter):
-            loss = self._passes.loss(self._examples(records, images))
+            loss = self._passes.loss(self._examples(records, images), still_wanted)
         if not math.isfinite(loss):
             which = "with the adapter" if adapter else "of the base model"
             mend = "lower training.learningRate, or the noise of privacy.adapters" if adapter else "get the model again"
             raise Final(f"the loss {which} is {loss:.4g} on {len(records)} posts; {mend}")
         return loss
 
-    def captions(self, records: Sequence[CleanRecord], images: Path, adapter: Path | None) -> list[str]:
+    def captions(
+        self, records: Sequence[CleanRecord], images: Path, adapter: Path | None, still_wanted: StillWanted = always
+    ) -> list[str]:
         """What the model would write for each record, greedily; the records' own texts play no part."""
         with self._using(adapter):
-            written = self._passes.captions(self._examples(records, images))
+            written = self._passes.captions(self._examples(records, images), still_wanted)
         return [written[record.id] for record in records]
 
     def _examples(self, records: Sequence[CleanRecord], images: Path) -> list[Example]:

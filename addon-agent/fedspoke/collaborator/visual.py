@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from fedspoke.collaborator.memory import Memory, parts
 from fedspoke.collaborator.photos import pixels
+from fedspoke.collaborator.wanted import StillWanted, always
 
 _ARCHITECTURE = ("image_size", "patch_size", "num_attention_heads", "hidden_act", "layer_norm_eps")  # what weights do not show
 _BATCH = 32  # photos, which a tower on a GPU sees at once
@@ -25,11 +26,12 @@ _PIXELS = ("size", "crop_size", "do_center_crop", "resample", "image_mean", "ima
 class Tower:
     """Photos in, unit vectors out: CLIP's pooled output, which is its class token after the last layer."""
 
-    def __init__(self, image_processor: Any, tower: Any) -> None:
+    def __init__(self, image_processor: Any, tower: Any, still_wanted: StillWanted = always) -> None:
         trained = [name for name, parameter in tower.named_parameters() if parameter.requires_grad or "lora_" in name]
         if trained:
             raise RuntimeError(f"the vision tower is to stay as it was loaded, but {trained[0]} is trained")
         self._processor, self._tower = image_processor, tower
+        self._still_wanted = still_wanted
         self._memory = Memory(_BATCH, "to see photos")
 
     @cached_property
@@ -67,6 +69,7 @@ class Tower:
         weights = next(self._tower.parameters())
         seen: list[NDArray[np.float32]] = []
         for part in parts(photos, at_once):
+            self._still_wanted()
             pooled = self._tower(self._pixels(part).to(weights.device, weights.dtype)).pooler_output
             seen.append(torch.nn.functional.normalize(pooled.float(), dim=-1).cpu().numpy())
         return np.concatenate(seen)

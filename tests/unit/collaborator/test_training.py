@@ -1,6 +1,7 @@
 """Training on a tiny LLaVA: what is learned, from which tokens, and what is said when it cannot be."""
 
 import math
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -246,3 +247,27 @@ def test_a_loss_that_is_no_number_is_a_failure_for_good(posts: list[CleanRecord]
             model.loss(posts, tmp_path, measured)
     with pytest.raises(Final, match="training diverged in round 1, step 1 of 4"):
         model.train(posts, tmp_path, start, tmp_path / "result", 1, silent)
+
+
+class GoneError(Exception):
+    """Nobody waits any more."""
+
+
+@pytest.mark.parametrize("work", [Trainer.loss, Trainer.captions])
+def test_measuring_and_captions_end_within_a_batch_once_nobody_waits(
+    work: Callable[..., object], posts: list[CleanRecord], start: Path, tmp_path: Path
+) -> None:
+    model, batches = trainer(batch_size=2), list[None]()
+    tower = model._model.get_base_model().model.vision_tower  # which sees each batch once, however long its captions are
+    tower.register_forward_pre_hook(lambda *_: batches.append(None))
+
+    def gone_after_the_second() -> None:
+        if len(batches) == 2:
+            raise GoneError
+
+    with pytest.raises(GoneError):
+        work(model, posts, tmp_path, start, gone_after_the_second)
+    assert len(batches) == 2
+    batches.clear()
+    work(model, posts, tmp_path, start)
+    assert len(batches) == 4
