@@ -3,16 +3,20 @@
 import random
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from itertools import dropwhile
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
 import psutil
+from safetensors import safe_open
 
-from support.example import Example
+from fedspoke.api.records import CollaboratorSettings, Progress
+from fedspoke.collaborator.checkpoint import State
+from support import changed
 
 _POLL = 0.05
 _STUCK = 300.0
@@ -57,7 +61,19 @@ VICTIMS: dict[str, Callable[[Tree], list[psutil.Process]]] = {
     "flower-client": lambda tree: tree.all("collaborator"),
     "SuperNode": lambda tree: tree.all("fedspoke-flower-supernode"),
     "steps or ClientApp": lambda tree: tree.all("collaborator", fork=True),
+    "trainer between two steps": lambda tree: [process for process in tree.all("mcp") if _between(tree.words[process])],
 }
+
+
+def _between(words: list[str]) -> bool:
+    """Whether a trainer of this command line has taken a step of a round, and has another to take."""
+    settings = CollaboratorSettings.model_validate_json(Path(words[words.index("--settings") + 1]).read_bytes())
+    try:
+        with safe_open(Path(settings.output) / "training" / "checkpoint.safetensors", "np") as file:
+            state = State.model_validate_json(file.metadata()["state"])
+    except FileNotFoundError:
+        return False
+    return state.step < (settings.training.steps or 0)
 
 
 @dataclass(frozen=True)
@@ -69,19 +85,20 @@ class Kill:
     seconds: float
 
 
-def plan(seed: int, kills: int) -> list[Kill]:
-    """Each victim once, and then some, in any order."""
-    chance = random.Random(seed)
-    victims = [*VICTIMS, *chance.choices([victim for victim in VICTIMS if victim != "run"], k=kills - len(VICTIMS))]
-    chance.shuffle(victims)
-    return [Kill(victim, chance.randint(1, 3), chance.uniform(0, 2)) for victim in victims]
+def plan(seed: int, victims: Iterable[str], kills: int = 0) -> list[Kill]:
+    """Each of these victims once, in any order, and then some up to so many kills; the run is killed once at most."""
+    chance, chosen = random.Random(seed), [*victims]
+    chosen += chance.choices([victim for victim in chosen if victim != "run"], k=max(0, kills - len(chosen)))
+    chance.shuffle(chosen)
+    return [Kill(victim, chance.randint(1, 3), chance.uniform(0, 2)) for victim in chosen]
 
 
 @dataclass
 class Disturbed:
     """A run that goes on being started until it ends by itself; nothing of it outlives the block."""
 
-    example: Example
+    command: list[str]
+    out: Path
     log: Path
     seed: int
     done: list[str] = field(default_factory=list)
@@ -99,9 +116,9 @@ class Disturbed:
         self.run.kill()  # and with it all that it started
         self.run.wait()
 
-    def to_the_end(self, kills: list[Kill]) -> int:
-        """The run's exit status, after all these kills or as many as there was time for."""
-        events = self._events()
+    def to_the_end(self, kills: list[Kill], *, in_rounds: bool) -> int:
+        """The run's exit status, after all these kills or as many as there was time for; `in_rounds`: none before round 1."""
+        events = dropwhile(lambda _: in_rounds and not self._trains(), self._events())
         for kill in kills:
             for _ in range(kill.events):
                 next(events, None)
@@ -116,7 +133,7 @@ class Disturbed:
 
     def _started(self) -> None:
         with self.log.open("ab") as sink:
-            self.run = subprocess.Popen(self.example.command(), stdout=sink, stderr=sink)
+            self.run = subprocess.Popen(self.command, stdout=sink, stderr=sink, cwd=changed.FOLDER)
 
     def _events(self) -> Iterator[None]:
         """Any change in what the hub or a collaborator says of itself, to the end of the run."""
@@ -129,9 +146,13 @@ class Disturbed:
                 yield
             assert time.monotonic() - since < _STUCK, f"nothing has come to pass for {_STUCK:.0f} s; {self}"
 
+    def _trains(self) -> bool:
+        return (
+            "the training of round" in Progress.model_validate_json((self.out / "hub/state/progress.json").read_bytes()).message
+        )
+
     def _told(self) -> list[bytes]:
-        out = self.example.out
-        files = [out / "hub/state/progress.json", *sorted(out.glob("clusters/*/workflow.json"))]
+        files = [self.out / "hub/state/progress.json", *sorted(self.out.glob("clusters/*/workflow.json"))]
         return [file.read_bytes() for file in files if file.exists()]
 
     def _kill(self, victim: str) -> bool:

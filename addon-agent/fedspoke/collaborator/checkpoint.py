@@ -42,8 +42,8 @@ class State(Record):
 class Checkpoints:
     """The one file, written every so often."""
 
-    def __init__(self, file: Path, every: float = 60.0, clock: Callable[[], float] = time.monotonic) -> None:
-        """`every` so many seconds: what a crash costs at most, against a few seconds of writing (three adapters in fp32)."""
+    def __init__(self, file: Path, every: float, clock: Callable[[], float] = time.monotonic) -> None:
+        """`every` so many seconds; each takes three adapters in fp32."""
         self._file = file
         self._every = every
         self._clock = clock

@@ -49,7 +49,7 @@ class Steps:
         self._profiles: dict[Platform, Profile] = {}
         self._own = self._output / "training"
         self._kept = Kept(self._own / "round.json")
-        self._checkpoints = Checkpoints(self._own / "checkpoint.safetensors")
+        self._checkpoints = Checkpoints(self._own / "checkpoint.safetensors", settings.checkpoint_seconds)
         self._ledger = Ledger(self._output / "releases.json", settings.run)
 
     @enough("to load the model")

@@ -11,6 +11,7 @@ the cluster (privacy.py).
 """
 
 import hashlib
+import logging
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -37,6 +38,8 @@ from fedspoke.collaborator.schedule import share
 from fedspoke.collaborator.visual import Tower
 from fedspoke.collaborator.wanted import StillWanted, always
 from fedspoke.data.records import CleanRecord
+
+_log = logging.getLogger(__name__)
 
 _AVERAGED = Aggregation()
 
@@ -141,6 +144,8 @@ class Trainer:
         state = self._restored(self.key(records, start, round), descent)
         earlier = state.seconds
         steps = plan.steps(examples, self._training)
+        if state.step:
+            _log.info("round %d: goes on after step %d of %d", round, state.step, steps)
         with torch.random.fork_rng(), _learning(self._model):
             for batches in islice(plan.batches(examples, self._training, round), state.step, None):
                 step = state.step + 1

@@ -67,6 +67,9 @@ class CollaboratorSettings(Record):
         description="File that mcp-server makes at its start (0600) and flower-client reads: the bearer token."
     )
     supernode_port: int
+    checkpoint_seconds: Seconds = Field(
+        60, description="Between two checkpoints of a round's training: what a crash costs at most, against seconds of writing."
+    )
 
 
 class AggregatorSettings(Record):
