@@ -62,9 +62,15 @@ check: install ## Check format, lint, types and layers
 bench: install ## Measure a round beside its floor, stock Flower and NVFlare, a decision over 10,000 clusters, exports of up to 50,000 posts
 	for each in round placement exports; do PYTHONPATH=tests $(RUN)/python -m benchmarks.$$each || exit 1; done
 
-# TRL is put into an environment over .venv: no part of fedspoke needs it, or its pandas and pyarrow.
 bench-gpu: install ## Measure a training step of LLaVA 1.5 7B on the GPU beside transformers Trainer and TRL SFTTrainer
-	PYTHONPATH=tests $(UV) run --no-sync --with trl==1.16.0 python -m benchmarks.gpu $(ARGS)
+	-@$(MAKE) --no-print-directory .bench/trl
+	PYTHONPATH=tests:.bench/trl $(RUN)/python -m benchmarks.gpu $(ARGS)
+
+# Beside .venv, as no part of fedspoke needs TRL, or its pandas and pyarrow; a folder that may be carried to where there is no network.
+.bench/trl: | install
+	$(UV) pip install --quiet --python $(RUN)/python --no-deps --target $@.partial trl==1.16.0 datasets==5.2.0 dill==0.4.1 \
+	  multiprocess==0.70.19 pandas==3.1.1 pyarrow==26.0.1 python-dateutil==4.0.0 six==1.17.0 xxhash==4.1.0
+	mv $@.partial $@
 
 study: install ## Ask whether federation helps: each way to train, several seeds, 10 minutes on two cores; the table is printed
 	PYTHONPATH=tests $(RUN)/python -m benchmarks.study

@@ -11,13 +11,12 @@ from transformers import (
     CLIPImageProcessorPil,
     CLIPVisionConfig,
     LlamaConfig,
-    LlavaConfig,
     LlavaForConditionalGeneration,
 )
 
-from benchmarks.gpu_systems import Case
+from benchmarks.gpu_report import Case
 from fedspoke.collaborator import quantization as quantizations
-from fedspoke.collaborator.model import Source, load, make_tiny, recompute_activations
+from fedspoke.collaborator.model import Source, llava, load, make_tiny, recompute_activations
 from fedspoke.data.records import CleanRecord
 from support.tiny import record
 
@@ -56,32 +55,26 @@ def posts(folder: Path) -> list[CleanRecord]:
 
 def llava_7b(processor: Any, device: torch.device) -> LlavaForConditionalGeneration:
     """By the sizes of llava-hf/llava-1.5-7b-hf; only the tokenizer has fewer words than the embedding."""
-    config = LlavaConfig(
-        vision_config=CLIPVisionConfig(
-            hidden_size=1024,
-            intermediate_size=4096,
-            num_hidden_layers=24,
-            num_attention_heads=16,
-            image_size=336,
-            patch_size=14,
-            projection_dim=768,
-        ),
-        text_config=LlamaConfig(
-            vocab_size=32064,
-            hidden_size=4096,
-            intermediate_size=11008,
-            num_hidden_layers=32,
-            num_attention_heads=32,
-            num_key_value_heads=32,
-            max_position_embeddings=4096,
-        ),
-        image_token_index=processor.image_token_id,
-        image_seq_length=576,
-        vision_feature_layer=-2,
-        vision_feature_select_strategy="default",
+    tower = CLIPVisionConfig(
+        hidden_size=1024,
+        intermediate_size=4096,
+        num_hidden_layers=24,
+        num_attention_heads=16,
+        image_size=336,
+        patch_size=14,
+        projection_dim=768,
+    )
+    language = LlamaConfig(
+        vocab_size=32064,
+        hidden_size=4096,
+        intermediate_size=11008,
+        num_hidden_layers=32,
+        num_attention_heads=32,
+        num_key_value_heads=32,
+        max_position_embeddings=4096,
     )
     with device:
-        return LlavaForConditionalGeneration._from_config(config, dtype=torch.bfloat16)
+        return LlavaForConditionalGeneration._from_config(llava(tower, language, processor.image_token_id), dtype=torch.bfloat16)
 
 
 def quantize(model: LlavaForConditionalGeneration) -> None:

@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,27 +14,16 @@ from transformers import Trainer as HuggingFaceTrainer
 from transformers import TrainerCallback, TrainingArguments
 
 from benchmarks import gpu_model
+from benchmarks.gpu_report import BATCH, Case
 from fedspoke.api.adapter import peft_config
 from fedspoke.api.federated_learning import Lora, Training
 from fedspoke.collaborator.batches import INSTRUCTION
 from fedspoke.collaborator.model import Source
-from fedspoke.collaborator.quantization import Quantization
 from fedspoke.collaborator.training import Trainer
 
-BATCH = 4
 _WARM = 3  # steps in which memory is allocated and kernels are chosen
 _ENDLESS = 10**6  # steps; the stopwatch ends it
 _LORA = Lora(rank=16, alpha=32)
-
-
-@dataclass(frozen=True, slots=True)
-class Case:
-    """One row of the table."""
-
-    system: str
-    quantization: Quantization
-    checkpointing: bool
-    seconds: float
 
 
 class Enough(Exception):
@@ -86,8 +74,8 @@ def _fedspoke(case: Case, source: Source, folder: Path, stopwatch: Stopwatch) ->
 
     with suppress(Enough):
         trainer.train(gpu_model.posts(folder), folder, folder / "start", folder / "result", 1, progress)
-    if _recomputes(trainer._model) != case.checkpointing:
-        raise torch.OutOfMemoryError("the trainer went on by recomputing activations, which is another row of the table")
+    if _recomputes(trainer._model) != case.checkpointing or trainer._passes.memory.posts != BATCH:
+        raise torch.OutOfMemoryError("the trainer went on with less, which is another row of the table, or of none")
 
 
 class _Stop(TrainerCallback):  # type: ignore[misc]  # transformers ships no types

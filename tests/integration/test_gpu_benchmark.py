@@ -1,31 +1,72 @@
 """The GPU's benchmark runs wherever there is a CPU, so that the minutes on a GPU go into measuring."""
 
 import json
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from importlib.util import find_spec
 from pathlib import Path
+from typing import Any
 
+import psutil
 import pytest
 import torch
 
-from benchmarks import gpu
-from benchmarks.gpu import Result, table
+from benchmarks import gpu, gpu_systems
+from benchmarks.gpu_case import measure
 from benchmarks.gpu_model import llava_7b, quantize
+from benchmarks.gpu_report import Case, Result, table
 from fedspoke.collaborator import quantization as quantizations
 from fedspoke.collaborator.model import load
+from support.envoy import wait_for
 from support.tiny import tiny_llava
 
 
-def test_each_system_trains_the_tiny_model_with_and_without_quantisation_and_recomputing(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("system", [system for system in gpu_systems.SYSTEMS if system != "TRL" or find_spec("trl")])
+@pytest.mark.parametrize("weights", ["none", "nf4"])
+@pytest.mark.parametrize("recomputing", [False, True], ids=["keeping", "recomputing"])
+def test_each_system_trains_the_tiny_model(system: str, weights: Any, recomputing: bool) -> None:
+    result = measure(Case(system, weights, recomputing, seconds=0, tiny=True))
+    assert result.failed is None
+    assert result.posts_per_second
+    assert result.posts_per_second > 0
+
+
+def test_whatever_goes_wrong_with_a_case_is_its_row() -> None:
+    result = measure(Case("nobody's", "nf4", checkpointing=True, seconds=0, tiny=True))
+    assert result == Result("nobody's", "nf4", True, failed='KeyError: "nobody\'s"', device="cpu")
+
+
+def test_the_files_are_whole_after_each_case_and_one_that_crashes_is_a_row(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    gpu.main(["--tiny", "--seconds", "0", "--out", str(tmp_path / "new" / "result.json")])
-    results = json.loads((tmp_path / "new" / "result.json").read_text())["results"]
-    cases = {(result["system"], result["weights"], result["checkpointing"]) for result in results}
-    assert len(cases) == len(results)
-    assert {
-        (system, weights, on) for system in ("fedspoke", "transformers") for weights in ("fp32", "nf4") for on in (True, False)
-    } <= cases
-    assert all(result["posts_per_second"] > 0 for result in results)
-    assert "| fp32 | no | fedspoke |" in capsys.readouterr().out
+    out = tmp_path / "new" / "result.json"
+    case = Case("fedspoke", "none", checkpointing=False, seconds=0, tiny=True)
+    endless = replace(case, system="transformers", seconds=3600)
+    with ThreadPoolExecutor(1) as other:
+        table = other.submit(gpu.each, [case, endless], out)
+        wait_for(lambda: rows(out) and case_at_work(), "the first case is done and the second runs", 300)
+        (first,), lines = rows(out), out.with_suffix(".md").read_text().splitlines()
+        wait_for(case_at_work, "the second case runs").kill()
+        assert table.result(60) == out.with_suffix(".md").read_text()
+    assert first["posts_per_second"] > 0
+    assert lines[-1].startswith(f"| fp32 | no | fedspoke | {first['posts_per_second']:.3g} |")
+    assert rows(out)[0] == first
+    assert rows(out)[1]["failed"].startswith("its process was killed by SIGKILL; ")
+    assert "2 of 2: transformers, fp32, keeping activations" in capfd.readouterr().err
+
+
+@pytest.mark.skipif(bool(find_spec("trl")), reason="TRL is installed")
+def test_where_trl_is_not_installed_its_row_says_so_and_where_it_comes_from(tmp_path: Path) -> None:
+    gpu.each([Case("TRL", "nf4", checkpointing=False, seconds=0, tiny=True)], tmp_path / "result.json")
+    assert rows(tmp_path / "result.json")[0]["failed"].startswith("TRL is not installed: `make .bench/trl`")
+
+
+def case_at_work() -> psutil.Process | None:
+    return next((process for process in psutil.Process().children() if "benchmarks.gpu_case" in process.cmdline()), None)
+
+
+def rows(out: Path) -> Any:
+    return json.loads(out.read_text())["results"] if out.exists() else []
 
 
 def test_the_random_model_is_as_large_as_llava_1_5_7b() -> None:

@@ -92,6 +92,18 @@ def recompute_activations(model: Any) -> None:
     model.activation_checkpointing_enable(activation_checkpointing_kwargs={"use_reentrant": False})
 
 
+def llava(tower: Any, language: Any, image_token: int) -> Any:
+    """LLaVA 1.5's configuration around a tower's and a language model's: it sees the last layer but one, less the class token."""
+    return LlavaConfig(
+        vision_config=tower,
+        text_config=language,
+        image_token_index=image_token,
+        image_seq_length=(tower.image_size // tower.patch_size) ** 2,
+        vision_feature_layer=-2,
+        vision_feature_select_strategy="default",
+    )
+
+
 def make_tiny(directory: Path, seed: int = 0) -> None:
     """A LLaVA of 0.2 M parameters in a new folder, offline; the same seed gives the same bytes.
 
@@ -100,33 +112,28 @@ def make_tiny(directory: Path, seed: int = 0) -> None:
     """
     with model_folder.new(directory) as partial:
         tokenizer = _tiny_tokenizer()
-        config = LlavaConfig(
-            vision_config=CLIPVisionConfig(
-                hidden_size=32,
-                intermediate_size=64,
-                num_hidden_layers=3,
-                num_attention_heads=4,
-                image_size=56,
-                patch_size=14,
-                projection_dim=32,
-            ),
-            text_config=LlamaConfig(
-                vocab_size=len(tokenizer),
-                hidden_size=64,
-                intermediate_size=160,
-                num_hidden_layers=2,
-                num_attention_heads=4,
-                num_key_value_heads=4,
-                initializer_range=64**-0.5,
-                bos_token_id=tokenizer.bos_token_id,
-                eos_token_id=tokenizer.eos_token_id,
-                pad_token_id=tokenizer.pad_token_id,
-            ),
-            image_token_index=tokenizer.convert_tokens_to_ids("<image>"),
-            image_seq_length=(56 // 14) ** 2,
-            vision_feature_layer=-2,
-            vision_feature_select_strategy="default",
+        tower = CLIPVisionConfig(
+            hidden_size=32,
+            intermediate_size=64,
+            num_hidden_layers=3,
+            num_attention_heads=4,
+            image_size=56,
+            patch_size=14,
+            projection_dim=32,
         )
+        language = LlamaConfig(
+            vocab_size=len(tokenizer),
+            hidden_size=64,
+            intermediate_size=160,
+            num_hidden_layers=2,
+            num_attention_heads=4,
+            num_key_value_heads=4,
+            initializer_range=64**-0.5,
+            bos_token_id=tokenizer.bos_token_id,
+            eos_token_id=tokenizer.eos_token_id,
+            pad_token_id=tokenizer.pad_token_id,
+        )
+        config = llava(tower, language, tokenizer.convert_tokens_to_ids("<image>"))
         with torch.random.fork_rng(), torch.no_grad():
             torch.manual_seed(seed)
             model = LlavaForConditionalGeneration(config)
