@@ -3,7 +3,6 @@
 To train again would take the round's time once more, and would draw noise anew: another release of what the same posts taught.
 """
 
-import hashlib
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -29,17 +28,12 @@ class Kept:
         """What was answered to the order of this key, as long as its adapter is there still."""
         try:
             account = _Account.model_validate_json(self._file.read_bytes())
-            found = account.key == key and account.digest == _digest(result)
+            found = account.key == key and account.digest == files.sha256(result)
         except (FileNotFoundError, ValidationError):  # none yet, or of another version
             return None
         return account.answer if found else None
 
     def keep(self, key: str, result: Path, answer: LlavaTrained) -> None:
         """In place of the round before."""
-        account = _Account(key=key, digest=_digest(result), answer=answer)
+        account = _Account(key=key, digest=files.sha256(result), answer=answer)
         files.replace(self._file, account.model_dump_json(by_alias=True).encode())
-
-
-def _digest(path: Path) -> str:
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -23,6 +23,7 @@ from pathlib import Path
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model
 
+from fedspoke.api import files
 from fedspoke.api.adapter import peft_config
 from fedspoke.api.errors import Final, Refused
 from fedspoke.api.federated_learning import Aggregation, Object, Training
@@ -107,11 +108,9 @@ class Trainer:
 
     def key(self, records: Sequence[CleanRecord], start: Path, round: int) -> str:  # noqa: A002  the field's word
         """What a round's training depends on, as a digest: two of one key end in the same adapter, but for noise."""
-        with start.open("rb") as file:
-            adapter = hashlib.file_digest(file, "sha256").hexdigest()
         posts = [(record.id, record.image, record.images) for record in records]
         privacy = self._hide.privacy if self._hide else None
-        on = (round, self._rounds, adapter, posts, self._training, self._aggregation, privacy)
+        on = (round, self._rounds, files.sha256(start), posts, self._training, self._aggregation, privacy)
         return hashlib.sha256(repr(on).encode()).hexdigest()
 
     def tower(self, still_wanted: StillWanted = always) -> Tower:

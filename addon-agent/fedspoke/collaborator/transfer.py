@@ -18,6 +18,7 @@ import urllib3
 from urllib3.exceptions import HTTPError
 
 from fedspoke.api.errors import Failed
+from fedspoke.api.files import sha256
 
 _CHUNK = 1 << 20
 _TIMEOUT = urllib3.Timeout(connect=10, read=60)
@@ -138,12 +139,6 @@ def present(url: str, ticket: str, seconds: float) -> None:
         )
 
     _persist(attempt, seconds, "the ticket could not be presented")
-
-
-def sha256(path: Path) -> str:
-    """Of a file, in hex."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _offset(pool: urllib3.PoolManager, url: str, told: str, size: int) -> int:

@@ -1,5 +1,6 @@
-"""Files that are there whole or not at all, whoever reads them meanwhile and wherever their writer dies."""
+"""Files that are there whole or not at all, whoever reads them meanwhile and wherever their writer dies; and what they hold."""
 
+import hashlib
 import os
 import secrets
 from pathlib import Path
@@ -28,6 +29,12 @@ def replace(path: Path, content: bytes, mode: int = 0o644) -> None:
     except BaseException:  # a full disk, or Ctrl-C
         partial.unlink(missing_ok=True)
         raise
+
+
+def sha256(path: Path) -> str:
+    """Of a file's content, in hex."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def sync(path: Path) -> None:

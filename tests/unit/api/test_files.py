@@ -1,3 +1,4 @@
+import hashlib
 import os
 import resource
 import stat
@@ -6,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from fedspoke.api.files import replace
+from fedspoke.api.files import replace, sha256
 
 
 def test_a_file_has_the_new_content_and_nothing_is_beside_it(tmp_path: Path) -> None:
@@ -60,3 +61,8 @@ def test_writers_at_the_same_time_leave_one_of_their_contents_whole(tmp_path: Pa
         writer.join()
     assert (tmp_path / "file").read_bytes() in contents
     assert len(list(tmp_path.iterdir())) == 1
+
+
+def test_a_file_is_known_by_the_sha_256_of_its_content(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"content" * 100_000)
+    assert sha256(tmp_path / "file") == hashlib.sha256(b"content" * 100_000).hexdigest()

@@ -3,7 +3,6 @@
 A restarted aggregator goes on after the last line. Every file appears whole: written under another name, then renamed.
 """
 
-from hashlib import file_digest
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -62,9 +61,8 @@ class State:
         path = self.checkpoint(done)
         if not path.is_file():
             raise Failed(f"the checkpoint {path} of round {done} is gone; {_REMEDY}")
-        with path.open("rb") as file:
-            if file_digest(file, "sha256").hexdigest() != records[-1].digest:
-                raise Failed(f"the bytes of the checkpoint {path} are not those that rounds.jsonl names; {_REMEDY}")
+        if files.sha256(path) != records[-1].digest:
+            raise Failed(f"the bytes of the checkpoint {path} are not those that rounds.jsonl names; {_REMEDY}")
         return records[-1]
 
     def start(self, layout: Layout, settings: AggregatorSettings) -> tuple[int, Path, str]:
