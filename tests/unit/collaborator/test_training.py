@@ -21,11 +21,6 @@ Overfitted = tuple[Trainer, list[CleanRecord], Path]
 
 
 @pytest.fixture
-def start(tmp_path: Path) -> Path:
-    return first_adapter(trainer(), tmp_path / "start")
-
-
-@pytest.fixture
 def posts(tmp_path: Path) -> list[CleanRecord]:
     return coloured_shapes(tmp_path)
 
