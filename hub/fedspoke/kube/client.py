@@ -62,10 +62,16 @@ class Kubernetes:
         except _Absent:
             return None
 
-    def all(self, kind: Kind, namespace: str | None = None, labels: Mapping[str, str] | None = None) -> list[Object]:
-        """Every object of a kind, of one namespace or of all, that has these labels."""
-        selector = ",".join(f"{key}={value}" for key, value in (labels or {}).items())
-        found: list[Object] = self._ask(kind, "get", namespace=namespace, label_selector=selector)["items"]
+    def all(
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        labels: Mapping[str, str] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> list[Object]:
+        """Every object of a kind, of one namespace or of all, that has these labels and fields."""
+        selectors = {"label_selector": _selector(labels), "field_selector": _selector(fields)}
+        found: list[Object] = self._ask(kind, "get", namespace=namespace, **selectors)["items"]
         # The items of a list do not say what they are, as objects do that are asked for by name.
         return [{"apiVersion": kind.api_version, "kind": kind.kind} | it for it in found]
 
@@ -133,6 +139,10 @@ class _Conflicting(Failed):
 def kind_of(it: Object) -> Kind:
     """What an object says it is."""
     return Kind(it["apiVersion"], it["kind"])
+
+
+def _selector(wanted: Mapping[str, str] | None) -> str | None:
+    return ",".join(f"{key}={value}" for key, value in wanted.items()) if wanted else None
 
 
 def _refusal(error: DynamicApiError | ApiException, what: str) -> Failed:

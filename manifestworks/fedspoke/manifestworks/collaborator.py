@@ -17,6 +17,7 @@ UNPRIVILEGED: Object = {"runAsNonRoot": True, "seccompProfile": {"type": "Runtim
 HARDENED: Object = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
 CERTIFICATE_SECRET = f"{ADDON}-{SIGNER.replace('/', '-')}-client-cert"  # the klusterlet's name for it
 CA_CONFIG_MAP = f"{ADDON}-ca"  # comes with the agent's ManifestWork
+AGENT = f"{ADDON}-agent"  # the add-on's own Deployment, and its service account
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,6 @@
 """What a certificate says, and what the signer will not sign."""
 
+from base64 import b64encode
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -108,6 +109,14 @@ def test_a_request_for_somebody_elses_key_is_refused() -> None:
 def test_what_is_no_request_is_refused(garbage: bytes) -> None:
     with pytest.raises(Refused, match="certificate request of cluster1"):
         signed(garbage)
+
+
+def test_a_request_of_an_unknown_version_is_refused() -> None:
+    der = bytearray(x509.load_pem_x509_csr(CSR).public_bytes(Encoding.DER))
+    der[der.index(b"\x02\x01\x00") + 2] = 1
+    pem = b"-----BEGIN CERTIFICATE REQUEST-----\n" + b64encode(bytes(der)) + b"\n-----END CERTIFICATE REQUEST-----\n"
+    with pytest.raises(Refused, match="certificate request of cluster1 cannot be read"):
+        signed(pem)
 
 
 @pytest.mark.parametrize("cluster", ["", "Cluster1", "a.b", "a/cluster/b", "-a", "a" * 64, "cluster1\n"])

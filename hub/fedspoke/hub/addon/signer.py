@@ -131,7 +131,7 @@ def _public_key(csr_pem: bytes, cluster: str) -> _PublicKey:
         request = x509.load_pem_x509_csr(csr_pem)
         key = request.public_key()
         proven = request.is_signature_valid
-    except (ValueError, UnsupportedAlgorithm) as error:
+    except (ValueError, UnsupportedAlgorithm, x509.InvalidVersion) as error:
         raise Refused(f"the certificate request of {cluster} cannot be read ({error}); it must be PKCS #10 in PEM") from error
     if not proven:
         raise Refused(f"the certificate request of {cluster} is not signed with its own key; the requester must hold the key")

@@ -1,0 +1,94 @@
+"""What the add-on puts on every cluster: one agent with few rights, and the authorities by which gateways of this hub are known.
+
+OCM's registration agent puts the certificates beside them.
+"""
+
+from fedspoke.api.base import Object
+from fedspoke.api.names import ADDON
+from fedspoke.hub.addon.registration import labels
+from fedspoke.manifestworks.collaborator import AGENT, CA_CONFIG_MAP, HARDENED, NAMESPACE, UNPRIVILEGED
+from fedspoke.manifestworks.envoy import AUTHORITY_FILE
+
+WORK = f"addon-{ADDON}-deploy-0"  # as OCM's add-on framework calls it
+
+_RBAC = "rbac.authorization.k8s.io"
+
+
+def agent_work(cluster: str, owner: Object, bundle: bytes, image: str) -> Object:
+    """The agent's ManifestWork of one cluster; it goes with its owner, the cluster's ManagedClusterAddOn."""
+    namespace = {"group": "", "resource": "namespaces", "name": NAMESPACE}
+    return {
+        "apiVersion": "work.open-cluster-management.io/v1",
+        "kind": "ManifestWork",
+        "metadata": {"name": WORK, "namespace": cluster, "labels": labels(), "ownerReferences": [owner]},
+        "spec": {
+            "workload": {"manifests": _manifests(bundle, image)},
+            # All add-ons share the namespace: ours makes it where there is none, and leaves it to the others.
+            "manifestConfigs": [{"resourceIdentifier": namespace, "updateStrategy": {"type": "CreateOnly"}}],
+            "deleteOption": {"propagationPolicy": "SelectivelyOrphan", "selectivelyOrphans": {"orphaningRules": [namespace]}},
+        },
+    }
+
+
+def _manifests(bundle: bytes, image: str) -> list[Object]:
+    metadata = {"name": AGENT, "namespace": NAMESPACE, "labels": labels()}
+    subject = {"kind": "ServiceAccount", "name": AGENT, "namespace": NAMESPACE}
+    return [
+        {
+            "apiVersion": "v1",
+            "kind": "Namespace",
+            # The label has OCM copy the klusterlet's image pull secret there.
+            "metadata": {"name": NAMESPACE, "labels": {"addon.open-cluster-management.io/namespace": "true"}},
+        },
+        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, "automountServiceAccountToken": False},
+        {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": _rules()},
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "RoleBinding",
+            "metadata": metadata,
+            "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": AGENT},
+            "subjects": [subject],
+        },
+        {
+            "apiVersion": "v1",
+            "kind": "ConfigMap",
+            "metadata": metadata | {"name": CA_CONFIG_MAP},
+            "data": {AUTHORITY_FILE: bundle.decode()},
+        },
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": _deployment(image)},
+    ]
+
+
+def _rules() -> list[Object]:
+    """Its Lease, and what a pod's trouble can be told by. A report it may write comes with the federation's own work."""
+    return [
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
+        {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [ADDON], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list"]},
+    ]
+
+
+def _deployment(image: str) -> Object:
+    selector = {"app.kubernetes.io/name": "fedspoke", "app.kubernetes.io/component": "agent"}
+    agent = {
+        "name": "agent",
+        "image": image,
+        "command": ["fedspoke", "agent", "--namespace", NAMESPACE],
+        "resources": {"requests": {"cpu": "10m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}},
+        "securityContext": HARDENED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108  the pod's own: what the API serves is kept there
+    }
+    pod = {
+        "serviceAccountName": AGENT,
+        "automountServiceAccountToken": True,
+        "securityContext": UNPRIVILEGED,
+        "containers": [agent],
+        "volumes": [{"name": "tmp", "emptyDir": {}}],
+    }
+    return {
+        "replicas": 1,
+        "strategy": {"type": "Recreate"},  # two agents would keep one Lease
+        "selector": {"matchLabels": selector},
+        "template": {"metadata": {"labels": labels()}, "spec": pod},
+    }
