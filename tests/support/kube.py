@@ -9,7 +9,7 @@ from fedspoke.kube.client import Kind, Kubernetes, kind_of
 
 
 class Lists(Kubernetes):
-    """Takes all it is given, unless told to refuse a kind; knows no defaults, owners or controllers."""
+    """Takes all it is given, unless told to refuse a kind or a name; knows no defaults, owners or controllers."""
 
     def __init__(self, *objects: Object, refuses: Iterable[str] = ()) -> None:
         self.objects = {_key(it): copy.deepcopy(it) for it in objects}
@@ -49,7 +49,7 @@ class Lists(Kubernetes):
         return self._write(f"merge {subresource or ''}".strip(), it, _merged(self.objects[_key(it)], patch))
 
     def _write(self, verb: str, it: Object, result: Object) -> Object:
-        if it["kind"] in self._refuses:
+        if {it["kind"], it["metadata"]["name"]} & self._refuses:
             raise Failed(f"the Kubernetes API refuses to {verb} {it['kind']} {it['metadata']['name']}: forbidden")
         self.writes.append((verb, it["kind"], it["metadata"]["name"]))
         self.objects[_key(it)] = copy.deepcopy(result)

@@ -16,6 +16,7 @@ COMMANDS = {  # name: (module, one line for --help)
     "data": ("data", "Inspect or prepare a Facebook or Instagram export."),
     "model": ("model", "Make a tiny LLaVA, or download the real one."),
     "crd": ("crd", "Print the FederatedLearning CRD as YAML."),
+    "agent": ("agent", "Run a spoke's agent (a container's command)."),
     "aggregator": ("processes", "Run a federation's aggregator (a container's command)."),
     "operator": ("operator", "Run the hub's controller (a container's command)."),
     "reporter": ("processes", "Tell the controller how a federation goes (a container's command)."),

@@ -57,13 +57,15 @@ class Kubelet:
 
     def apply(self, pod: str, objects: Sequence[Object], config: Path, now: float) -> None:
         """Start the containers of these objects' pods, sidecars first, once their files are in `config`."""
+        workloads = [item for item in objects if item["kind"] in ("Deployment", "Job")]
+        volumes = [each for item in workloads for each in item["spec"]["template"]["spec"].get("volumes", [])]
+        mounted = {each["configMap"]["name"] for each in volumes if "configMap" in each}
         for item in objects:
-            if item["kind"] == "ConfigMap":
+            if item["kind"] == "ConfigMap" and item["metadata"]["name"] in mounted:
                 for name, text in item["data"].items():
                     write(config / name, text)
-        for item in objects:
-            if item["kind"] in ("Deployment", "Job"):
-                self._start(pod, item["spec"], now)
+        for item in workloads:
+            self._start(pod, item["spec"], now)
 
     def tend(self, now: float) -> Pods:
         """Start again what has ended and is to run, once its pause is over; a pod of which a part cannot run is ended."""

@@ -10,6 +10,7 @@ from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.api.names import ADDON, SIGNER, Platform, labels, run_name, server_name
 from fedspoke.api.records import CollaboratorSettings
 from fedspoke.manifestworks import envoy, sidecar
+from fedspoke.manifestworks.report import report
 
 NAMESPACE = "open-cluster-management-agent-addon"
 # What PodSecurity `restricted` and OpenShift's restricted-v2 ask of every pod and container, on hub and spokes; no fixed UID.
@@ -69,7 +70,7 @@ def settings(fl: FederatedLearning, spoke: Spoke, place: Place) -> CollaboratorS
 
 
 def collaborator(fl: FederatedLearning, spoke: Spoke, hub: Hub, image: str, place: Place | None = None) -> list[Object]:
-    """The ConfigMap and the Job of one cluster.
+    """The ConfigMap and the Job of one cluster, and where its agent reports how the Job is doing.
 
     The gateway and the mcp-server are native sidecars (init containers that keep running): the Job ends when flower-client does.
     """
@@ -98,6 +99,7 @@ def collaborator(fl: FederatedLearning, spoke: Spoke, hub: Hub, image: str, plac
                 "template": {"metadata": {"labels": labels(run)}, "spec": _pod(fl, spoke, image, place, run)},
             },
         },
+        *report(run, NAMESPACE, AGENT),
     ]
 
 

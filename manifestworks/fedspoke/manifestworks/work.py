@@ -1,21 +1,14 @@
 """The envelope in which OCM carries objects from the hub to one cluster (work.open-cluster-management.io/v1)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.api.names import labels, run_name
+from fedspoke.manifestworks.report import PHASE, REASON, report_name
 
-# What the work agent reports back of the Job, into the ManifestWork's status.
-_FEEDBACK = [
-    {
-        "type": "JSONPaths",
-        "jsonPaths": [
-            {"name": "active", "path": ".status.active"},
-            {"name": "succeeded", "path": ".status.succeeded"},
-            {"name": "failed", "path": ".status.failed"},
-        ],
-    }
-]
+# What the work agent reports back into the ManifestWork's status: of the Job how many pods, of the spoke's own report all.
+_JOB = {"active": ".status.active", "succeeded": ".status.succeeded", "failed": ".status.failed"}
+_REPORT = {PHASE: f".data.{PHASE}", REASON: f".data.{REASON}"}
 
 
 def manifest_work(fl: FederatedLearning, cluster: str, manifests: Sequence[Object]) -> Object:
@@ -28,18 +21,24 @@ def manifest_work(fl: FederatedLearning, cluster: str, manifests: Sequence[Objec
         "spec": {
             "workload": {"manifests": list(manifests)},
             "deleteOption": {"propagationPolicy": "Foreground"},
-            "manifestConfigs": [
-                {
-                    "resourceIdentifier": {
-                        "group": "batch",
-                        "resource": "jobs",
-                        "namespace": job["metadata"]["namespace"],
-                        "name": job["metadata"]["name"],
-                    },
-                    "feedbackRules": _FEEDBACK,
-                }
-                for job in manifests
-                if job["kind"] == "Job"
-            ],
+            "manifestConfigs": [config for it in manifests for config in _configs(it, run)],
         },
     }
+
+
+def _configs(manifest: Object, run: str) -> Iterator[Object]:
+    match manifest:
+        case {"kind": "Job", "metadata": metadata}:
+            yield _config("batch", "jobs", metadata) | _feedback(_JOB)
+        case {"kind": "ConfigMap", "metadata": {"name": name} as metadata} if name == report_name(run):
+            # What the spoke's agent writes into it is not the hub's to put right.
+            yield _config("", "configmaps", metadata) | _feedback(_REPORT) | {"updateStrategy": {"type": "CreateOnly"}}
+
+
+def _config(group: str, resource: str, metadata: Object) -> Object:
+    where = {"namespace": metadata["namespace"], "name": metadata["name"]}
+    return {"resourceIdentifier": {"group": group, "resource": resource} | where}
+
+
+def _feedback(paths: Mapping[str, str]) -> Object:
+    return {"feedbackRules": [{"type": "JSONPaths", "jsonPaths": [{"name": name, "path": path} for name, path in paths.items()]}]}

@@ -110,3 +110,13 @@ def test_of_a_killed_process_the_log_is_not_quoted_as_the_cause_nor_what_another
         kubelet.tend(now=1)
         ended(kubelet, "aggregator")
         assert "ended with exit code 1: it logged nothing" in kubelet.tend(now=1).restarted["berlin"]
+
+
+def test_only_what_a_pod_mounts_becomes_files(tmp_path):
+    workload = job(container("main", PAUSE))
+    workload["spec"]["template"]["spec"]["volumes"] = [{"name": "config", "configMap": {"name": "config"}}]
+    config = {"kind": "ConfigMap", "metadata": {"name": "config"}, "data": {"settings.json": "{}"}}
+    progress = {"kind": "ConfigMap", "metadata": {"name": "progress"}}
+    with machine(tmp_path / "logs") as here:
+        Kubelet(here).apply("berlin", [config, progress, workload], tmp_path / "config", now=0)
+    assert [file.name for file in (tmp_path / "config").iterdir()] == ["settings.json"]

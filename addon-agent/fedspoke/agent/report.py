@@ -1,0 +1,55 @@
+"""What a spoke's agent tells the hub of each federation: how its newest pod is doing, and never what a post says.
+
+A pod's termination message ends in its logs' last lines, and those of a trainer may quote the data. Only what a process said of
+itself in our own words leaves the spoke, or else the kind of its error.
+"""
+
+import re
+from collections.abc import Iterable, Sequence
+
+from fedspoke.api.base import Object
+from fedspoke.api.names import FEDERATED_LEARNING
+from fedspoke.kube.pods import stuck
+from fedspoke.manifestworks.report import PHASE, REASON
+
+_OWN_WORDS = "fedspoke: "
+_KIND = re.compile(r"(\w+(?:\.\w+)*(?:Error|Exception|Interrupt|Exit))(?::.*)?")
+
+
+def reports(pods: Iterable[Object], events: Sequence[Object]) -> dict[str, dict[str, str]]:
+    """The data of each federation's report, by run."""
+    newest: dict[str, Object] = {}
+    for pod in sorted(pods, key=lambda it: str(it["metadata"].get("creationTimestamp"))):
+        if run := (pod["metadata"].get("labels") or {}).get(FEDERATED_LEARNING):
+            newest[run] = pod
+    return {
+        run: {PHASE: (pod.get("status") or {}).get("phase", "Unknown"), REASON: stuck(discreet(pod), events)}
+        for run, pod in newest.items()
+    }
+
+
+def discreet(pod: Object) -> Object:
+    """The pod without what its containers said last, but for our own words."""
+    status = dict(pod.get("status") or {})
+    for name in ("initContainerStatuses", "containerStatuses"):
+        status[name] = [_discreet(it) for it in status.get(name) or []]
+    return pod | {"status": status}
+
+
+def _discreet(container: Object) -> Object:
+    said = {name: _state(container[name]) for name in ("state", "lastState") if container.get(name)}
+    return container | said
+
+
+def _state(state: Object) -> Object:
+    ended = state.get("terminated")
+    return state | {"terminated": ended | {"message": _own(ended.get("message") or "")}} if ended else state
+
+
+def _own(message: str) -> str:
+    for line in reversed(message.splitlines()):
+        if line.startswith(_OWN_WORDS):
+            return line.removeprefix(_OWN_WORDS)
+    last = next((line for line in reversed(message.splitlines()) if line.strip()), "")
+    kind = _KIND.fullmatch(last.strip())
+    return kind[1] if kind else ""

@@ -1,0 +1,51 @@
+"""What a spoke tells the hub of its collaborators."""
+
+import pytest
+
+from fedspoke.agent.report import reports
+from support.pods import RUNS, container, ended, of, pod, unscheduled
+
+
+def test_each_federation_has_its_own_report():
+    stuck, runs = (
+        unscheduled("0/1 nodes are available: 1 Insufficient nvidia.com/gpu."),
+        pod({"phase": "Running"}, "team-b.social"),
+    )
+    assert reports([stuck, runs], []) == {
+        "team-a.social": {
+            "phase": "Pending",
+            "reason": "no node has enough nvidia.com/gpu free: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
+        },
+        "team-b.social": {"phase": "Running", "reason": ""},
+    }
+
+
+def test_the_newest_pod_of_a_federation_counts():
+    failed = pod({"phase": "Failed", "reason": "Evicted"}, made="2026-11-21T11:00:00Z")
+    assert reports([pod({"phase": "Running"}), failed], [])["team-a.social"] == {"phase": "Running", "reason": ""}
+
+
+def test_pods_of_no_federation_are_passed_over():
+    agent = pod({"phase": "Running"})
+    agent["metadata"]["labels"] = {"app.kubernetes.io/name": "fedspoke"}
+    assert reports([agent], []) == {}
+
+
+@pytest.mark.parametrize(
+    ("last_words", "told"),
+    [
+        ("loading\nfedspoke: the model folder /model is empty\n", ": the model folder /model is empty"),
+        ("Traceback (most recent call last):\n  …\nValueError: cannot read 'dinner with Anna'\n", ": ValueError"),
+        ("Traceback (most recent call last):\n  …\ntorch.OutOfMemoryError: CUDA out of memory\n", ": torch.OutOfMemoryError"),
+        ("dinner with Anna\n", ""),
+        ("dinner with Anna: an Error\n", ""),
+        ("", ""),
+    ],
+)
+def test_of_a_crash_only_our_own_words_leave_the_spoke(last_words: str, told: str):
+    for now in (container(ended(1, message=last_words)), container({"waiting": {}}, lastState=ended(1, message=last_words))):
+        assert reports([of(now)], [])["team-a.social"]["reason"] == f"mcp-server ended with exit code 1{told}"
+
+
+def test_a_pod_that_runs_has_no_reason():
+    assert reports([of(container(RUNS), phase="Running")], [])["team-a.social"] == {"phase": "Running", "reason": ""}
