@@ -3,7 +3,7 @@
 from typing import Any
 
 from fedspoke.api.base import Object
-from fedspoke.api.names import FEDERATED_LEARNING, labels
+from fedspoke.api.names import labels
 
 NAMESPACE = "open-cluster-management-agent-addon"
 WAITS: Object = {"waiting": {"reason": "ContainerCreating"}}
@@ -14,7 +14,6 @@ def pod(status: Object, run: str = "team-a.social", made: str = "2026-11-21T12:0
     claims = [{"name": f"data-{it}", "persistentVolumeClaim": {"claimName": f"{it}-data"}} for it in ("facebook", "instagram")]
     name = f"{run}-{made[11:13]}"
     metadata = {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}", "creationTimestamp": made, "labels": labels(run)}
-    assert metadata["labels"][FEDERATED_LEARNING] == run
     volumes = [{"name": "tmp", "emptyDir": {}}, *claims]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"volumes": volumes}, "status": status}
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from fedspoke.api.base import Object
 from fedspoke.api.names import FEDERATED_LEARNING
-from fedspoke.kube.pods import stuck
+from fedspoke.kube.pods import START_ERROR, stuck
 from fedspoke.manifestworks.report import PHASE, REASON
 
 _OWN_WORDS = "fedspoke: "
@@ -43,7 +43,9 @@ def _discreet(container: Object) -> Object:
 
 def _state(state: Object) -> Object:
     ended = state.get("terminated")
-    return state | {"terminated": ended | {"message": _own(ended.get("message") or "")}} if ended else state
+    if not ended or ended.get("reason") == START_ERROR:
+        return state
+    return state | {"terminated": ended | {"message": _own(ended.get("message") or "")}}
 
 
 def _own(message: str) -> str:

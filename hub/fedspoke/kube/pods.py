@@ -11,6 +11,9 @@ from fedspoke.api.base import Object
 _LONGEST = 1000
 _PULL = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable"}
 _BEGINNING = {"ContainerCreating", "PodInitializing"}
+_BACK_OFF = "CrashLoopBackOff"  # what it says is in how the container ended
+START_ERROR = "StartError"
+"""Of a container that never ran: its message is the container runtime's."""
 _PHRASES = (  # what the scheduler says, and what it means
     (re.compile(r"Insufficient ([^\s,.]+(?:\.[^\s,.]+)*)"), "no node has enough {} free"),
     (re.compile(r"untolerated taint(?:\(s\))?(?: \{(.+?)\})?"), "it does not tolerate the taint of a node {}"),
@@ -62,15 +65,17 @@ def _containers(status: Object) -> Iterator[str]:
         reason = waiting.get("reason")
         if reason in _PULL:
             yield _sentence(f"the image {it.get('image')} of {name} cannot be had ({reason})", waiting.get("message"))
+        elif reason and reason not in _BEGINNING and reason != _BACK_OFF:
+            yield _sentence(f"{name} cannot be started ({reason})", waiting.get("message"))
         elif ended.get("exitCode") and "running" not in state:
             yield _sentence(f"{name} {_how(ended)}{_again(it)}", ended.get("message"))
-        elif reason and reason not in _BEGINNING:
-            yield _sentence(f"{name} cannot be started ({reason})", waiting.get("message"))
 
 
 def _how(ended: Object) -> str:
     if ended.get("reason") == "OOMKilled":
         return "was killed, as it needs more memory than its limit (OOMKilled)"
+    if ended.get("reason") == START_ERROR:
+        return "could not be started"
     return f"ended with exit code {ended['exitCode']}"
 
 

@@ -47,5 +47,12 @@ def test_of_a_crash_only_our_own_words_leave_the_spoke(last_words: str, told: st
         assert reports([of(now)], [])["team-a.social"]["reason"] == f"mcp-server ended with exit code 1{told}"
 
 
+def test_why_a_container_could_not_be_started_is_the_runtimes_word():
+    it = of(
+        container({"waiting": {"reason": "CrashLoopBackOff"}}, lastState=ended(128, "StartError", 'exec: "fedspoke": not found'))
+    )
+    assert reports([it], [])["team-a.social"]["reason"] == 'mcp-server could not be started: exec: "fedspoke": not found'
+
+
 def test_a_pod_that_runs_has_no_reason():
     assert reports([of(container(RUNS), phase="Running")], [])["team-a.social"] == {"phase": "Running", "reason": ""}

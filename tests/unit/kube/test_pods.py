@@ -8,6 +8,7 @@ from support.pods import RUNS, WAITS, container, ended, event, of, pod, unschedu
 
 _PREEMPTION = " preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
 BACK_OFF = {"waiting": {"reason": "CrashLoopBackOff", "message": "back-off 10s restarting failed container=mcp-server"}}
+_NO_COMMAND = 'runc create failed: unable to start container process: exec: "fedspoke": executable file not found in $PATH'
 _PULL = 'failed to pull and unpack image "fedspoke-collaborator:0.1.0": not found'
 
 CASES: dict[str, tuple[Object, str]] = {
@@ -62,6 +63,14 @@ CASES: dict[str, tuple[Object, str]] = {
     "a Secret that is read as environment": (
         of(container({"waiting": {"reason": "CreateContainerConfigError", "message": 'secret "token" not found'}})),
         'mcp-server cannot be started (CreateContainerConfigError): secret "token" not found',
+    ),
+    "a command that the image does not have": (
+        of(container({"waiting": {"reason": "RunContainerError", "message": _NO_COMMAND}}, lastState=ended(128, "StartError"))),
+        f"mcp-server cannot be started (RunContainerError): {_NO_COMMAND}",
+    ),
+    "the same, a while later": (
+        of(container(BACK_OFF, lastState=ended(128, "StartError", _NO_COMMAND), restartCount=5)),
+        f"mcp-server could not be started, after 5 restarts: {_NO_COMMAND}",
     ),
     "out of memory": (
         of(container(BACK_OFF, lastState=ended(137, "OOMKilled"), restartCount=2)),
