@@ -11,6 +11,7 @@ from fedspoke.api.base import Object
 _LONGEST = 1000
 _PULL = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable"}
 _BEGINNING = {"ContainerCreating", "PodInitializing"}
+_NO_CLAIMS = " no new claims to deallocate,"  # said of every pod that no node takes
 _BACK_OFF = "CrashLoopBackOff"  # what it says is in how the container ended
 START_ERROR = "StartError"
 """Of a container that never ran: its message is the container runtime's."""
@@ -43,7 +44,7 @@ def stuck(pod: Object, events: Sequence[Object] = ()) -> str:
 def _conditions(pod: Object, status: Object) -> Iterator[str]:
     said = {(each["type"], each["status"]): each for each in status.get("conditions") or []}
     if it := said.get(("PodScheduled", "False")):
-        message = " ".join((it.get("message") or "").split()).partition(" preemption:")[0]
+        message = " ".join((it.get("message") or "").split()).partition(" preemption:")[0].removesuffix(_NO_CLAIMS)
         yield _sentence("; ".join(_meant(pod, message)) or "no node takes it", message)
     if it := said.get(("DisruptionTarget", "True")):
         yield _sentence("it is being taken away", it.get("message"))

@@ -14,8 +14,7 @@ _PULL = 'failed to pull and unpack image "fedspoke-collaborator:0.1.0": not foun
 CASES: dict[str, tuple[Object, str]] = {
     "no GPU": (
         unscheduled(f"0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate,{_PREEMPTION}"),
-        "no node has enough nvidia.com/gpu free: "
-        "0/1 nodes are available: 1 Insufficient nvidia.com/gpu. no new claims to deallocate,",
+        "no node has enough nvidia.com/gpu free: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
     ),
     "no GPU and no memory": (
         unscheduled("0/2 nodes are available: 1 Insufficient memory, 2 Insufficient nvidia.com/gpu."),
