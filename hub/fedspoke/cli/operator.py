@@ -3,39 +3,54 @@
 import logging
 import os
 import socket
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 import click
 import kopf
 
 from fedspoke.api.errors import Failed
+from fedspoke.hub.addon import manager
 from fedspoke.hub.addon.authority import trust
 from fedspoke.hub.controller.converge import Controller
-from fedspoke.hub.controller.handlers import Federations, registry
+from fedspoke.hub.controller.handlers import Step, registry
 from fedspoke.hub.controller.lease import leading
 from fedspoke.kube.client import Kubernetes
+
+log = logging.getLogger("fedspoke")
+
+_ADDON = timedelta(minutes=1)
+"""Between two looks at the add-on of which nothing is heard."""
 
 
 @click.command
 @click.option("--namespace", default="fedspoke", show_default=True, help="Where its own Secret and Lease are.")
+@click.option("--agent-image", default="fedspoke-agent:0.1.0", show_default=True, help="What spokes run for the add-on.")
 @click.option("--health-port", type=int, default=8080, show_default=True, help="Answers /healthz while it is well.")
-def operator(namespace: str, health_port: int) -> None:
+def operator(namespace: str, agent_image: str, health_port: int) -> None:
     """Run the hub's controller: it watches every FederatedLearning, and makes of it what it asks for."""
     kopf.configure(log_format=kopf.LogFormat.JSON)
     for talkative in ("leaderelection", "kopf.objects"):  # of every renewal, of every event
         logging.getLogger(talkative).setLevel(logging.WARNING)
     kube = Kubernetes.of_environment()
-    rests_on = trust(kube, namespace, datetime.now(UTC))
     me = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
     with leading(namespace, me) as lost:
-        federations = Federations(Controller(kube, rests_on))
+        controller = Controller(kube, trust(kube, namespace, datetime.now(UTC)))
+
+        def federation(of: str, name: str) -> Step:
+            return lambda now: controller.converge(of, name, now)
+
+        def addon(now: datetime) -> timedelta:
+            controller.trust = trust(kube, namespace, now)
+            for sentence in manager.converge(kube, controller.trust, agent_image, now):
+                log.info(sentence)
+            return _ADDON
+
         kopf.run(
-            registry=registry(federations),
+            registry=registry(federation, addon),
             clusterwide=True,
             standalone=True,
             liveness_endpoint=f"http://0.0.0.0:{health_port}/healthz",
             stop_flag=lost,
         )
-    raise Failed(
-        "it is no longer the one controller at work: another one has taken the Lease, or the API server was away too long"
-    )
+    if lost.is_set():
+        raise Failed("another controller has taken the Lease, or the API server was away for too long")

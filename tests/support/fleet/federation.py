@@ -2,10 +2,9 @@
 
 import shutil
 import sys
-from base64 import b64decode, b64encode
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -13,11 +12,8 @@ import yaml
 
 from fedspoke.api.base import Object
 from fedspoke.api.names import API_VERSION, PLATFORMS, platform_label
-from fedspoke.hub.addon.authority import NAME as AUTHORITY
-from fedspoke.hub.addon.signer import Authority
-from fedspoke.local import demo, identity
-from fedspoke.manifestworks.collaborator import CA_CONFIG_MAP, CERTIFICATE_SECRET, NAMESPACE
-from fedspoke.manifestworks.envoy import AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE
+from fedspoke.local import demo
+from fedspoke.manifestworks.collaborator import CERTIFICATE_SECRET, NAMESPACE
 from support import build
 from support.fleet import images, ocm
 from support.fleet.cluster import Cluster
@@ -34,7 +30,7 @@ CONTROLLER = "controller"
 
 _SECRET, _PLATFORM = Kind("v1", "secrets"), dict(zip(("spoke1", "spoke2"), PLATFORMS, strict=True))
 _OWN, _SECONDS = "fedspoke", 120
-_DEFINITION = Path(__file__).parents[3] / "hub/deploy/crd.yaml"
+_DEPLOY = Path(__file__).parents[3] / "hub/deploy"
 
 
 @contextmanager
@@ -42,7 +38,7 @@ def ready(fleet: OwnFleet, folder: Path) -> Iterator[OwnFleet]:
     """A fleet whose hub knows FederatedLearnings, and whose spokes each have one platform's posts and the tiny model."""
     demo.write(folder / "example")
     hub = fleet.hub
-    hub.kubernetes.apply(yaml.safe_load(_DEFINITION.read_text()))
+    hub.kubernetes.apply(yaml.safe_load((_DEPLOY / "crd.yaml").read_text()))
     for name in (_OWN, USERS):
         hub.kubernetes.apply(_namespace(name))
     for spoke in fleet.spokes:
@@ -51,10 +47,14 @@ def ready(fleet: OwnFleet, folder: Path) -> Iterator[OwnFleet]:
         _offer(spoke, f"{platform}-data", folder / "example/exports" / platform)
         _offer(spoke, "model", folder / "example/model")
         hub.kubernetes.merge(ocm.CLUSTER, spoke.name, {"metadata": {"labels": {platform_label(platform): "true"}}})
-    command = [sys.executable, "-m", "fedspoke.cli", "operator", "--namespace", _OWN]
+    for document in yaml.safe_load_all((_DEPLOY / "clustermanagementaddon.yaml").read_text()):
+        hub.kubernetes.apply(document)
+    command = [sys.executable, "-m", "fedspoke.cli", "operator", "--namespace", _OWN, "--agent-image", images.TESTS]
     hub.machine.start(CONTROLLER, "env", f"KUBECONFIG={hub.kubeconfig}", *command)
     try:
-        _certify(fleet)
+        for spoke in fleet.spokes:
+            certificate = partial(spoke.kubernetes.get, _SECRET, CERTIFICATE_SECRET, NAMESPACE)
+            until(f"{spoke.name} has its certificate", certificate, _SECONDS)
         yield fleet
     finally:
         hub.machine.kill(CONTROLLER)
@@ -122,23 +122,3 @@ def _offer(spoke: Cluster, claim: str, files: Path) -> None:
     asked = {"accessModes": ["ReadWriteOnce"], "volumeName": claim, "resources": {"requests": {"storage": "1Gi"}}}
     metadata = {"name": claim, "namespace": NAMESPACE}
     spoke.kubernetes.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": asked})
-
-
-def _certify(fleet: OwnFleet) -> None:
-    """What the add-on's certificate requests will bring: each spoke's certificate, and what it trusts."""
-    kube = fleet.hub.kubernetes
-    secret = until("the hub has its authority", lambda: kube.get(_SECRET, AUTHORITY, _OWN), _SECONDS)
-    authority = Authority.load(*(b64decode(secret["data"][file]) for file in (KEY_FILE, CERTIFICATE_FILE)))
-    hub = kube.get(NAMESPACES, "kube-system")["metadata"]["uid"]
-    for spoke in fleet.spokes:
-        key, request = identity.request()
-        certificate = authority.sign_client(request, cluster=spoke.name, hub=hub, now=datetime.now(UTC))
-        files = {KEY_FILE: b64encode(key).decode(), CERTIFICATE_FILE: b64encode(certificate).decode()}
-        where = {"namespace": NAMESPACE}
-        spoke.kubernetes.apply(
-            {"apiVersion": "v1", "kind": "Secret", "metadata": where | {"name": CERTIFICATE_SECRET}, "data": files}
-        )
-        believed = {AUTHORITY_FILE: authority.certificate_pem.decode()}
-        spoke.kubernetes.apply(
-            {"apiVersion": "v1", "kind": "ConfigMap", "metadata": where | {"name": CA_CONFIG_MAP}, "data": believed}
-        )

@@ -42,9 +42,9 @@ _GRACE = timedelta(seconds=15)
 """In which the aggregator itself says that the deadline has passed."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Controller:
-    """What does not change from one look to the next."""
+    """What is the same for all federations; `trust` is replaced when the authority is renewed."""
 
     kube: Kubernetes
     trust: Trust

@@ -1,4 +1,4 @@
-"""The controller's shell: what the API server tells of wakes the federation that it is about, and each is converged by itself.
+"""The controller's shell: what the API server tells of wakes the federation, or the add-on, that it is about; each converges alone.
 
 Kopf watches. Nothing of a watched event is used but whose it is: `converge` looks for itself, so an event that is lost, late or
 doubled changes nothing.
@@ -7,15 +7,15 @@ doubled changes nothing.
 import asyncio
 import logging
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import kopf
 
 from fedspoke.api.errors import Failed
-from fedspoke.api.names import DOMAIN, FEDERATED_LEARNING, PLURAL, VERSION, run_name
-from fedspoke.hub.controller.converge import Controller
+from fedspoke.api.names import ADDON, DOMAIN, FEDERATED_LEARNING, PLURAL, VERSION, run_name
 from fedspoke.placement.fleet import PLACEMENT_LABEL
 
 log = logging.getLogger("fedspoke")
@@ -32,72 +32,84 @@ _OWNED = (
 )
 
 
-@dataclass(slots=True)
-class Federations:
-    """One task for each federation that there is."""
+Step = Callable[[datetime], timedelta | None]
+"""Brings one thing nearer to what it should be; when the next step is due, or None if there is none."""
 
-    controller: Controller
+
+@dataclass(slots=True)
+class Converging:
+    """One task for each thing that is converged, by name."""
+
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     _wake: dict[str, asyncio.Event] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
-    def hear(self, namespace: str, name: str) -> None:
+    def begin(self, name: str, step: Step) -> None:
         """Something happened to it, or it may be new."""
-        run = run_name(namespace, name)
-        if run in self._tasks and not self._tasks[run].done():
-            self._wake[run].set()
-            return
-        self._wake[run] = asyncio.Event()
-        self._tasks[run] = asyncio.create_task(self._tend(namespace, name), name=run)
+        if not self.wake(name):
+            self._wake[name] = asyncio.Event()
+            self._tasks[name] = asyncio.create_task(self._tend(name, step), name=name)
 
-    def hear_of(self, run: str) -> None:
-        """Something happened to what belongs to it."""
-        namespace, _, name = run.partition(".")
-        if run in self._tasks:
-            self.hear(namespace, name)
+    def wake(self, name: str) -> bool:
+        """Something happened to what belongs to it. Whether it is known."""
+        if name not in self._tasks or self._tasks[name].done():
+            return False
+        self._wake[name].set()
+        return True
 
-    async def _tend(self, namespace: str, name: str) -> None:
-        run, pause = run_name(namespace, name), _AGAIN[0]
+    async def _tend(self, name: str, step: Step) -> None:
+        pause = _AGAIN[0]
         while True:
-            self._wake[run].clear()
+            self._wake[name].clear()
             try:
-                due = await asyncio.to_thread(self.controller.converge, namespace, name, self.now())
+                due = await asyncio.to_thread(step, self.now())
             except Failed as error:
-                log.warning("%s: %s; tried again in %.0f s", run, error, pause)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _AGAIN[1])
+                log.warning("%s: %s; tried again in %.0f s", name, error, pause)
+            except Exception:  # whatever it is, the others go on, and so may this one
+                log.exception("%s: tried again in %.0f s", name, pause)
+            else:
+                if due is None:
+                    return
+                pause = _AGAIN[0]
+                await asyncio.sleep(_QUIET)
+                with suppress(TimeoutError):
+                    await asyncio.wait_for(self._wake[name].wait(), max(0.0, due.total_seconds() - _QUIET))
                 continue
-            except Exception:  # whatever it is, the other federations go on, and so may this one
-                log.exception("%s: tried again in %.0f s", run, pause)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _AGAIN[1])
-                continue
-            if due is None:
-                return
-            pause = _AGAIN[0]
-            await asyncio.sleep(_QUIET)
-            try:
-                await asyncio.wait_for(self._wake[run].wait(), max(0.0, due.total_seconds() - _QUIET))
-            except TimeoutError:
-                continue
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, _AGAIN[1])
 
 
-def registry(federations: Federations) -> kopf.OperatorRegistry:
-    """What kopf watches for us."""
-    found = kopf.OperatorRegistry()
+def registry(federation: Callable[[str, str], Step], addon: Step) -> kopf.OperatorRegistry:
+    """What kopf watches for us.
+
+    Args:
+        federation: from namespace and name to its step.
+        addon: the step of the add-on, which is one for all clusters.
+    """
+    found, converging = kopf.OperatorRegistry(), Converging()
     kopf.on.login(registry=found)(kopf.login_via_client)
+
+    @kopf.on.startup(registry=found)
+    async def started(**_: Any) -> None:
+        converging.begin(ADDON, addon)
 
     @kopf.on.event(DOMAIN, VERSION, PLURAL, registry=found)
     async def asked(*, namespace: str | None, name: str, **_: Any) -> None:
-        federations.hear(str(namespace), name)
+        converging.begin(run_name(str(namespace), name), federation(str(namespace), name))
 
     @kopf.on.event(_FLEET, "v1beta1", "placementdecisions", labels={PLACEMENT_LABEL: kopf.PRESENT}, registry=found)
     async def decided(*, namespace: str | None, labels: Mapping[str, str], **_: Any) -> None:
-        federations.hear_of(run_name(str(namespace), labels[PLACEMENT_LABEL]))
+        converging.wake(run_name(str(namespace), labels[PLACEMENT_LABEL]))
 
     async def changed(*, labels: Mapping[str, str], **_: Any) -> None:
-        federations.hear_of(labels[FEDERATED_LEARNING])
+        converging.wake(labels[FEDERATED_LEARNING])
 
     for group, version, plural in _OWNED:
         kopf.on.event(group, version, plural, labels={FEDERATED_LEARNING: kopf.PRESENT}, registry=found)(changed)
+
+    async def of_the_addon(**_: Any) -> None:
+        converging.wake(ADDON)
+
+    kopf.on.event("addon.open-cluster-management.io", "v1alpha1", "managedclusteraddons", registry=found)(of_the_addon)
+    kopf.on.event("certificates.k8s.io", "v1", "certificatesigningrequests", registry=found)(of_the_addon)
     return found
