@@ -41,10 +41,10 @@ def test_a_federation_goes_from_applied_to_completed_and_when_it_is_deleted_noth
 def test_two_federations_of_one_name_in_two_namespaces_run_at_once_and_never_meet(ready: OwnFleet) -> None:
     other = "other-team"
     ready.hub.kubernetes.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}})
-    with federation.federation(ready, "posts"), federation.federation(ready, "posts", other):
+    with federation.federation(ready, "same"), federation.federation(ready, "same", other):
         for namespace in (USERS, other):
-            _until_phase(ready, "posts", "Completed", namespace)
-        digests = {federation.status(ready, "posts", namespace)["model"]["digest"] for namespace in (USERS, other)}
+            _until_phase(ready, "same", "Completed", namespace)
+        digests = {federation.status(ready, "same", namespace)["model"]["digest"] for namespace in (USERS, other)}
         assert len(digests) == 2
 
 

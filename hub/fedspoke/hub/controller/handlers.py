@@ -1,4 +1,4 @@
-"""The controller's shell: what the API server tells of wakes the federation, or the add-on, that it is about; each converges alone.
+"""The controller's shell: what the API server tells of wakes the federation or the add-on that it is about; each converges alone.
 
 Kopf watches. Nothing of a watched event is used but whose it is: `converge` looks for itself, so an event that is lost, late or
 doubled changes nothing.
