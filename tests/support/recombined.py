@@ -7,14 +7,14 @@ import json
 import os
 import shutil
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
 from fedspoke.api.federated_learning import Aggregation
-from fedspoke.api.records import RoundRecord, Tensor
+from fedspoke.api.records import Digest, RoundRecord, Tensor
 from fedspoke.hub.aggregation.combine import Update, combine
 from fedspoke.hub.aggregation.layout import Layout
 from fedspoke.hub.aggregation.moments import beside
@@ -35,8 +35,10 @@ class Kept:
         """All that were there under a name of the run's folder, the oldest first."""
         return sorted((self.folder / file).glob("*"), key=lambda path: path.stat().st_mtime_ns)
 
-    def made(self, record: RoundRecord, before: RoundRecord | None, how: Aggregation, scratch: Path) -> bool:
-        """Whether a round's adapter is what its record says: one update of each cluster that counted, by its examples."""
+    def made_of(
+        self, record: RoundRecord, before: RoundRecord | None, how: Aggregation, scratch: Path
+    ) -> Mapping[str, Digest] | None:
+        """One update of each cluster that counted, of which, by its examples, the round's adapter is made; None: of no such."""
         number = record.round
         start, result = scratch / f"{number - 1}.safetensors", scratch / f"{number}.safetensors"
         began = self.versions(f"hub/state/rounds/{start.name}")
@@ -44,13 +46,17 @@ class Kept:
         for moments in self.versions(f"hub/state/rounds/{beside(start).name}")[-1:]:
             shutil.copyfile(moments, beside(start))
         layout = _layout(start)
-        updates = {name: self.versions(f"clusters/{name}/rounds/update-{number}.safetensors") for name in record.clusters}
-        return any(
-            combine(how, layout, start, list(counted), result).digest == record.digest
-            for counted in product(
-                *([Update(name, path, part.examples, layout) for path in updates[name]] for name, part in record.clusters.items())
-            )
+        candidates = (
+            [
+                Update(name, path, part.examples, layout)
+                for path in self.versions(f"clusters/{name}/rounds/update-{number}.safetensors")
+            ]
+            for name, part in record.clusters.items()
         )
+        for updates in product(*candidates):
+            if combine(how, layout, start, updates, result).digest == record.digest:
+                return {update.cluster: adapters.digest(update.path) for update in updates}
+        return None
 
     def _keep(self) -> None:
         for file in (file for pattern in _KEPT for file in self.out.glob(pattern) if not file.name.startswith(".")):
