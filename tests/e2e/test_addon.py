@@ -193,9 +193,8 @@ def test_why_a_collaborator_does_not_run_is_on_the_hub_within_half_a_minute(addo
             "a volume claim is not bound, of facebook-data: ",
         ),
     }
-    with spoke.kubernetes.temporarily(_claim("facebook-data")):
-        for work, _ in runs.values():
-            fleet.hub.kubernetes.apply(work)
+    works = [work for work, _ in runs.values()]
+    with spoke.kubernetes.temporarily(_claim("facebook-data")), fleet.hub.kubernetes.temporarily(*works):
         for name in runs:
             until(f"the pod of {name}", partial(_pods, spoke, name), _SECONDS, so=bool)
         began = time.monotonic()
@@ -205,10 +204,8 @@ def test_why_a_collaborator_does_not_run_is_on_the_hub_within_half_a_minute(addo
             assert heard["phase"] == "Pending"
             assert str(heard["reason"]).startswith(says)
         assert time.monotonic() - began < HEARD
-        for name in runs:
-            fleet.hub.kubernetes.delete(ocm.WORK, f"default.{name}", spoke.name)
-        for name in runs:
-            until(f"{name} is gone from the spoke", partial(_pods, spoke, name), _SECONDS, so=[].__eq__)
+    for name in runs:
+        until(f"{name} is gone from the spoke", partial(_pods, spoke, name), _SECONDS, so=[].__eq__)
 
 
 def test_when_the_add_on_is_taken_away_nothing_of_it_stays(addon: Manager, fleet: Fleet) -> None:

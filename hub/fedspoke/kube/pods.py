@@ -11,6 +11,7 @@ from fedspoke.api.base import Object
 _LONGEST = 1000
 _PULL = {"ErrImagePull", "ImagePullBackOff", "InvalidImageName", "ErrImageNeverPull", "ImageInspectError", "RegistryUnavailable"}
 _BEGINNING = {"ContainerCreating", "PodInitializing"}
+_BEFORE = {"FailedMount", "FailedAttachVolume", "FailedMapVolume", "FailedCreatePodSandBox"}  # all else shows in the status
 _NO_CLAIMS = " no new claims to deallocate,"  # said of every pod that no node takes
 _BACK_OFF = "CrashLoopBackOff"  # what it says is in how the container ended
 START_ERROR = "StartError"
@@ -90,7 +91,8 @@ def _mounts(pod: Object, status: Object, events: Sequence[Object]) -> Iterator[s
     reasons = {((it.get("state") or {}).get("waiting") or {}).get("reason") for it in _statuses(status)}
     if not reasons or not reasons <= _BEGINNING:
         return
-    ours = [it for it in events if it["involvedObject"].get("uid") == pod["metadata"]["uid"] and it.get("type") == "Warning"]
+    uid = pod["metadata"]["uid"]
+    ours = [it for it in events if it["involvedObject"].get("uid") == uid and it.get("reason") in _BEFORE]
     for it in sorted(ours, key=_time, reverse=True):
         mount = _MOUNT.search(it.get("message") or "")
         what, why = (f"the volume {mount[1]} cannot be mounted", mount[2]) if mount else (it["reason"], it.get("message"))

@@ -139,6 +139,11 @@ def test_events_of_other_pods_are_not_its_own():
     assert stuck(it, [event(other, "no")]) == ""
 
 
+def test_an_event_that_is_ahead_of_the_status_is_waited_for():
+    it = of(container(WAITS))
+    assert stuck(it, [event(it, 'Failed to pull image "none:1"', "Failed")]) == ""
+
+
 def test_an_old_event_of_a_pod_that_has_begun_is_no_news():
     it = of(container(RUNS))
     assert stuck(it, [event(it, "no")]) == ""
