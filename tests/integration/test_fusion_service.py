@@ -58,7 +58,7 @@ class Service:
 
 @pytest.fixture
 def service(tmp_path: Path) -> Iterator[Service]:
-    with loopback.serving(Fusion(settings(tmp_path / "profiles")).app, 0) as port:
+    with loopback.serving(Fusion(lambda: settings(tmp_path / "profiles")).app, 0) as port:
         yield Service(port, tmp_path / "profiles")
 
 
@@ -145,7 +145,7 @@ def test_another_runs_paths_are_not_here(service: Service) -> None:
 def test_profiles_outlive_the_process(service: Service) -> None:
     service.put(encoded(FACEBOOK))
     service.put(encoded(INSTAGRAM), "instagram", "cluster2")
-    with loopback.serving(Fusion(settings(service.folder)).app, 0) as port:
+    with loopback.serving(Fusion(lambda: settings(service.folder)).app, 0) as port:
         assert Service(port, service.folder).general().content == service.general().content
 
 
@@ -154,7 +154,7 @@ def test_after_a_restart_only_what_the_cr_still_asks_for_is_used(service: Servic
     service.put(encoded(INSTAGRAM), "instagram", "cluster2")
     service.put(encoded(profile("cluster0", posts=40)), sender="cluster0")
     changed = settings(service.folder, clusters=("cluster1", "cluster2"), min_posts=20)
-    with loopback.serving(Fusion(changed).app, 0) as port:
+    with loopback.serving(Fusion(lambda: changed).app, 0) as port:
         assert Service(port, service.folder).parts() == [("cluster2", "instagram", 30)]
 
 
@@ -167,7 +167,7 @@ def test_what_cannot_be_stored_leaves_nothing_behind(service: Service) -> None:
 def test_a_folder_that_holds_something_else_is_said_so(tmp_path: Path) -> None:
     (tmp_path / "cluster1.facebook.profile.json").write_text("{}")
     with pytest.raises(Failed, match=r"cluster1\.facebook\.profile\.json is no profile"):
-        Fusion(settings(tmp_path))
+        Fusion(lambda: settings(tmp_path))
 
 
 def test_a_request_that_never_ends_does_not_keep_the_process_alive(tmp_path: Path) -> None:

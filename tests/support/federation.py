@@ -232,6 +232,7 @@ class Site:
     def run(self) -> None:
         Federation(
             settings=self.told,
+            told=lambda: self.told,
             nodes=self.nodes,
             tickets=self.exchange.tickets,
             uploads=self.exchange.uploads,

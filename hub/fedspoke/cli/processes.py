@@ -20,7 +20,7 @@ def aggregator(path: Path) -> None:
     """Run a federation's aggregator: the SuperLink and the rounds."""
     from fedspoke.hub.aggregation import superlink
 
-    superlink.run(_read(path, AggregatorSettings))
+    superlink.run(_read(path, AggregatorSettings), path)
 
 
 @click.command
@@ -45,7 +45,7 @@ def fusion(path: Path) -> None:
     """Run the fusion service."""
     from fedspoke.hub.fusion import service
 
-    service.serve(_read(path, FusionSettings))
+    service.serve(lambda: _read(path, FusionSettings))
 
 
 @click.command

@@ -37,6 +37,23 @@ def test_every_round_starts_from_the_result_of_the_one_before(tmp_path: Path) ->
     assert starts == [site.state.records()[0].digest] * 2
 
 
+def test_clusters_that_come_and_go_while_a_round_is_trained_do_so_from_the_next_one_on(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, rounds=3))
+
+    def chosen_anew(_: int) -> float:
+        site.told = site.told.model_copy(update={"clusters": ("cluster2", "cluster3")})
+        return 1.0
+
+    site.join("cluster1", loss=chosen_anew)
+    site.join("cluster2")
+    site.join("cluster3")
+    site.run()
+    took_part = [set(record.clusters) for record in site.state.records()]
+    assert took_part == [{"cluster1", "cluster2"}, {"cluster2", "cluster3"}, {"cluster2", "cluster3"}]
+    assert set(site.account.progress.clusters) == {"cluster2", "cluster3"}
+    assert site.account.progress.phase == "Completed"
+
+
 def test_clusters_of_different_ranks_each_fetch_and_leave_their_own(tmp_path: Path) -> None:
     lora = Lora(rank=2, ranks={"cluster2": 1})
     site = Site(settings(tmp_path, aggregation={"lora": "svd"}, lora=lora, profiles=True))

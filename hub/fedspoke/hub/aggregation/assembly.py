@@ -56,6 +56,11 @@ class Assembly:
         self.silent: frozenset[str] = frozenset()
         """Those that let a whole order's time pass in silence, and have answered none in time since."""
 
+    def follow(self, settings: AggregatorSettings) -> None:
+        """Other clusters are chosen."""
+        self._settings = settings
+        self._members.follow(settings)
+
     def gather(
         self, what: str, need: int, limit: Limit, *, done: Collection[str] = (), lost: Mapping[str, Lost] = NOBODY
     ) -> Mapping[str, int]:

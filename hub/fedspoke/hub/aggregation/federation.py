@@ -36,6 +36,8 @@ class Federation:
     """One run. Time comes in as `now` and `wait`."""
 
     settings: AggregatorSettings
+    told: Callable[[], AggregatorSettings]
+    """As they are now: clusters come and go between rounds, and nothing else of them changes."""
     nodes: Nodes
     tickets: Tickets
     uploads: Uploads
@@ -82,9 +84,18 @@ class Federation:
         number, path, digest = self.state.start(self._clusters.layout, self.settings)
         self.account.say("the clusters that are needed are ready")
         while not over(server, self.state.records()):
+            self._follow()
             number += 1
             path, digest = self._round(number, path, digest)
         return path, digest
+
+    def _follow(self) -> None:
+        """Who is chosen from now on; the updates of those that were chosen before stay in the adapter."""
+        chosen = self.told().clusters
+        if chosen != self.settings.clusters:
+            self.settings = self.settings.model_copy(update={"clusters": chosen})
+            self._clusters.follow(self.settings)
+            self.account.follow(chosen)
 
     def _round(self, number: int, start: Path, digest: Digest) -> tuple[Path, Digest]:
         """One round, tried again while those that it lost may come back: its adapter and the adapter's digest."""
@@ -143,6 +154,7 @@ class Federation:
     def _finish(self) -> str:
         """The final adapter measured, profiles shared and fused; what of it could not be had, where that fails nothing."""
         profiles = self.settings.profiles
+        self._follow()
         what = "the sharing of profiles" if profiles else "the measuring of the final adapter"
         try:
             ready = self._clusters.gather(what, self.settings.server.quorum, self._deadline if profiles else self._limit())

@@ -60,6 +60,10 @@ class Members:
         self._known: dict[int, _Node] = {}  # in the order in which they came
         self._crowd = 0
 
+    def follow(self, settings: AggregatorSettings) -> None:
+        """Other clusters are chosen; who has come and what they said stays."""
+        self._settings = settings
+
     @property
     def online(self) -> frozenset[int]:
         """The nodes that are connected."""

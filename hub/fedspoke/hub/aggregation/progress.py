@@ -38,6 +38,11 @@ class Account:
         if now != clusters[name]:
             self._replace(clusters=clusters | {name: now})
 
+    def follow(self, names: Iterable[str]) -> None:
+        """Other clusters are chosen."""
+        known = self._progress.clusters
+        self._replace(clusters={name: known.get(name, ClusterProgress()) for name in names})
+
     def _replace(self, **changes: Any) -> None:
         progress = Progress.model_validate(dict(self._progress) | changes)
         if progress != self._progress or not self._path.exists():

@@ -42,7 +42,12 @@ _TYPES: dict[type[Order], tuple[str, type[Answer]]] = {  # order: Flower's messa
 @app.main()
 def main(grid: Grid, context: Context) -> None:
     """Run the federation of the settings file that the run names; how it ends stands in progress.json."""
-    settings = AggregatorSettings.model_validate_json(Path(str(context.run_config["settings"])).read_bytes())
+    file = Path(str(context.run_config["settings"]))
+
+    def told() -> AggregatorSettings:
+        return AggregatorSettings.model_validate_json(file.read_bytes())
+
+    settings = told()
     folder = Path(settings.state)
     account = Account(folder / "progress.json", settings.clusters, settings.attempt)
     tickets = Tickets(secrets.token_urlsafe)
@@ -52,6 +57,7 @@ def main(grid: Grid, context: Context) -> None:
         with serve(Exchange(settings.run, uploads, tickets), settings.adapters_port):
             Federation(
                 settings=settings,
+                told=told,
                 nodes=GridNodes(grid, lambda: datetime.now(UTC)),
                 tickets=tickets,
                 uploads=uploads,

@@ -29,8 +29,12 @@ _UP = 180.0
 _AGAIN = Backoff(most=5, well=2 * _UP)  # a start that fails takes less than what counts as having run well
 
 
-def run(settings: AggregatorSettings) -> None:
+def run(settings: AggregatorSettings, told: Path) -> None:
     """Serve one federation to its end; SIGTERM and SIGINT end it sooner. progress.json tells how it went.
+
+    Args:
+        settings: As they are at the start.
+        told: The file that they are in, where other clusters may be chosen later.
 
     Raises:
         Failed: it did not complete; the sentence says why.
@@ -47,7 +51,7 @@ def run(settings: AggregatorSettings) -> None:
     progress.write(file, progress.Account(file, settings.clusters, settings.attempt).progress)
     signal.signal(signal.SIGTERM, _terminate)
     try:
-        _serve(settings, state, file)
+        _serve(settings, told, state, file)
     except Exception as error:
         own = f"the aggregator met an error of its own ({type(error).__name__}: {error}); its log has more"
         progress.fail(file, str(error) if isinstance(error, Failed) else own)
@@ -57,7 +61,7 @@ def run(settings: AggregatorSettings) -> None:
         raise Failed(after.message if after else f"{file} is gone")
 
 
-def _serve(settings: AggregatorSettings, state: Path, file: Path) -> None:
+def _serve(settings: AggregatorSettings, told: Path, state: Path, file: Path) -> None:
     """Until the federation has ended, however often the SuperLink or the ServerApp ends before it."""
     programs.free(settings.superlink_port, "the SuperLink")
     programs.free(settings.adapters_port, "the exchange of adapters")
@@ -66,7 +70,7 @@ def _serve(settings: AggregatorSettings, state: Path, file: Path) -> None:
     while True:
         began = time.monotonic()
         try:
-            _attempt(settings, state, file)
+            _attempt(settings, told, state, file)
         except Final:
             raise
         except (Failed, httpx.HTTPError) as error:
@@ -84,7 +88,7 @@ def _serve(settings: AggregatorSettings, state: Path, file: Path) -> None:
         time.sleep(pause)
 
 
-def _attempt(settings: AggregatorSettings, state: Path, file: Path) -> None:
+def _attempt(settings: AggregatorSettings, told: Path, state: Path, file: Path) -> None:
     """From the SuperLink's start to the federation's end.
 
     Raises:
@@ -102,16 +106,14 @@ def _attempt(settings: AggregatorSettings, state: Path, file: Path) -> None:
         from fedspoke.hub.aggregation.submit import details, submit
 
         _await(superlink, address)
-        path = state / "aggregator.json"
-        path.write_text(settings.model_dump_json(by_alias=True))
-        run_id = submit(address, path)
+        run_id = submit(address, told.absolute())
         with Apps(address, TaskType.SERVER_APP, server_app()) as apps:
             while not (ended := apps.step()):
                 if superlink.poll() is not None:
                     raise Failed(f"the SuperLink {_how(superlink.returncode)} during the run; its log says why")
                 time.sleep(_POLL)
-        told = progress.read(file)
-        if told is None or told.phase not in ENDED:
+        said = progress.read(file)
+        if said is None or said.phase not in ENDED:
             why = details(address, run_id) or "its log may say why"
             raise Failed(f"the ServerApp {_how(ended[0])} before the federation was completed: {why}")
 

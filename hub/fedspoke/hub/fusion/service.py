@@ -10,6 +10,7 @@ alone knows whether the first one was right. The aggregator takes what is there 
 
 import hashlib
 import logging
+from collections.abc import Callable
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -39,8 +40,9 @@ class Fusion:
         Failed: the folder holds something else.
     """
 
-    def __init__(self, settings: FusionSettings) -> None:
-        self._settings = settings
+    def __init__(self, told: Callable[[], FusionSettings]) -> None:
+        self._told = told  # clusters come and go
+        self._settings = settings = told()
         self._folder = Path(settings.folder)
         self._folder.mkdir(parents=True, exist_ok=True)
         self._profiles = _stored(settings)
@@ -69,7 +71,7 @@ class Fusion:
         if profile.platform != platform:
             raise HTTPException(400, f"the profile is of {profile.platform}, and the path says {platform}")
         try:
-            _check_chosen(cluster, self._settings)
+            _check_chosen(cluster, self._told())
         except Refused as error:
             raise HTTPException(403, str(error)) from None
         # No await from here on, so profiles are taken one after another.
@@ -104,13 +106,16 @@ class Fusion:
         files.replace(self._folder / GENERAL_FILE, self._general, 0o600)
 
 
-def serve(settings: FusionSettings) -> None:
+def serve(told: Callable[[], FusionSettings]) -> None:
     """Runs the service until the process is told to end.
+
+    Args:
+        told: Gives the settings as they are now.
 
     Raises:
         Failed: the port is taken, or the folder holds what cannot be fused.
     """
-    loopback.run(Fusion(settings).app, settings.port)
+    loopback.run(Fusion(told).app, told().port)
 
 
 async def _body(request: Request) -> bytes:
