@@ -29,7 +29,8 @@ from fedspoke.flower.programs import FLOWER
 
 _BOUND = 900.0  # seconds for one system
 _COLUMNS = {"cpuSeconds": "CPU, s", "serverMegabytes": "server's memory, MB", "clientMegabytes": "a client's memory, MB"}
-_TARGETS = "The targets: fedspoke's wall clock within 1.5 × of the floor's; its server's memory equal within 10 %."
+_SLOWER, _MORE = 1.5, 0.1
+"""Our aims: fedspoke's wall clock at most so many floors; its server's memory equal but for this, however many clients."""
 
 
 @dataclass(frozen=True)
@@ -168,7 +169,7 @@ def table(report: Mapping[str, Any]) -> str:
             cells = [SYSTEMS[name].words, f"{row['seconds']:.1f}", *ratios, *(f"{row[column]:.0f}" for column in _COLUMNS)]
             lines.append(f"| {' | '.join(cells)} | {row['othersShare']:.0%} |")
         lines.append("")
-    return "\n".join([*lines, *_parts(report["clusters"]), *_memory(report["clusters"]), ""])
+    return "\n".join([*lines, *_parts(report["clusters"]), *_aims(report["clusters"]), ""])
 
 
 def _parts(clusters: Mapping[Any, Mapping[str, Any]]) -> list[str]:
@@ -184,14 +185,23 @@ def _parts(clusters: Mapping[Any, Mapping[str, Any]]) -> list[str]:
     return [head, "|---" * (len(counts) + 1) + "|", *rows, ""]
 
 
-def _memory(clusters: Mapping[Any, Mapping[str, Any]]) -> Sequence[str]:
+def _aims(clusters: Mapping[Any, Mapping[str, Any]]) -> Sequence[str]:
+    """What was aimed at, and whether it was reached."""
+    both = {count: systems for count, systems in clusters.items() if {"floor", "fedspoke"} <= systems.keys()}
+    said = []
+    for count, systems in both.items():
+        ratio = systems["fedspoke"]["seconds"] / systems["floor"]["seconds"]
+        said.append(f"With {count} clients a round takes {ratio:.2f} × the floor's: {_verdict(ratio <= _SLOWER)} {_SLOWER} ×.")
     used = [systems["fedspoke"]["serverMegabytes"] for systems in clusters.values() if "fedspoke" in systems]
-    spread = (
-        [f"fedspoke's server took {max(used) / min(used) - 1:.0%} more memory at the most than at the least."]
-        if len(used) > 1
-        else []
-    )
-    return [*spread, _TARGETS]
+    if len(used) > 1:
+        more = max(used) / min(used) - 1
+        verdict = _verdict(more <= _MORE)
+        said.append(f"Its server took {more:.0%} more memory at the most than at the least: {verdict} {_MORE:.0%}.")
+    return said
+
+
+def _verdict(met: bool) -> str:
+    return "within the aim of" if met else "NOT within the aim of"
 
 
 if __name__ == "__main__":

@@ -158,10 +158,10 @@ def test_after_a_restart_only_what_the_cr_still_asks_for_is_used(service: Servic
         assert Service(port, service.folder).parts() == [("cluster2", "instagram", 30)]
 
 
-def test_what_cannot_be_stored_leaves_nothing_behind(service: Service) -> None:
+def test_of_what_cannot_be_stored_only_the_account_of_it_is_left(service: Service) -> None:
     (service.folder / "cluster1.facebook.profile.json").mkdir()  # a rename cannot replace it
     assert service.put(encoded(FACEBOOK)).status_code == 500
-    assert [path.name for path in service.folder.iterdir()] == ["cluster1.facebook.profile.json"]
+    assert sorted(path.name for path in service.folder.iterdir()) == ["cluster1.facebook.profile.json", "releases.json"]
 
 
 def test_a_folder_that_holds_something_else_is_said_so(tmp_path: Path) -> None:

@@ -2,7 +2,7 @@
 is silently ignored would be a lie about what was trained.
 """
 
-from fedspoke.api.federated_learning import FederatedLearningSpec
+from fedspoke.api.federated_learning import Client, FederatedLearningSpec
 
 
 def unsupported(spec: FederatedLearningSpec) -> list[str]:
@@ -10,6 +10,12 @@ def unsupported(spec: FederatedLearningSpec) -> list[str]:
     privacy = spec.privacy
     wishes = [
         (spec.framework != "flower", "spec.framework", spec.framework, "flower"),
+        (
+            spec.client.hub_lost_grace != Client().hub_lost_grace,
+            "spec.client.hubLostGrace",
+            "not its default",
+            "no such field",
+        ),
         (privacy.secure_aggregation, "spec.privacy.secureAggregation", "true", "false"),
     ]
     return [

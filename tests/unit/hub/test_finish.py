@@ -30,6 +30,15 @@ def test_a_profile_that_was_left_out_is_named_with_its_reason(tmp_path: Path) ->
     assert site.account.progress.fused == "left out of the general profile: cluster2/facebook: its encoder is another"
 
 
+def test_a_federation_whose_adapter_does_harm_is_completed_and_says_so(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, holdout=True))
+    for name in ("cluster1", "cluster2"):
+        site.join(name, held_out=lambda number: 2.0 + number)
+    site.run()
+    assert site.account.progress.phase == "Completed"
+    assert "on posts held out it is worse than the base model: loss " in site.account.progress.message
+
+
 def test_a_federation_whose_clusters_all_keep_their_profiles_is_completed_and_says_so(tmp_path: Path) -> None:
     site = Site(settings(tmp_path, profiles=True))
     site.join("cluster1", shares=False)

@@ -11,7 +11,7 @@ from support import build
     ("spec", "field"),
     [
         ({"framework": "openfl"}, "spec.framework"),
-        ({"suspend": True}, "spec.suspend"),
+        ({"client": {"hubLostGrace": "5m"}}, "spec.client.hubLostGrace"),
         ({"privacy": {"secureAggregation": True}}, "spec.privacy.secureAggregation"),
     ],
 )

@@ -183,8 +183,7 @@ class Federation:
         if profiles:
             self._fuse(outcome)
         away = {name: "it was not there to be asked" for name in self.settings.clusters if name not in ready}
-        lost = away | dict(outcome.lost)
-        return f"not finished: {rounds.reasons(lost)}" if lost else ""
+        return outcome.unwell(away)
 
     def _fuse(self, outcome: Outcome) -> None:
         if outcome.shared:

@@ -37,6 +37,18 @@ class Outcome:
         """Which profiles the clusters keep to themselves, and why."""
         return rounds.reasons({name: _kept(answer) for name, answer in self.finished.items()})
 
+    def unwell(self, away: Mapping[str, str]) -> str:
+        """What a person should know of a federation that is completed all the same; empty if there is nothing.
+
+        Args:
+            away: Clusters that could not be asked, and why.
+        """
+        found, lost = self.held_out, {**away, **self.lost}
+        said = [f"not finished: {rounds.reasons(lost)}"] if lost else []
+        if found and found.after > found.before:
+            said.append(f"on posts held out it is worse than the base model: loss {found.after:.4g} against {found.before:.4g}")
+        return "; ".join(said)
+
     def told(self, cluster: str) -> dict[str, object]:
         """How a cluster stands, in the fields of `ClusterProgress`; nothing of one that is awaited."""
         if answer := self.finished.get(cluster):

@@ -26,6 +26,7 @@ from fedspoke.api.records import FusionSettings, GeneralProfile, Profile
 from fedspoke.hub import loopback
 from fedspoke.hub.fusion import admission
 from fedspoke.hub.fusion.fuse import fuse
+from fedspoke.hub.fusion.releases import Releases
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +46,7 @@ class Fusion:
         self._settings = settings = told()
         self._folder = Path(settings.folder)
         self._folder.mkdir(parents=True, exist_ok=True)
+        self._releases = Releases(self._folder)
         self._profiles = _stored(settings)
         self._general = b""
         if self._profiles:
@@ -79,11 +81,12 @@ class Fusion:
         others = {key: value for key, value in self._profiles.items() if key != name}
         try:
             admission.check(profile, self._settings.profiles)
+            profile = self._releases.counted(profile)
             general = fuse(self._settings.run, [*others.values(), profile])
         except Refused as error:
             raise HTTPException(422, str(error)) from None
         status = 200 if name in self._profiles else 201
-        files.replace(self._folder / name, body, 0o600)
+        files.replace(self._folder / name, profile.model_dump_json(by_alias=True).encode(), 0o600)
         self._profiles = {**others, name: profile}
         self._publish(general)
         return JSONResponse({"digest": hashlib.sha256(body).hexdigest()}, status)
