@@ -63,11 +63,13 @@ bench: install ## Measure a round beside its floor, stock Flower and NVFlare, a 
 	for each in round placement exports; do PYTHONPATH=tests $(RUN)/python -m benchmarks.$$each || exit 1; done
 
 bench-gpu: install ## Measure a training step of LLaVA 1.5 7B on the GPU beside transformers Trainer and TRL SFTTrainer
-	-@$(MAKE) --no-print-directory .bench/trl
-	PYTHONPATH=tests:.bench/trl $(RUN)/python -m benchmarks.gpu $(ARGS)
+	-@$(MAKE) --no-print-directory $(TRL)
+	PYTHONPATH=tests:$(TRL) $(RUN)/python -m benchmarks.gpu $(ARGS)
 
 # Beside .venv, as no part of fedspoke needs TRL, or its pandas and pyarrow; a folder that may be carried to where there is no network.
-.bench/trl: | install
+# By its name: TRL pickles functions, and only what lies in site-packages goes by reference then.
+TRL := .bench/trl/site-packages
+$(TRL): | install
 	$(UV) pip install --quiet --python $(RUN)/python --no-deps --target $@.partial trl==1.16.0 datasets==5.2.0 dill==0.4.1 \
 	  multiprocess==0.70.19 pandas==3.1.1 pyarrow==26.0.1 python-dateutil==4.0.0 six==1.17.0 xxhash==4.1.0
 	mv $@.partial $@

@@ -57,7 +57,7 @@ def each(cases: Sequence[Case], out: Path) -> str:
 def _measured(case: Case, log: Path) -> Result:
     log.parent.mkdir(parents=True, exist_ok=True)
     if case.system == "TRL" and not find_spec("trl"):
-        return _failed(case, "TRL is not installed: `make .bench/trl` fetches it where there is a network")
+        return _failed(case, "TRL is not installed: `make .bench/trl/site-packages` fetches it where there is a network")
     result = log.with_suffix(".json")
     result.unlink(missing_ok=True)
     command = [sys.executable, "-m", "benchmarks.gpu_case", json.dumps(asdict(case)), str(result)]

@@ -58,7 +58,7 @@ def test_the_files_are_whole_after_each_case_and_one_that_crashes_is_a_row(
 @pytest.mark.skipif(bool(find_spec("trl")), reason="TRL is installed")
 def test_where_trl_is_not_installed_its_row_says_so_and_where_it_comes_from(tmp_path: Path) -> None:
     gpu.each([Case("TRL", "nf4", checkpointing=False, seconds=0, tiny=True)], tmp_path / "result.json")
-    assert rows(tmp_path / "result.json")[0]["failed"].startswith("TRL is not installed: `make .bench/trl`")
+    assert rows(tmp_path / "result.json")[0]["failed"].startswith("TRL is not installed: `make .bench/trl/site-packages`")
 
 
 def case_at_work() -> psutil.Process | None:
