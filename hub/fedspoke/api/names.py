@@ -11,6 +11,7 @@ PLURAL = "federatedlearnings"
 ADDON = "federated-learning"
 SIGNER = f"{DOMAIN}/collaborator"
 FINALIZER = f"{DOMAIN}/cleanup"
+APPLIED = f"{DOMAIN}/applied"  # annotation: a digest of what the controller applied last
 RETRY = f"{DOMAIN}/retry"  # annotation: try a federation that failed once more; the controller takes it away
 FEDERATED_LEARNING = f"{DOMAIN}/federated-learning"  # label: <namespace>.<name> of the owning CR
 PHASE_LABEL = f"{DOMAIN}/phase"
@@ -28,6 +29,10 @@ LONGEST_NAME = 52  # of a FederatedLearning: `<name>-aggregator` is a Service's 
 def run_name(namespace: str, name: str) -> str:
     """`<namespace>.<name>`: the ManifestWork's name, the run in URLs, the label's value. Neither part holds a dot."""
     return f"{namespace}.{name}"
+
+
+OURS = {"app.kubernetes.io/name": "fedspoke", "app.kubernetes.io/managed-by": ADDON}
+"""Labels of what is made by fedspoke for no single federation."""
 
 
 def labels(run: str) -> dict[str, str]:

@@ -28,6 +28,8 @@ class Observed:
     """Cluster, or `hub` → what of it ended lately and was started again, and why."""
     model: Artifact | None = None
     profile: Artifact | None = None
+    trouble: str = ""
+    """What the hub's API server does not do for it, if that may pass."""
     failure: str | None = None
     """What ended the federation, where the aggregator could not say it itself."""
 
@@ -52,7 +54,9 @@ def unplaced(fl: FederatedLearning, decision: Decision) -> str | None:
     if chosen >= needed:
         return None
     names = ", ".join(name for name, _ in decision.decisions)
-    reasons = "; ".join(f"{name}: {reason}" for name, reason in decision.rejected)
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in decision.rejected) or decision.problem
+    if not (chosen or reasons):
+        reasons = "no ManagedCluster is there"
     return (
         f"{chosen or 'no'} cluster{'s' if chosen > 1 else ''} qualif{'y' if chosen > 1 else 'ies'}"
         f"{f' ({names})' if names else ''}, but spec.server.minAvailableClients is {needed}"

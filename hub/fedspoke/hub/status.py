@@ -28,7 +28,7 @@ def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
     held_out = held_out_losses(seen.rounds, measured.after if measured else None)
     return FederatedLearningStatus(
         phase=phase,
-        message=message,
+        message=f"{message}; but {seen.trouble}" if seen.trouble else message,
         listeners=[seen.listener] if seen.listener else [],
         observed_generation=fl.generation,
         start_time=before.start_time or now,
@@ -67,7 +67,7 @@ def _phase(fl: FederatedLearning, seen: Observed) -> tuple[Phase, str]:
     restarted = f"; the hub's {seen.restarted['hub']}" if "hub" in seen.restarted else ""
     if seen.progress is None:
         return "Waiting", f"waiting for {seen.waits}" if seen.waits else f"the aggregator is starting{restarted}"
-    waits = f"; but {seen.waits}" if seen.waits else ""
+    waits = f"; but it waits for {seen.waits}" if seen.waits else ""
     return seen.progress.phase, f"{seen.progress.message}{restarted}{waits}"
 
 

@@ -75,11 +75,14 @@ class Kubernetes:
         # The items of a list do not say what they are, as objects do that are asked for by name.
         return [{"apiVersion": kind.api_version, "kind": kind.kind} | it for it in found]
 
-    def apply(self, wanted: Object) -> Object:
-        """Server-side apply: the object has these fields afterwards, whoever else had set them."""
+    def apply(self, wanted: Object, manager: str = MANAGER) -> Object:
+        """Server-side apply: the object has these fields afterwards, whoever else had set them.
+
+        Those that the same manager had applied before and no longer wants are gone, unless another manager wants them too.
+        """
         metadata, kind = wanted["metadata"], kind_of(wanted)
         where = {"name": metadata["name"], "namespace": metadata.get("namespace")}
-        return self._ask(kind, "server_side_apply", body=wanted, field_manager=MANAGER, force_conflicts=True, **where)
+        return self._ask(kind, "server_side_apply", body=wanted, field_manager=manager, force_conflicts=True, **where)
 
     def merge(self, it: Object, patch: Object, subresource: str | None = None) -> Object:
         """Some fields of an object that is there (JSON merge patch)."""
@@ -112,9 +115,8 @@ class Kubernetes:
     def _ask(self, kind: Kind, verb: str, subresource: str | None = None, **request: Any) -> Object:
         given = {name: value for name, value in request.items() if value is not None}
         try:
-            if self._dynamic is None:
-                self._dynamic = dynamic.DynamicClient(self._client)
-            resource = self._dynamic.resources.get(api_version=kind.api_version, kind=kind.kind)
+            known = self._dynamic = self._dynamic or dynamic.DynamicClient(self._client)  # threads may forget it, each for all
+            resource = known.resources.get(api_version=kind.api_version, kind=kind.kind)
             target = resource.subresources[subresource] if subresource else resource
             answer: Object = getattr(target, verb)(**given).to_dict()
         except ResourceNotFoundError:
@@ -122,7 +124,8 @@ class Kubernetes:
             missing = f"the API server knows no {kind.kind} of {kind.api_version}"
             raise MissingKindError(f"{missing}; install what defines it (OCM, or hub/deploy/crd.yaml)") from None
         except (DynamicApiError, ApiException) as error:
-            raise _refusal(error, f"{verb} {kind.kind} {request.get('name', '')}".strip()) from None
+            what = f"{verb.removeprefix('server_side_')} {kind.kind}"
+            raise _refusal(error, f"{what} {request.get('name', '')}".strip()) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Failed(f"the Kubernetes API at {self._client.configuration.host} does not answer: {error}") from None
         return answer

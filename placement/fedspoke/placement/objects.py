@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from itertools import product
 
 from fedspoke.api.federated_learning import Data, FederatedLearning, Object, Resources
-from fedspoke.api.names import GPU_LABEL, GPUS_CLAIM, PLACEMENT, data_claim, labels, platform_label, posts_claim, run_name
+from fedspoke.api.names import GPU_LABEL, GPUS_CLAIM, OURS, PLACEMENT, data_claim, labels, platform_label, posts_claim, run_name
 from fedspoke.api.units import parse_quantity
 from fedspoke.placement.counts import AtLeast
 
@@ -33,12 +33,16 @@ def placement(fl: FederatedLearning) -> Object:
 
 
 def bindings(fl: FederatedLearning) -> list[Object]:
-    """One ManagedClusterSetBinding for each cluster set that the user names: without it the Placement would not see the set."""
+    """One ManagedClusterSetBinding for each cluster set that the user names: without it the Placement would not see the set.
+
+    The API server wants a binding to bear the set's name, so that a namespace has one of each, whoever needs it: it carries
+    no federation's labels.
+    """
     return [
         {
             "apiVersion": "cluster.open-cluster-management.io/v1beta2",
             "kind": "ManagedClusterSetBinding",
-            "metadata": _metadata(fl, cluster_set),  # the API server wants the binding to bear the set's name
+            "metadata": {"name": cluster_set, "namespace": fl.namespace, "labels": OURS},
             "spec": {"clusterSet": cluster_set},
         }
         for cluster_set in fl.spec.client.placement.cluster_sets

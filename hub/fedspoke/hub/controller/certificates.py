@@ -4,6 +4,7 @@ from base64 import b64decode, b64encode
 from datetime import datetime
 
 from cryptography import x509
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from fedspoke.api.base import Object
 from fedspoke.api.federated_learning import FederatedLearning
@@ -42,7 +43,9 @@ def _fresh(secret: Object | None, trust: Trust, now: datetime) -> dict[str, str]
     try:
         certificate = x509.load_pem_x509_certificate(b64decode(data[CERTIFICATE_FILE]))
         certificate.verify_directly_issued_by(trust.authority.certificate)
+        belongs = load_pem_private_key(b64decode(data[KEY_FILE]), None).public_key() == certificate.public_key()
     except Exception:  # noqa: BLE001  whatever is wrong with it, another one is made
         return None
     begin, end = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    return {name: data[name] for name in (KEY_FILE, CERTIFICATE_FILE)} if now < begin + (end - begin) * 2 / 3 else None
+    fresh = belongs and now < begin + (end - begin) * 2 / 3
+    return {name: data[name] for name in (KEY_FILE, CERTIFICATE_FILE)} if fresh else None

@@ -4,42 +4,39 @@ It may be called at any moment and any number of times, by a controller that was
 server. When nothing is to be changed it only reads.
 """
 
-import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from functools import partial
 
-from pydantic import ValidationError
-
-from fedspoke.api import parse
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
-from fedspoke.api.names import FEDERATED_LEARNING, FINALIZER, RETRY, run_name
+from fedspoke.api.names import FINALIZER, RETRY
 from fedspoke.api.status import ENDED
-from fedspoke.hub.aggregator_workload import aggregator_name
-from fedspoke.hub.controller import kinds, seen
+from fedspoke.hub.aggregator_workload import aggregator_name, progress_name
+from fedspoke.hub.controller import asked, kinds, seen
+from fedspoke.hub.controller.bindings import missing
 from fedspoke.hub.controller.certificates import certificates
-from fedspoke.hub.controller.difference import covers, difference
+from fedspoke.hub.controller.difference import covers, difference, going
 from fedspoke.hub.controller.events import transition
-from fedspoke.hub.controller.world import World, look, owned
+from fedspoke.hub.controller.world import World, look, owned, works
 from fedspoke.hub.observed import Observed, unplaced
 from fedspoke.hub.reconcile import Site, wanted
 from fedspoke.hub.status import mirrored, status
 from fedspoke.hub.trust import Trust
-from fedspoke.hub.unsupported import unsupported
-from fedspoke.kube.client import Kubernetes
+from fedspoke.kube.client import MANAGER, Kubernetes, MissingKindError
 from fedspoke.manifestworks.collaborator import Hub
 from fedspoke.placement.objects import bindings, placement
-
-log = logging.getLogger("fedspoke")
 
 RESYNC = timedelta(minutes=5)
 """Between two looks at a federation of which nothing is heard."""
 _WATCHED = timedelta(seconds=15)
 """The same while it is under way: pods are not watched."""
+_SOON = timedelta(seconds=1)
 _GRACE = timedelta(seconds=15)
 """In which the aggregator itself says that the deadline has passed."""
+_SHOWN = 3  # of what the API server refuses at once
 
 
 @dataclass(slots=True)
@@ -53,32 +50,41 @@ class Controller:
         """One step; when the next is due if nothing is heard before, or None where there is nothing left to do.
 
         Raises:
-            Failed: the API server does not do what it is asked.
+            Failed: the API server does not do what it is asked, as the federation's status says by then, if that can be said.
+            Refused: the authority is of no use.
         """
         live = self.kube.get(kinds.FEDERATED_LEARNING, name, namespace)
         if live is None:
             return None
-        if "deletionTimestamp" in live["metadata"]:
-            return self._clean(live)
-        if FINALIZER not in live["metadata"].get("finalizers", []):
-            finalizers = [*live["metadata"].get("finalizers", []), FINALIZER]
-            live = self.kube.merge(live, {"metadata": {"finalizers": finalizers}})
-        before = _before(live)
         try:
-            fl = _supported(live)
-        except Refused as error:  # the API server was asked to refuse it too; another version's definition may be installed
-            return self._tell(live, before, _refused(before, str(error), live, now))
-        if again := _again(live, before):
-            if RETRY in live["metadata"].get("annotations", {}):
-                live = self.kube.merge(live, {"metadata": {"annotations": {RETRY: None}}})
-            self._forget(fl)
-            log.info("%s: %s", run_name(namespace, name), again)
-            before = FederatedLearningStatus()
-        if before.phase in ENDED:
-            return self._retire(live, fl, before, now)
-        return self._suspended(live, fl, before) if fl.spec.suspend else self._go_on(live, fl, before, now)
+            return self._step(live, asked.last_status(live), now)
+        except _Told:
+            raise
+        except (Failed, Refused) as error:  # the person who waits reads the status, not our log
+            if live := self.kube.get(kinds.FEDERATED_LEARNING, name, namespace):
+                before = asked.last_status(live)
+                said = {"message": f"waiting for the hub: {error}", "observed_generation": live["metadata"].get("generation")}
+                self._tell(live, before, before.model_copy(update=said), now)
+            raise
 
-    def _go_on(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus, now: datetime) -> timedelta | None:
+    def _step(self, live: Object, before: FederatedLearningStatus, now: datetime) -> timedelta | None:
+        if going(live):
+            return self._clean(live, before, now)
+        if FINALIZER not in live["metadata"].get("finalizers", []):
+            live = self._finalizers(live, [*live["metadata"].get("finalizers", []), FINALIZER])
+        if why := asked.again(live, before):
+            return self._begin_anew(live, before, why, now)
+        if RETRY in (live["metadata"].get("annotations") or {}):  # it is tried again, or there is nothing to try again
+            live = self.kube.merge(live, {"metadata": {"annotations": {RETRY: None}}})
+        if before.phase in ENDED:
+            return self._retire(live, before, now)
+        try:
+            fl = asked.supported(live)
+        except Refused as error:  # the API server was asked to refuse it too; another version's definition may be installed
+            return self._tell(live, before, asked.refused(before, str(error), live, now), now)
+        return self._suspended(live, fl, before, now) if fl.spec.suspend else self._go_on(live, fl, before, now)
+
+    def _go_on(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus, now: datetime) -> timedelta:
         start = before.start_time or now.replace(microsecond=0)
         before = before.model_copy(update={"start_time": start})
         world, deadline, attempt = look(self.kube, fl), start + fl.spec.deadline, start.isoformat()
@@ -86,143 +92,147 @@ class Controller:
         if now > deadline + _GRACE and not (found.progress and found.progress.phase in ENDED):
             words = status(fl, found, before, now).message
             found = replace(found, failure=f"not completed within spec.deadline; the last word was: {words}")
+        new = status(fl, found, before, now)
+        if new.phase in ENDED:
+            return self._tell(live, before, new, now)
         site = Site(hub_id=self.trust.hub, gateway=_gateway(found), deadline=deadline, attempt=attempt)
         try:
-            self._apply(live, fl, [*world.owned, *world.works], self._wanted(fl, world, found, site, now))
-        except Failed as error:  # the person who waits reads the status, not our log
-            self._tell(live, before, status(fl, replace(found, waits=f"the hub's API server: {error}"), before, now))
-            raise
-        return self._tell(live, before, status(fl, found, before, now))
+            self._run(live, fl, world, found, site, now)
+        except Failed as error:
+            self._tell(live, before, status(fl, replace(found, trouble=str(error)), before, now), now)
+            raise _Told(str(error)) from error
+        return self._tell(live, before, new, now)
 
-    def _suspended(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus) -> timedelta | None:
-        """Nothing runs; what is done is in the volume, and the deadline's clock begins anew, as a Job's does."""
-        self._apply(live, fl, [*owned(self.kube, fl), *self._works(fl)], [*bindings(fl), placement(fl)])
-        done = before.rounds.completed if before.rounds else 0
-        words = f"suspended by spec.suspend after {done} of {fl.spec.server.rounds} rounds; it goes on once that is false"
-        changes = {"phase": "Waiting", "message": words, "start_time": None, "observed_generation": fl.generation}
-        self._tell(live, before, before.model_copy(update=changes))
-        return RESYNC
-
-    def _wanted(self, fl: FederatedLearning, world: World, found: Observed, site: Site, now: datetime) -> list[Object]:
-        begun = world.named(kinds.DEPLOYMENT.kind, aggregator_name(fl)) is not None
+    def _run(self, live: Object, fl: FederatedLearning, world: World, found: Observed, site: Site, now: datetime) -> None:
+        """The aggregator, once there are clusters enough to begin with, and the clusters' works, once it has an address."""
+        deployment = world.named(kinds.DEPLOYMENT.kind, aggregator_name(fl))
+        begun = deployment is not None and not going(deployment)
         chosen = seen.spokes(fl, world, found.decision) if begun or not unplaced(fl, found.decision) else []
         made = certificates(fl, self.trust, world, now) if chosen else []
-        return [*made, *wanted(fl, chosen, site)]
+        at_work = {spoke.cluster for spoke in chosen}
 
-    def _apply(self, live: Object, fl: FederatedLearning, there: Sequence[Object], objects: Sequence[Object]) -> None:
-        ours = [_owned(it, live) if it["metadata"]["namespace"] == fl.namespace else it for it in objects]
-        change = difference(ours, there)
+        def superfluous(it: Object) -> bool:
+            if it["kind"] == kinds.WORK.kind:  # an address that is not known for a moment ends no work
+                return it["metadata"]["namespace"] not in at_work
+            return not begun or bool(chosen)  # while no cluster is chosen, an aggregator waits for one that comes back
+
+        self._apply(live, world, [*made, *wanted(fl, chosen, site)], superfluous)
+
+    def _suspended(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus, now: datetime) -> timedelta:
+        """Nothing runs; what is done is in the volume, and the deadline's clock begins anew, as a Job's does."""
+        world = look(self.kube, fl)
+        told = progress_name(fl)
+        self._apply(live, world, [*bindings(fl), placement(fl)], lambda it: it["metadata"]["name"] != told)
+        found = replace(seen.observed(fl, world, "", now), progress=None, waits="spec.suspend to become false")
+        new = status(fl, found, before, now)
+        done = new.rounds.completed if new.rounds else 0
+        words = f"suspended by spec.suspend after {done} of {fl.spec.server.rounds} rounds; it goes on once that is false"
+        self._tell(live, before, new.model_copy(update={"phase": "Waiting", "message": words, "start_time": None}), now)
+        return RESYNC
+
+    def _apply(self, live: Object, world: World, objects: Sequence[Object], superfluous: Callable[[Object], bool]) -> None:
+        """What differs, each by itself: a cluster whose namespace is being deleted does not stop the others."""
+        owner, refused = _reference(live), list[str]()
+        shared = [it for it in objects if it["kind"] == kinds.BINDING.kind]
+        own = [_owned(it, owner) for it in objects if it["kind"] != kinds.BINDING.kind]
+        change = difference(own, [*world.owned, *world.works])
+        for it in missing(shared, world.fleet.bindings, owner):
+            refused += _refusal(partial(self.kube.apply, it, f"{MANAGER}-{owner['uid']}"))
         for it in change.apply:
-            self.kube.apply(it)
+            refused += _refusal(partial(self.kube.apply, it))
         for it in change.delete:
-            if it["kind"] != kinds.CLAIM.kind:  # what was trained outlives the run
-                self.kube.delete(it)
+            if it["kind"] != kinds.CLAIM.kind and superfluous(it):  # what was trained outlives the run
+                refused += _refusal(partial(self.kube.delete, it))
+        if refused:
+            more = f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
+            raise Failed(f"{'; '.join(refused[:_SHOWN])}{more}")
 
-    def _tell(self, live: Object, before: FederatedLearningStatus, new: FederatedLearningStatus) -> timedelta | None:
+    def _tell(self, live: Object, before: FederatedLearningStatus, new: FederatedLearningStatus, now: datetime) -> timedelta:
         said = new.model_dump(mode="json", by_alias=True, exclude_none=True)
         if not covers(live["metadata"].get("labels") or {}, mirrored(new)):
             live = self.kube.merge(live, {"metadata": {"labels": mirrored(new)}})
         if live.get("status") != said and self.kube.replace(live | {"status": said}, "status") is None:
-            return timedelta(seconds=1)  # somebody changed it meanwhile
-        if event := transition(live, before, new):
+            return _SOON  # somebody changed it meanwhile
+        if event := transition(live, before, new, now):
             self.kube.create(event)
-        return timedelta(seconds=1) if new.phase in ENDED else _WATCHED
+        return _SOON if new.phase in ENDED else _WATCHED
 
-    def _retire(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus, now: datetime) -> timedelta | None:
+    def _retire(self, live: Object, before: FederatedLearningStatus, now: datetime) -> timedelta:
         """What ran is not needed any more; what it made is."""
-        for it in [*owned(self.kube, fl), *self._works(fl)]:
-            if it["kind"] != kinds.CLAIM.kind and "deletionTimestamp" not in it["metadata"]:
-                self.kube.delete(it)
-        if fl.spec.ttl_seconds_after_finished is None or before.completion_time is None:
+        self._sweep(live)
+        keep = live["spec"].get("ttlSecondsAfterFinished")
+        if keep is None or before.completion_time is None:
             return RESYNC
-        end = before.completion_time + timedelta(seconds=fl.spec.ttl_seconds_after_finished)
-        if end <= now:
-            self.kube.delete(live)
-            return None
-        return min(RESYNC, end - now)
+        end = before.completion_time + timedelta(seconds=keep)
+        if end > now:
+            return min(RESYNC, end - now)
+        self.kube.delete(live)
+        return _SOON
 
-    def _clean(self, live: Object) -> timedelta | None:
+    def _clean(self, live: Object, before: FederatedLearningStatus, now: datetime) -> timedelta | None:
         """The works of all clusters go, and then our finalizer; the rest is the garbage collector's."""
-        works = self.kube.all(kinds.WORK, labels=_label(live["metadata"]["namespace"], live["metadata"]["name"]))
-        for it in works:
-            if "deletionTimestamp" not in it["metadata"]:
+        metadata = live["metadata"]
+        if FINALIZER not in metadata.get("finalizers", []):
+            return None
+        try:
+            left = works(self.kube, metadata["namespace"], metadata["name"])
+        except MissingKindError:  # OCM has gone from the hub, and with it every work
+            left = []
+        if not left:
+            self._finalizers(live, [it for it in metadata["finalizers"] if it != FINALIZER])
+            return None
+        for it in left:
+            if not going(it):
                 self.kube.delete(it)
-        finalizers = live["metadata"].get("finalizers", [])
-        if works:
-            return timedelta(seconds=2)
-        if FINALIZER in finalizers:
-            self.kube.merge(live, {"metadata": {"finalizers": [it for it in finalizers if it != FINALIZER]}})
-        return None
+        clusters = ", ".join(sorted(it["metadata"]["namespace"] for it in left))
+        words = f"being deleted since {metadata['deletionTimestamp']}: waiting for {clusters} to take away what ran there"
+        self._tell(live, before, before.model_copy(update={"message": words}), now)
+        return _WATCHED
 
-    def _forget(self, fl: FederatedLearning) -> None:
-        """An attempt that failed: what it said of itself must not be taken for the next one's."""
-        for it in [*owned(self.kube, fl), *self._works(fl)]:
-            if it["kind"] != kinds.CLAIM.kind:
+    def _begin_anew(self, live: Object, before: FederatedLearningStatus, why: str, now: datetime) -> timedelta:
+        """What an attempt that failed said of itself must not be taken for the next one's."""
+        self._sweep(live)
+        generation, start = live["metadata"].get("generation"), now.replace(microsecond=0)
+        new = FederatedLearningStatus(message=why, observed_generation=generation, start_time=start)
+        self._tell(live, before, new, now)
+        return _SOON
+
+    def _sweep(self, live: Object) -> None:
+        """All that runs for it, and what it says of itself; the volume stays."""
+        where = live["metadata"]["namespace"], live["metadata"]["name"]
+        for it in [*owned(self.kube, *where), *works(self.kube, *where)]:
+            if it["kind"] != kinds.CLAIM.kind and not going(it):
                 self.kube.delete(it)
 
-    def _works(self, fl: FederatedLearning) -> list[Object]:
-        return self.kube.all(kinds.WORK, labels=_label(fl.namespace, fl.name))
+    def _finalizers(self, live: Object, finalizers: Sequence[str]) -> Object:
+        version = live["metadata"]["resourceVersion"]  # the list is written whole: not over another's finalizer
+        return self.kube.merge(live, {"metadata": {"finalizers": list(finalizers), "resourceVersion": version}})
+
+
+class _Told(Failed):
+    """The status says it already."""
+
+
+def _refusal(call: Callable[[], object]) -> list[str]:
+    try:
+        call()
+    except Failed as error:
+        return [str(error)]
+    return []
 
 
 def _gateway(found: Observed) -> Hub | None:
     return Hub(address=found.listener.address, port=found.listener.port) if found.listener else None
 
 
-def _label(namespace: str, name: str) -> Mapping[str, str]:
-    return {FEDERATED_LEARNING: run_name(namespace, name)}
-
-
-def _before(live: Object) -> FederatedLearningStatus:
-    """The status that was written last; none where another version wrote one that means nothing here."""
-    said = {key: value for key, value in (live.get("status") or {}).items() if key != "summary"}
-    try:
-        return FederatedLearningStatus.model_validate(said)
-    except ValidationError:
-        return FederatedLearningStatus()
-
-
-def _supported(live: Object) -> FederatedLearning:
-    fl = parse.federated_learning(_bare(live))
-    if wishes := unsupported(fl.spec):
-        raise Refused("; ".join(wishes))
-    return fl
-
-
-def _bare(live: Object) -> Object:
-    """The object as a user would have written it."""
-    metadata = {key: live["metadata"][key] for key in ("name", "namespace", "generation") if key in live["metadata"]}
-    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata, "spec": live.get("spec") or {}}
-
-
-def _again(live: Object, before: FederatedLearningStatus) -> str:
-    """Why a federation that has failed begins anew; empty if it does not."""
-    if before.phase != "Failed":
-        return ""
-    if RETRY in (live["metadata"].get("annotations") or {}):
-        return f"tried again, as the annotation {RETRY} asks"
-    if before.observed_generation != live["metadata"].get("generation"):
-        return "tried again, as its spec was changed"
-    return ""
-
-
-def _refused(before: FederatedLearningStatus, why: str, live: Object, now: datetime) -> FederatedLearningStatus:
-    return FederatedLearningStatus(
-        phase="Failed",
-        message=why,
-        observed_generation=live["metadata"].get("generation"),
-        start_time=before.start_time or now,
-        completion_time=before.completion_time or now,
-    )
+def _reference(owner: Object) -> dict[str, str]:
+    metadata = owner["metadata"]
+    return {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": metadata["name"], "uid": metadata["uid"]}
 
 
 def _owned(it: Object, owner: Object) -> Object:
-    """Gone with the federation."""
-    reference = {
-        "apiVersion": owner["apiVersion"],
-        "kind": owner["kind"],
-        "name": owner["metadata"]["name"],
-        "uid": owner["metadata"]["uid"],
-        "controller": True,
-        "blockOwnerDeletion": True,
-    }
+    """Gone with the federation; a ManifestWork is in another namespace, where that does not hold."""
+    if it["kind"] == kinds.WORK.kind:
+        return it
+    reference = owner | {"controller": True, "blockOwnerDeletion": True}
     return it | {"metadata": it["metadata"] | {"ownerReferences": [reference]}}

@@ -1,9 +1,13 @@
 """What must be applied and what must go, from what is wanted and what is there: no call is made for what is right already."""
 
+import hashlib
+import json
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from fedspoke.api.base import Object
+from fedspoke.api.names import APPLIED
+from fedspoke.api.units import parse_quantity
 
 
 class Difference(NamedTuple):
@@ -19,11 +23,19 @@ def difference(wanted: Sequence[Object], live: Iterable[Object]) -> Difference:
     One that is being deleted is neither: what is wanted in its place comes once it has gone.
     """
     there = {_key(it): it for it in live}
+    wanted = [stamped(it) for it in wanted]
     names = {_key(it) for it in wanted}
     return Difference(
-        apply=[it for it in wanted if (found := there.get(_key(it))) is None or not (_going(found) or covers(found, it))],
-        delete=[it for key, it in there.items() if key not in names and not _going(it)],
+        apply=[it for it in wanted if (found := there.get(_key(it))) is None or not (going(found) or covers(found, it))],
+        delete=[it for key, it in there.items() if key not in names and not going(it)],
     )
+
+
+def stamped(wanted: Object) -> Object:
+    """With a digest of itself, so that a field that is wanted no longer is seen to be gone; `covers` looks for what is wanted."""
+    digest = hashlib.sha256(json.dumps(wanted, sort_keys=True).encode()).hexdigest()
+    metadata: Object = wanted["metadata"]
+    return wanted | {"metadata": metadata | {"annotations": metadata.get("annotations", {}) | {APPLIED: digest}}}
 
 
 def covers(live: Any, wanted: Any) -> bool:
@@ -36,12 +48,21 @@ def covers(live: Any, wanted: Any) -> bool:
     if isinstance(wanted, list):
         same = isinstance(live, list) and len(live) == len(wanted)
         return same and all(covers(*pair) for pair in zip(live, wanted, strict=True))
-    return bool(live == wanted)
+    return bool(live == wanted) or _same_quantity(live, wanted)
 
 
 def _key(it: Object) -> tuple[str, str, str]:
     return it["kind"], it["metadata"].get("namespace", ""), it["metadata"]["name"]
 
 
-def _going(it: Object) -> bool:
+def _same_quantity(live: Any, wanted: Any) -> bool:
+    """The API server writes 1024Mi as 1Gi."""
+    try:
+        return isinstance(live, str) and isinstance(wanted, str) and parse_quantity(live) == parse_quantity(wanted)
+    except ValueError:
+        return False
+
+
+def going(it: Object) -> bool:
+    """Whether it is being deleted."""
     return "deletionTimestamp" in it["metadata"]

@@ -1,6 +1,6 @@
 """A Kubernetes Event for each change of phase: `kubectl describe fl` and `kubectl get events` tell the story."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fedspoke.api.base import Object
 from fedspoke.api.federated_learning import FederatedLearningStatus
@@ -9,13 +9,12 @@ from fedspoke.kube.client import MANAGER
 _LONGEST = 1024
 
 
-def transition(live: Object, before: FederatedLearningStatus, new: FederatedLearningStatus) -> Object | None:
+def transition(live: Object, before: FederatedLearningStatus, new: FederatedLearningStatus, now: datetime) -> Object | None:
     """The event of a status that follows another; None while the phase stays."""
     began = before.observed_generation is None
     if new.phase == before.phase and not began:
         return None
     metadata = live["metadata"]
-    when = new.completion_time or datetime.now(UTC)
     return {
         "apiVersion": "v1",
         "kind": "Event",
@@ -31,7 +30,7 @@ def transition(live: Object, before: FederatedLearningStatus, new: FederatedLear
         "reason": new.phase,
         "message": new.message[:_LONGEST],
         "source": {"component": MANAGER},
-        "firstTimestamp": f"{when:%Y-%m-%dT%H:%M:%SZ}",
-        "lastTimestamp": f"{when:%Y-%m-%dT%H:%M:%SZ}",
+        "firstTimestamp": f"{now:%Y-%m-%dT%H:%M:%SZ}",
+        "lastTimestamp": f"{now:%Y-%m-%dT%H:%M:%SZ}",
         "count": 1,
     }

@@ -14,7 +14,7 @@ from typing import Any
 
 import kopf
 
-from fedspoke.api.errors import Failed
+from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import ADDON, DOMAIN, FEDERATED_LEARNING, PLURAL, VERSION, run_name
 from fedspoke.placement.fleet import PLACEMENT_LABEL
 
@@ -63,13 +63,15 @@ class Converging:
             self._wake[name].clear()
             try:
                 due = await asyncio.to_thread(step, self.now())
-            except Failed as error:
+            except (Failed, Refused) as error:
                 log.warning("%s: %s; tried again in %.0f s", name, error, pause)
             except Exception:  # whatever it is, the others go on, and so may this one
                 log.exception("%s: tried again in %.0f s", name, pause)
             else:
-                if due is None:
+                if due is None and not self._wake[name].is_set():  # what came while it looked may be another one of the name
+                    del self._tasks[name], self._wake[name]
                     return
+                due = due or timedelta(0)
                 pause = _AGAIN[0]
                 await asyncio.sleep(_QUIET)
                 with suppress(TimeoutError):

@@ -6,6 +6,7 @@ from datetime import datetime
 from pydantic import ValidationError
 
 from fedspoke.api.base import Object
+from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import Artifact, FederatedLearning, ListenerStatus
 from fedspoke.api.names import Platform
 from fedspoke.api.records import Progress, RoundRecord
@@ -47,7 +48,10 @@ def decided(fl: FederatedLearning, world: World, now: datetime) -> Decision:
         for each in (it.get("status") or {}).get("decisions") or []
     )
     names = {name for name, _ in chosen}
-    ours = evaluate(placement(fl), world.fleet, now)
+    try:
+        ours = evaluate(placement(fl), world.fleet, now)
+    except Refused as error:  # OCM decides all the same; only the reasons are ours
+        return Decision(decisions=chosen, problem=str(error))
     rejected = tuple((name, reason) for name, reason in ours.rejected if name not in names)
     awaited = tuple((name, "OCM's placement controller has not chosen it yet") for name, _ in ours.decisions if name not in names)
     return Decision(decisions=chosen, rejected=(*rejected, *awaited), problem=ours.problem)
@@ -126,11 +130,19 @@ def _hub_waits(fl: FederatedLearning, world: World, where: ListenerStatus | str)
     """What keeps the hub's part from running; empty if nothing does."""
     if isinstance(where, str):
         return where
-    if reason := next(filter(None, map(stuck, world.pods)), ""):
-        return f"the aggregator's pod: {reason}"
     if not world.pods:
-        return "the aggregator's pod"
-    return ""
+        return f"the aggregator's pod{_not_made(world.named('Deployment', aggregator_name(fl)))}"
+    youngest = max(
+        world.pods, key=lambda it: it["metadata"].get("creationTimestamp", "")
+    )  # one that was evicted stays for a while
+    reason = stuck(youngest)
+    return f"the aggregator's pod: {reason}" if reason else ""
+
+
+def _not_made(deployment: Object | None) -> str:
+    """Why a Deployment makes no pod: a quota, or an admission that refuses it."""
+    said = ((deployment or {}).get("status") or {}).get("conditions") or []
+    return next((f": {it['message']}" for it in said if _holds(it, "ReplicaFailure")), "")
 
 
 def _stuck(world: World) -> Iterator[tuple[str, str]]:

@@ -14,7 +14,6 @@ from fedspoke.placement.fleet import PLACEMENT_LABEL, Fleet
 class World:
     """The live objects."""
 
-    placement: Object | None
     fleet: Fleet
     """With the PlacementDecisions of this federation alone."""
     owned: tuple[Object, ...]
@@ -38,7 +37,6 @@ def look(kube: Kubernetes, fl: FederatedLearning) -> World:
     """
     ours = {FEDERATED_LEARNING: run_name(fl.namespace, fl.name)}
     return World(
-        placement=kube.get(kinds.PLACEMENT, fl.name, fl.namespace),
         fleet=Fleet(
             clusters=tuple(kube.all(kinds.CLUSTER)),
             sets=tuple(kube.all(kinds.CLUSTER_SET)),
@@ -46,14 +44,19 @@ def look(kube: Kubernetes, fl: FederatedLearning) -> World:
             scores=tuple(kube.all(kinds.SCORE)),
             decisions=tuple(kube.all(kinds.DECISION, fl.namespace, {PLACEMENT_LABEL: fl.name})),
         ),
-        owned=tuple(owned(kube, fl)),
-        works=tuple(kube.all(kinds.WORK, labels=ours)),
+        owned=tuple(owned(kube, fl.namespace, fl.name)),
+        works=tuple(works(kube, fl.namespace, fl.name)),
         pods=tuple(kube.all(kinds.POD, fl.namespace, ours)),
         nodes=tuple(kube.all(kinds.NODE)),
     )
 
 
-def owned(kube: Kubernetes, fl: FederatedLearning) -> list[Object]:
-    """All that the federation has in its own namespace."""
-    ours = {FEDERATED_LEARNING: run_name(fl.namespace, fl.name)}
-    return [it for kind in kinds.OWNED for it in kube.all(kind, fl.namespace, ours)]
+def owned(kube: Kubernetes, namespace: str, name: str) -> list[Object]:
+    """All that one federation has in its own namespace."""
+    ours = {FEDERATED_LEARNING: run_name(namespace, name)}
+    return [it for kind in kinds.OWNED for it in kube.all(kind, namespace, ours)]
+
+
+def works(kube: Kubernetes, namespace: str, name: str) -> list[Object]:
+    """Its ManifestWorks, one in each cluster's namespace."""
+    return kube.all(kinds.WORK, labels={FEDERATED_LEARNING: run_name(namespace, name)})

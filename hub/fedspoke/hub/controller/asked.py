@@ -1,0 +1,57 @@
+"""What a live FederatedLearning asks for, and what was said of it last."""
+
+from datetime import datetime
+
+from pydantic import ValidationError
+
+from fedspoke.api import parse
+from fedspoke.api.base import Object
+from fedspoke.api.errors import Refused
+from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
+from fedspoke.api.names import RETRY
+from fedspoke.hub.unsupported import unsupported
+
+
+def last_status(live: Object) -> FederatedLearningStatus:
+    """The status that was written last; none where another version wrote one that means nothing here."""
+    said = {key: value for key, value in (live.get("status") or {}).items() if key != "summary"}
+    try:
+        return FederatedLearningStatus.model_validate(said)
+    except ValidationError:
+        return FederatedLearningStatus()
+
+
+def supported(live: Object) -> FederatedLearning:
+    """The federation that is asked for.
+
+    Raises:
+        Refused: it is none that this version can run.
+    """
+    fl = parse.federated_learning(_bare(live))
+    if wishes := unsupported(fl.spec):
+        raise Refused("; ".join(wishes))
+    return fl
+
+
+def _bare(live: Object) -> Object:
+    """The object as a user would have written it."""
+    metadata = {key: live["metadata"][key] for key in ("name", "namespace", "generation") if key in live["metadata"]}
+    return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata, "spec": live.get("spec") or {}}
+
+
+def again(live: Object, before: FederatedLearningStatus) -> str:
+    """Why a federation that has failed begins anew; empty if it does not."""
+    if before.phase != "Failed":
+        return ""
+    if RETRY in (live["metadata"].get("annotations") or {}):
+        return f"tried again, as the annotation {RETRY} asks"
+    if before.observed_generation != live["metadata"].get("generation"):
+        return "tried again, as its spec was changed"
+    return ""
+
+
+def refused(before: FederatedLearningStatus, why: str, live: Object, now: datetime) -> FederatedLearningStatus:
+    """Failed before it began, or in the middle of a run whose spec was changed to what cannot be done; what is done is kept."""
+    generation, start = live["metadata"].get("generation"), before.start_time or now
+    changes = {"phase": "Failed", "message": why, "observed_generation": generation, "start_time": start, "completion_time": now}
+    return before.model_copy(update=changes)

@@ -1,0 +1,513 @@
+"""One federation, from its creation to its end, as the controller brings it about on a hub that keeps lists."""
+
+from datetime import timedelta
+
+import pytest
+
+from fedspoke.api.errors import Failed
+from fedspoke.api.names import FINALIZER, PHASE_LABEL, RETRY, ROUND_LABEL
+from fedspoke.hub.controller import kinds
+from support import build
+from support.hub import CLIENT, FL, NAMESPACE, Hub, node
+
+_MINUTE = timedelta(minutes=1)
+
+
+def test_a_new_federation_gets_its_placement_and_says_why_it_waits():
+    hub = Hub.with_federation()
+    hub.converge()
+    assert hub.federation()["metadata"]["finalizers"] == [FINALIZER]
+    assert hub.names(kinds.PLACEMENT) == [FL]
+    assert hub.names(kinds.BINDING) == ["global"]
+    assert hub.status()["phase"] == "Waiting"
+    hub.settle()
+    assert "berlin: OCM's placement controller has not chosen it yet" in hub.message()
+    assert "oslo: declares no Facebook data" in hub.message()
+
+
+def test_nothing_runs_before_enough_clusters_are_chosen():
+    hub = Hub.with_federation()
+    hub.choose("berlin")
+    hub.settle()
+    assert hub.works() == hub.names(kinds.DEPLOYMENT) == hub.names(kinds.SECRET) == []
+    assert "1 cluster qualifies (berlin), but spec.server.minAvailableClients is 2" in hub.message()
+
+
+def test_chosen_clusters_get_an_aggregator_first_and_one_work_each_once_it_has_an_address():
+    hub = Hub.with_federation()
+    hub.choose("berlin", "lyon")
+    hub.converge()
+    assert hub.names(kinds.DEPLOYMENT) == [f"{FL}-aggregator"]
+    assert hub.names(kinds.SECRET) == [f"{FL}-aggregator-certificate"]
+    assert hub.works() == []
+    hub.converge()
+    assert hub.works() == ["berlin", "lyon"]
+    assert hub.status()["listeners"] == [{"name": "gateway", "type": "NodePort", "address": "192.0.2.7", "port": 31234}]
+
+
+def test_a_hub_without_a_ready_node_says_that_it_waits_for_one():
+    hub = Hub.with_federation()
+    hub.put(node(ready=False))
+    hub.choose("berlin", "lyon")
+    hub.settle()
+    assert hub.works() == []
+    assert hub.message() == (
+        "waiting for a node of the hub that is ready and has an address; or name one in spec.server.listeners[0].ip"
+    )
+
+
+@pytest.mark.parametrize(
+    ("kind", "name"),
+    [
+        pytest.param(kinds.DEPLOYMENT, f"{FL}-aggregator", id="the aggregator"),
+        pytest.param(kinds.SERVICE, f"{FL}-aggregator", id="its Service"),
+        pytest.param(kinds.SECRET, f"{FL}-aggregator-certificate", id="its certificate"),
+        pytest.param(kinds.PLACEMENT, FL, id="the Placement"),
+        pytest.param(kinds.BINDING, "global", id="the cluster set's binding"),
+    ],
+)
+def test_what_somebody_deletes_comes_back(kind, name):
+    hub = Hub.running()
+    hub.kube.delete(hub.kube.objects[*kind, NAMESPACE, name])
+    hub.settle()
+    assert hub.has(kind, name)
+
+
+def test_what_somebody_changes_is_put_right():
+    hub = Hub.running()
+    hub.change(kinds.ROLE, f"{FL}-aggregator", rules=[{"apiGroups": ["*"], "resources": ["*"], "verbs": ["*"]}])
+    hub.settle()
+    (role,) = hub.kube.all(kinds.ROLE)
+    assert [it["resources"] for it in role["rules"]] == [["configmaps"]]
+
+
+def test_a_rule_that_the_user_takes_away_is_taken_from_the_placement():
+    hub = Hub.with_federation()
+    hub.settle()
+    (placement,) = hub.kube.all(kinds.PLACEMENT)
+    assert placement["spec"]["predicates"]
+    hub.asks(client={"placement": {"clusterSets": ["global"]}})
+    hub.settle()
+    (placement,) = hub.kube.all(kinds.PLACEMENT)
+    assert placement["spec"] == {"clusterSets": ["global"]}
+
+
+class TestAnUnchangedWorld:
+    def test_is_only_read(self):
+        hub = Hub.running()
+        hub.tells(rounds=1)
+        hub.settle()
+        hub.writes()
+        for _ in range(5):
+            hub.converge(_MINUTE)
+        assert hub.writes() == []
+
+    def test_is_only_read_where_the_api_server_writes_a_quantity_in_its_own_way(self):
+        hub = Hub.running(server={"minAvailableClients": 2, "storage": {"size": "1024Mi"}})
+        hub.writes()
+        hub.converge(_MINUTE)
+        assert hub.writes() == []
+
+    def test_of_fifty_completed_federations_is_only_read(self):
+        names = [f"social-{number}" for number in range(50)]
+        status = {"phase": "Completed", "message": "done", "observedGeneration": 1, "completionTime": "2026-11-21T11:00:00Z"}
+        done = [build.federated_learning(name, NAMESPACE, client=CLIENT) | {"status": status} for name in names]
+        hub = Hub.with_federation(*done)
+        for name in names:
+            hub.settle(name)
+        hub.writes()
+        for name in names:
+            assert hub.converge(_MINUTE, name) == timedelta(minutes=5)
+        assert hub.writes() == []
+
+    def test_of_a_refused_federation_is_only_read_and_not_every_second(self):
+        hub = Hub.with_federation(framework="openfl")
+        hub.settle()
+        hub.writes()
+        assert hub.converge(_MINUTE) == timedelta(minutes=5)
+        assert hub.writes() == []
+
+
+class TestAClusterThatLeavesTheDecision:
+    def test_loses_its_work_and_the_others_go_on(self):
+        hub = Hub.running()
+        hub.tells(rounds=1)
+        hub.choose("lyon")
+        hub.settle()
+        assert hub.works() == ["lyon"]
+        assert hub.names(kinds.DEPLOYMENT) == [f"{FL}-aggregator"]
+        assert hub.status()["phase"] == "Running"
+
+    def test_leaves_an_aggregator_that_waits_even_if_it_was_the_last_one(self):
+        hub = Hub.running()
+        hub.tells(rounds=1)
+        hub.choose()
+        hub.settle()
+        assert hub.works() == []
+        assert hub.names(kinds.DEPLOYMENT) == [f"{FL}-aggregator"]
+        assert hub.status()["rounds"] == {"completed": 1, "total": 3}
+        hub.choose("berlin", "lyon")
+        hub.settle()
+        assert hub.works() == ["berlin", "lyon"]
+
+
+def test_works_stay_while_the_hubs_node_is_not_ready():
+    hub = Hub.running()
+    hub.put(node(ready=False))
+    hub.settle()
+    assert hub.works() == ["berlin", "lyon"]
+
+
+def test_one_cluster_whose_namespace_refuses_its_work_does_not_stop_the_other():
+    hub = Hub.with_federation()
+    hub.choose("berlin", "lyon")
+    hub.converge()
+    hub.kube.refuses = {"berlin"}
+    with pytest.raises(Failed, match="forbidden"):
+        hub.converge()
+    assert hub.works() == ["lyon"]
+
+
+class TestAnErrorOfTheApiServer:
+    @pytest.mark.parametrize("kind", ["Placement", "Deployment", "Secret", "ManifestWork"])
+    def test_is_told_in_the_status_until_it_has_passed(self, kind):
+        hub = Hub.with_federation()
+        hub.choose("berlin", "lyon")
+        hub.kube.refuses = {kind}
+        with pytest.raises(Failed):
+            hub.settle()
+        assert f"the Kubernetes API refuses to apply {kind}" in hub.message()
+        assert hub.message().count("refuses to apply") == (2 if kind == "ManifestWork" else 1)
+        hub.kube.refuses = set()
+        hub.settle()
+        assert "refuses" not in hub.message()
+
+    def test_is_told_beside_the_progress(self):
+        hub = Hub.running()
+        hub.tells(rounds=1)
+        hub.kube.refuses = {"ManifestWork"}
+        hub.put(node(InternalIP="192.0.2.8"))
+        with pytest.raises(Failed):
+            hub.converge()
+        assert hub.message().startswith("Running: it says; ")
+        assert "refuses to apply ManifestWork" in hub.message()
+
+    def test_does_not_hide_that_the_federation_has_completed(self):
+        hub = Hub.running()
+        hub.kube.refuses = {"ConfigMap"}
+        hub.tells("Completed", rounds=3, model="a" * 64)
+        hub.converge()
+        assert hub.status()["phase"] == "Completed"
+
+    def test_of_a_hub_without_ocm_is_told(self):
+        hub = Hub.with_federation(lacks=[kinds.CLUSTER])
+        with pytest.raises(Failed):
+            hub.converge()
+        assert hub.status()["phase"] == "Waiting"
+        assert hub.message().startswith("waiting for the hub: the API server knows no ManagedCluster of cluster.open-cluster")
+        hub.kube.lacks = set()
+        hub.settle()
+        assert "OCM's placement controller has not chosen it yet" in hub.message()
+
+    def test_that_lasts_is_written_once(self):
+        hub = Hub.with_federation(lacks=[kinds.CLUSTER])
+        for _ in range(2):
+            hub.writes()
+            with pytest.raises(Failed):
+                hub.converge()
+        assert hub.writes() == []
+
+
+class TestTheEnd:
+    def test_is_when_the_aggregator_says_so_and_takes_all_but_the_volume(self):
+        hub = Hub.running()
+        hub.completes()
+        assert hub.status()["phase"] == "Completed"
+        assert hub.status()["model"] == {
+            "uri": f"pvc://{NAMESPACE}/{FL}-aggregator/global/adapter_model.safetensors",
+            "digest": f"sha256:{'a' * 64}",
+        }
+        assert hub.names(kinds.CLAIM) == [f"{FL}-aggregator"]
+        assert hub.works() == []
+        for kind in (kinds.DEPLOYMENT, kinds.SECRET, kinds.CONFIG_MAP, kinds.SERVICE, kinds.ROLE, kinds.PLACEMENT):
+            assert hub.names(kind) == []
+
+    def test_is_failed_at_the_deadline_with_the_last_word(self):
+        hub = Hub.running(deadline="1h")
+        hub.tells(rounds=1)
+        hub.converge(timedelta(minutes=59))
+        assert hub.status()["phase"] == "Running"
+        hub.converge(2 * _MINUTE)
+        assert hub.status()["phase"] == "Failed"
+        assert hub.message() == "not completed within spec.deadline; the last word was: Running: it says"
+        hub.settle()
+        assert hub.works() == []
+
+    def test_is_completed_if_the_aggregator_was_done_before_the_deadline(self):
+        hub = Hub.running(deadline="1h")
+        hub.tells("Completed", rounds=3)
+        hub.converge(timedelta(hours=2))
+        assert hub.status()["phase"] == "Completed"
+
+    def test_makes_nothing_of_which_nothing_was_there_at_the_deadline(self):
+        hub = Hub.with_federation(deadline="1h")
+        hub.converge()
+        hub.choose("berlin", "lyon")
+        hub.converge(timedelta(hours=2))
+        assert hub.names(kinds.DEPLOYMENT) == []
+
+    def test_stays_whatever_becomes_of_the_spec_after_completion(self):
+        hub = Hub.running()
+        hub.completes()
+        hub.asks(framework="openfl")
+        hub.settle()
+        assert hub.status()["phase"] == "Completed"
+        assert hub.status()["model"]
+
+    def test_is_followed_by_the_resources_own_after_its_time(self):
+        hub = Hub.running(ttlSecondsAfterFinished=600)
+        hub.completes()
+        hub.converge(5 * _MINUTE)
+        assert "deletionTimestamp" not in hub.federation()["metadata"]
+        hub.converge(6 * _MINUTE)
+        hub.converge()
+        assert not hub.has(kinds.FEDERATED_LEARNING, FL)
+
+
+class TestAFailedFederation:
+    @pytest.mark.parametrize("retry", [lambda hub: hub.annotate(**{RETRY: "true"}), lambda hub: hub.asks(deadline="2h")])
+    def test_begins_anew_on_request_or_with_another_spec(self, retry):
+        hub = Hub.running()
+        begun = hub.status()["startTime"]
+        hub.fails()
+        retry(hub)
+        hub.converge(_MINUTE)
+        assert hub.status()["phase"] == "Waiting"
+        assert hub.message().startswith("tried again, as ")
+        hub.settle()
+        assert hub.works() == ["berlin", "lyon"]
+        assert hub.status()["startTime"] > begun
+        assert "completionTime" not in hub.status()
+        assert RETRY not in hub.federation()["metadata"].get("annotations", {})
+
+    def test_does_not_believe_what_the_attempt_before_says(self):
+        hub = Hub.running()
+        before = hub.status()["startTime"].replace("Z", "+00:00")
+        hub.fails()
+        hub.annotate(**{RETRY: "true"})
+        hub.settle()
+        hub.tells("Failed", attempt=before)
+        hub.settle()
+        assert hub.status()["phase"] == "Waiting"
+        hub.tells("Running")
+        hub.converge()
+        assert hub.status()["phase"] == "Running"
+
+    def test_stays_so_without_either(self):
+        hub = Hub.running()
+        hub.fails()
+        hub.converge(_MINUTE)
+        assert (hub.status()["phase"], hub.message()) == ("Failed", "Failed: it says")
+
+    def test_is_tried_again_although_the_first_time_was_cut_off(self):
+        hub = Hub.running()
+        hub.fails()
+        hub.annotate(**{RETRY: "true"})
+        hub.kube.refuses = {FL}  # the controller cannot write the status any more
+        with pytest.raises(Failed):
+            hub.converge(_MINUTE)
+        hub.kube.refuses = set()
+        hub.settle()
+        assert hub.status()["phase"] == "Waiting"
+
+
+def test_a_request_to_try_again_what_has_not_failed_is_taken_away():
+    hub = Hub.running()
+    hub.annotate(**{RETRY: "true"})
+    hub.settle()
+    assert RETRY not in hub.federation()["metadata"].get("annotations", {})
+    hub.fails()
+    assert hub.status()["phase"] == "Failed"
+
+
+class TestARefusedFederation:
+    def test_fails_at_once_with_what_would_be_right_and_begins_when_that_is_so(self):
+        hub = Hub.with_federation(framework="openfl")
+        hub.settle()
+        assert (hub.status()["phase"], hub.message()) == (
+            "Failed",
+            "spec.framework is openfl, which this version cannot do yet: use flower",
+        )
+        hub.asks(framework="flower")
+        hub.settle()
+        assert hub.status()["phase"] == "Waiting"
+
+    def test_that_is_asked_to_try_again_is_refused_again_and_the_request_is_gone(self):
+        hub = Hub.with_federation(framework="openfl")
+        hub.settle()
+        hub.annotate(**{RETRY: "true"})
+        hub.settle()
+        assert hub.status()["phase"] == "Failed"
+        assert RETRY not in hub.federation()["metadata"].get("annotations", {})
+
+    def test_runs_no_longer_and_keeps_what_was_done(self):
+        hub = Hub.running()
+        hub.tells(rounds=1)
+        hub.settle()
+        hub.asks(framework="openfl")
+        hub.settle()
+        assert hub.status()["phase"] == "Failed"
+        assert hub.status()["rounds"]["completed"] == 1
+        assert hub.works() == hub.names(kinds.DEPLOYMENT) == []
+
+
+class TestASuspendedFederation:
+    def test_runs_nothing_keeps_the_volume_and_says_so(self):
+        hub = Hub.running()
+        hub.tells(rounds=2)
+        hub.settle()
+        hub.asks(suspend=True)
+        hub.settle()
+        assert hub.works() == hub.names(kinds.DEPLOYMENT) == hub.names(kinds.SECRET) == []
+        assert hub.names(kinds.CLAIM) == [f"{FL}-aggregator"]
+        assert hub.status()["phase"] == "Waiting"
+        assert hub.message() == "suspended by spec.suspend after 2 of 3 rounds; it goes on once that is false"
+        assert hub.condition("AggregatorReady") == ("False", "it waits for spec.suspend to become false")
+        assert hub.condition("Training") == ("False", "2 of 3 rounds are done")
+        hub.writes()
+        hub.converge(_MINUTE)
+        assert hub.writes() == []
+
+    def test_goes_on_with_its_rounds_and_a_new_deadline(self):
+        hub = Hub.running(deadline="1h")
+        hub.tells(rounds=2)
+        hub.settle()
+        hub.asks(suspend=True)
+        hub.settle()
+        hub.now += timedelta(days=1)
+        hub.asks(suspend=False)
+        hub.settle()
+        assert hub.works() == ["berlin", "lyon"]
+        assert hub.status()["phase"] == "Waiting"
+        assert hub.status()["rounds"]["completed"] == 2
+
+
+class TestDeletion:
+    def test_waits_for_the_works_and_says_for_whose(self):
+        hub = Hub.running()
+        for cluster in ("berlin", "lyon"):
+            work = hub.kube.objects[*kinds.WORK, cluster, f"{NAMESPACE}.{FL}"]
+            work["metadata"]["finalizers"] = ["cluster.open-cluster-management.io/manifest-work-cleanup"]
+        hub.kube.delete(hub.federation())
+        hub.writes()
+        hub.converge()
+        assert [it for it in hub.writes() if it.startswith("delete")] == [f"delete ManifestWork {NAMESPACE}.{FL}"] * 2
+        assert hub.message() == "being deleted since 2026-11-21T12:00:00Z: waiting for berlin, lyon to take away what ran there"
+        hub.converge()
+        assert hub.writes() == []
+        for cluster in ("berlin", "lyon"):
+            del hub.kube.objects[*kinds.WORK, cluster, f"{NAMESPACE}.{FL}"]
+        hub.converge()
+        assert not hub.has(kinds.FEDERATED_LEARNING, FL)
+
+    def test_of_one_that_never_ran_is_done_at_once(self):
+        hub = Hub.with_federation()
+        hub.settle()
+        hub.kube.delete(hub.federation())
+        assert hub.converge() is None
+        assert not hub.has(kinds.FEDERATED_LEARNING, FL)
+
+    def test_does_not_wait_for_an_ocm_that_was_removed_before(self):
+        hub = Hub.with_federation()
+        hub.settle()
+        hub.kube.lacks = {kinds.WORK}
+        hub.kube.delete(hub.federation())
+        hub.converge()
+        assert not hub.has(kinds.FEDERATED_LEARNING, FL)
+
+    def test_leaves_the_finalizers_of_others(self):
+        hub = Hub.with_federation()
+        hub.settle()
+        it = hub.federation()
+        it["metadata"]["finalizers"].append("somebody/else")
+        hub.put(it)
+        hub.kube.delete(hub.federation())
+        hub.converge()
+        assert hub.federation()["metadata"]["finalizers"] == ["somebody/else"]
+
+
+class TestTwoFederationsOfOneClusterSet:
+    def test_share_its_binding_and_both_own_it(self):
+        hub = Hub.with_federation(build.federated_learning("other", NAMESPACE, client=CLIENT))
+        for _ in range(3):
+            hub.settle()
+            hub.settle("other")
+        (binding,) = hub.kube.all(kinds.BINDING)
+        uids = {hub.federation(name)["metadata"]["uid"] for name in (FL, "other")}
+        assert {it["uid"] for it in binding["metadata"]["ownerReferences"]} == uids
+        assert not any(it.get("controller") for it in binding["metadata"]["ownerReferences"])
+
+    def test_keep_it_when_one_of_them_ends(self):
+        hub = Hub.with_federation(build.federated_learning("other", NAMESPACE, client=CLIENT))
+        hub.settle("other")
+        hub.choose("berlin", "lyon")
+        hub.settle()
+        hub.completes()
+        assert hub.names(kinds.BINDING) == ["global"]
+
+
+def test_a_binding_that_somebody_else_made_is_left_as_it_is():
+    theirs = build.binding("global", NAMESPACE)
+    hub = Hub.with_federation(theirs)
+    hub.settle()
+    (binding,) = hub.kube.all(kinds.BINDING)
+    assert "labels" not in binding["metadata"]
+    assert "ownerReferences" not in binding["metadata"]
+
+
+def test_a_federation_of_the_clusters_own_namespace_keeps_its_work_there():
+    hub = Hub.running()
+    for it in hub.kube.all(kinds.WORK):
+        assert "ownerReferences" not in it["metadata"]
+
+
+def test_each_change_of_phase_is_an_event():
+    hub = Hub.running()
+    hub.tells(rounds=1)
+    hub.settle()
+    hub.fails()
+    hub.annotate(**{RETRY: "true"})
+    hub.settle()
+    hub.tells()
+    hub.settle()
+    hub.completes()
+    assert hub.events() == [
+        "Normal Waiting",
+        "Normal Running",
+        "Warning Failed",
+        "Normal Waiting",
+        "Normal Running",
+        "Normal Completed",
+    ]
+
+
+def test_phase_and_round_are_labels_too():
+    hub = Hub.running()
+    hub.tells(rounds=2)
+    hub.settle()
+    labels = hub.federation()["metadata"]["labels"]
+    assert (labels[PHASE_LABEL], labels[ROUND_LABEL]) == ("Running", "2")
+
+
+def test_a_status_that_somebody_changed_meanwhile_is_told_at_the_next_look():
+    hub = Hub.with_federation()
+    hub.settle()
+    hub.choose("berlin", "lyon")
+    hub.kube.conflicts = 1
+    assert hub.converge() == timedelta(seconds=1)
+    hub.settle()
+    assert hub.condition("PlacementSatisfied")[0] == "True"
+
+
+def test_a_federation_that_is_not_there_is_let_go():
+    assert Hub.with_federation().converge(name="nobody") is None

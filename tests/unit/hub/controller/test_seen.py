@@ -1,0 +1,172 @@
+"""What the objects on a hub mean for one federation."""
+
+import pytest
+
+from fedspoke.api import parse
+from fedspoke.api.base import Object
+from fedspoke.api.federated_learning import ListenerStatus
+from fedspoke.api.names import run_name
+from fedspoke.hub.controller import seen
+from fedspoke.hub.controller.world import World
+from fedspoke.placement.fleet import Fleet
+from support import build
+from support.hub import FL, NAMESPACE, NOW, node
+
+RUN = run_name(NAMESPACE, FL)
+
+
+def federation(**spec: object):
+    return parse.federated_learning(build.federated_learning(FL, NAMESPACE, **spec))
+
+
+def listening(**listener: object):
+    return federation(server={"listeners": [{"name": "public"} | listener]})
+
+
+def world(*owned: Object, nodes=(), pods=(), works=(), fleet=None) -> World:
+    return World(fleet=fleet or Fleet(), owned=owned, works=tuple(works), pods=tuple(pods), nodes=tuple(nodes))
+
+
+def service(*ingress: Object, **port: int) -> Object:
+    status = {"loadBalancer": {"ingress": list(ingress)}} if ingress else {"loadBalancer": {}}
+    metadata = {"name": f"{FL}-aggregator", "namespace": NAMESPACE}
+    return {"kind": "Service", "metadata": metadata, "spec": {"ports": [{"port": 8443} | port]}, "status": status}
+
+
+def deployment(*conditions: Object) -> Object:
+    metadata = {"name": f"{FL}-aggregator", "namespace": NAMESPACE}
+    return {"kind": "Deployment", "metadata": metadata, "status": {"conditions": list(conditions)}}
+
+
+def progress(**data: str) -> Object:
+    return {"kind": "ConfigMap", "metadata": {"name": f"{FL}-progress", "namespace": NAMESPACE}, "data": data}
+
+
+def pod(status: Object, made: str) -> Object:
+    return {"metadata": {"name": made, "creationTimestamp": made}, "spec": {}, "status": status}
+
+
+def at(address: str, port: int, kind: str = "NodePort") -> ListenerStatus:
+    return ListenerStatus(name="public", type=kind, address=address, port=port)
+
+
+class TestTheListener:
+    def test_of_a_node_port_is_at_the_address_that_is_named(self):
+        given = world(service(nodePort=30443), nodes=[node()])
+        assert seen.listener(listening(type="NodePort", port=30443, ip="198.51.100.1"), given) == at("198.51.100.1", 30443)
+
+    def test_of_a_node_port_is_at_a_ready_nodes_outer_address_if_it_has_one(self):
+        nodes = [
+            node("gone", ready=False, ExternalIP="198.51.100.9"),
+            node("inner", InternalIP="10.0.0.1"),
+            node("outer", InternalIP="10.0.0.2", ExternalIP="198.51.100.2"),
+        ]
+        found = seen.listener(listening(type="NodePort", port=30443), world(service(nodePort=30443), nodes=nodes))
+        assert found == at("198.51.100.2", 30443)
+
+    def test_of_a_node_port_waits_for_a_node(self):
+        said = seen.listener(listening(type="NodePort", port=30443), world(service(nodePort=30443)))
+        assert said == "a node of the hub that is ready and has an address; or name one in spec.server.listeners[0].ip"
+
+    @pytest.mark.parametrize("ingress", [{"ip": "203.0.113.5"}, {"hostname": "203.0.113.5"}])
+    def test_of_a_load_balancer_is_where_its_provider_says(self, ingress):
+        found = seen.listener(listening(type="LoadBalancer", port=443), world(service(ingress, port=443)))
+        assert found == at("203.0.113.5", 443, "LoadBalancer")
+
+    def test_of_a_load_balancer_without_a_provider_waits_for_one(self):
+        said = seen.listener(listening(type="LoadBalancer", port=443), world(service(port=443), nodes=[node()]))
+        assert said == ("an address of the LoadBalancer Service social-aggregator; the hub needs a provider of load balancers")
+
+    def test_waits_for_its_service(self):
+        assert seen.listener(federation(), world(nodes=[node()])) == "the aggregator's Service"
+
+
+class TestTheAggregatorsPod:
+    def waits(self, *pods: Object, conditions: tuple[Object, ...] = ()) -> str:
+        given = world(service(nodePort=30443), deployment(*conditions), nodes=[node()], pods=pods)
+        return seen.observed(federation(), given, "", NOW).waits
+
+    def test_that_runs_keeps_nothing_waiting(self):
+        assert self.waits(pod({"phase": "Running"}, "2026-11-21T12:00:00Z")) == ""
+
+    def test_that_no_node_takes_says_why(self):
+        unbound = {"type": "PodScheduled", "status": "False", "message": "pod has unbound immediate PersistentVolumeClaims."}
+        said = self.waits(pod({"phase": "Pending", "conditions": [unbound]}, "2026-11-21T12:00:00Z"))
+        assert said.startswith("the aggregator's pod: a volume claim is not bound")
+
+    def test_that_was_evicted_is_forgotten_once_another_runs(self):
+        evicted = pod({"phase": "Failed", "reason": "Evicted"}, "2026-11-21T12:00:00Z")
+        assert self.waits(evicted) == "the aggregator's pod: Evicted"
+        assert self.waits(evicted, pod({"phase": "Running"}, "2026-11-21T12:05:00Z")) == ""
+
+    def test_that_is_not_made_says_what_the_deployment_says(self):
+        quota = {"type": "ReplicaFailure", "status": "True", "message": 'pods "x" is forbidden: exceeded quota: compute'}
+        assert self.waits() == "the aggregator's pod"
+        assert self.waits(conditions=(quota,)) == 'the aggregator\'s pod: pods "x" is forbidden: exceeded quota: compute'
+
+
+class TestWhatTheAggregatorTells:
+    def test_of_another_attempt_is_not_believed(self):
+        given = world(progress(**{"progress.json": '{"attempt":"one","phase":"Failed","message":"no"}'}))
+        assert seen.observed(federation(), given, "two", NOW).progress is None
+        told = seen.observed(federation(), given, "one", NOW).progress
+        assert told is not None
+        assert told.phase == "Failed"
+
+    @pytest.mark.parametrize("said", ["{", '{"of": "another version"}', ""])
+    def test_and_cannot_be_read_counts_as_nothing(self, said):
+        given = world(progress(**{"progress.json": said, "rounds.jsonl": said}))
+        found = seen.observed(federation(), given, "", NOW)
+        assert (found.progress, found.rounds) == (None, ())
+
+
+class TestADecision:
+    FLEET = Fleet(
+        clusters=(build.cluster("berlin"), build.cluster("lyon"), build.cluster("oslo", hubAcceptsClient=True)),
+        sets=(build.cluster_set(),),
+        bindings=(build.binding(),),
+        decisions=(build.decided(FL, "lyon"),),
+    )
+
+    def test_is_ocms_and_the_reasons_are_ours(self):
+        found = seen.decided(federation(), world(fleet=self.FLEET), NOW)
+        assert [name for name, _ in found.decisions] == ["lyon"]
+        assert {name: reason for name, reason in found.rejected if name != "lyon"} == dict.fromkeys(
+            ("berlin", "oslo"), "OCM's placement controller has not chosen it yet"
+        )
+
+    def test_that_we_cannot_judge_is_ocms_all_the_same(self):
+        broken = build.cluster_set(matchExpressions=[{"key": "region", "operator": "Near"}])
+        fleet = Fleet(clusters=self.FLEET.clusters, sets=(broken,), bindings=(build.binding(),), decisions=self.FLEET.decisions)
+        found = seen.decided(federation(), world(fleet=fleet), NOW)
+        assert [name for name, _ in found.decisions] == ["lyon"]
+        assert "ManagedClusterSet global has a bad labelSelector" in found.problem
+
+    def test_of_several_groups_has_their_order(self):
+        def group(index: int, *clusters: str) -> Object:
+            it = build.decided(FL, *clusters)
+            labels = it["metadata"]["labels"] | {"cluster.open-cluster-management.io/decision-group-index": str(index)}
+            return it | {"metadata": it["metadata"] | {"name": f"{FL}-decision-{index}", "labels": labels}}
+
+        fleet = Fleet(clusters=self.FLEET.clusters, decisions=(group(10, "oslo"), group(2, "berlin")))
+        found = seen.decided(federation(), world(fleet=fleet), NOW)
+        assert [name for name, _ in found.decisions] == ["berlin", "oslo"]
+
+
+class TestAClustersWork:
+    def restarted(self, status: Object) -> str:
+        work = {"metadata": {"name": RUN, "namespace": "berlin"}, "status": status}
+        return seen.observed(federation(), world(works=[work]), "", NOW).restarted.get("berlin", "")
+
+    def test_that_no_agent_has_taken_says_so(self):
+        assert self.restarted({}) == "the cluster's work agent has not taken the collaborator yet"
+
+    def test_that_the_cluster_refuses_says_why(self):
+        refused = {"type": "Applied", "status": "False", "message": 'namespaces "x" not found'}
+        said = {"conditions": [refused], "resourceStatus": {"manifests": [{"conditions": [refused]}]}}
+        assert self.restarted(said) == 'namespaces "x" not found'
+
+    def test_whose_pod_is_stuck_says_what_the_clusters_agent_reports(self):
+        feedback = {"statusFeedback": {"values": [{"name": "reason", "fieldValue": {"type": "String", "string": "no GPU"}}]}}
+        said = {"conditions": [{"type": "Applied", "status": "True"}], "resourceStatus": {"manifests": [feedback]}}
+        assert self.restarted(said) == "no GPU"
