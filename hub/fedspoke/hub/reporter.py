@@ -46,9 +46,10 @@ def read(state: Path) -> dict[str, str]:
     found = {}
     for name in _FILES:
         try:
-            found[name] = (state / name).read_text()
+            found[name] = (state / name).read_bytes().decode(errors="replace")  # of a line that is being written, half a letter
         except FileNotFoundError:
             continue
-    if len(found.get(ROUNDS, "")) > _ROOM:
-        found[ROUNDS] = found[ROUNDS][-_ROOM:].partition("\n")[2]
+    if ROUNDS in found:
+        whole, end, _ = found[ROUNDS].rpartition("\n")  # a last line without its end is still being written
+        found[ROUNDS] = whole + end if len(whole) < _ROOM else (whole[-_ROOM:] + end).partition("\n")[2]
     return found

@@ -1,0 +1,81 @@
+"""What the aggregator leaves in its volume is told to the controller: all of it, and once."""
+
+from pathlib import Path
+
+import pytest
+
+from fedspoke.hub import reporter
+from support.kube import Lists
+
+CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "social-progress", "namespace": "default"}}
+
+
+class _Over(Exception):
+    """The test has seen enough."""
+
+
+def report(kube: Lists, state: Path, *steps: object) -> list[float]:
+    """The reporter at work: each step happens while it waits. How long it waited each time."""
+    waited, coming = list[float](), list(steps)
+
+    def wait(seconds: float) -> None:
+        waited.append(seconds)
+        if not coming:
+            raise _Over
+        step = coming.pop(0)
+        if callable(step):
+            step()
+
+    with pytest.raises(_Over):
+        reporter.report(kube, state, CONFIG_MAP, wait)
+    return waited
+
+
+def told(kube: Lists) -> object:
+    return kube.objects["v1", "ConfigMap", "default", "social-progress"].get("data")
+
+
+def test_what_is_there_is_told_and_then_what_changes(tmp_path: Path):
+    kube, progress = Lists(CONFIG_MAP), tmp_path / "progress.json"
+    progress.write_text("first")
+    report(kube, tmp_path, lambda: progress.write_text("second"), None)
+    assert told(kube) == {"progress.json": "second"}
+    assert len(kube.writes) == 2
+
+
+def test_nothing_is_told_twice(tmp_path: Path):
+    kube = Lists(CONFIG_MAP)
+    (tmp_path / "progress.json").write_text("first")
+    report(kube, tmp_path, None, None, None)
+    assert len(kube.writes) == 1
+
+
+def test_nothing_is_told_while_there_is_nothing(tmp_path: Path):
+    kube = Lists(CONFIG_MAP)
+    report(kube, tmp_path, None)
+    assert kube.writes == []
+
+
+def test_what_could_not_be_told_is_told_later(tmp_path: Path):
+    kube = Lists(CONFIG_MAP, refuses=["ConfigMap"])
+    (tmp_path / "progress.json").write_text("first")
+    waited = report(kube, tmp_path, kube.refuses.clear, None)
+    assert told(kube) == {"progress.json": "first"}
+    assert waited[0] > waited[1]
+
+
+def test_a_round_that_is_still_being_written_is_left_for_later(tmp_path: Path):
+    rounds = tmp_path / "rounds.jsonl"
+    rounds.write_bytes('{"round":1}\n{"round":2,"refused":"ü'.encode()[:-1])
+    assert reporter.read(tmp_path) == {"rounds.jsonl": '{"round":1}\n'}
+    rounds.write_text('{"round":1}\n{"round":2}\n')
+    assert reporter.read(tmp_path) == {"rounds.jsonl": '{"round":1}\n{"round":2}\n'}
+
+
+def test_of_very_many_rounds_the_last_ones_are_told_and_each_is_whole(tmp_path: Path):
+    lines = [f'{{"round":{number},"what":"{"x" * 1000}"}}\n' for number in range(1000)]
+    (tmp_path / "rounds.jsonl").write_text("".join(lines))
+    kept = reporter.read(tmp_path)["rounds.jsonl"]
+    assert kept.endswith(lines[-1])
+    assert set(kept.splitlines(keepends=True)) <= set(lines)
+    assert 600_000 < len(kept) < 800_000
