@@ -3,23 +3,27 @@
 import logging
 import os
 import socket
+import threading
 from datetime import UTC, datetime, timedelta
 
 import click
 import kopf
 
-from fedspoke.api.errors import Failed
+from fedspoke.api.errors import Failed, Refused
 from fedspoke.hub.addon import manager
 from fedspoke.hub.addon.authority import trust
 from fedspoke.hub.controller.converge import Controller
 from fedspoke.hub.controller.handlers import Step, registry
 from fedspoke.hub.controller.lease import leading
+from fedspoke.hub.trust import Trust
 from fedspoke.kube.client import Kubernetes
 
 log = logging.getLogger("fedspoke")
 
 _ADDON = timedelta(minutes=1)
 """Between two looks at the add-on of which nothing is heard."""
+_AGAIN = 10  # seconds
+_LOST = "another controller has taken the Lease, or the API server was away for too long"
 
 
 @click.command
@@ -34,7 +38,7 @@ def operator(namespace: str, agent_image: str, health_port: int) -> None:
     kube = Kubernetes.of_environment()
     me = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
     with leading(namespace, me) as lost:
-        controller = Controller(kube, trust(kube, namespace, datetime.now(UTC)))
+        controller = Controller(kube, _first_trust(kube, namespace, lost))
 
         def federation(of: str, name: str) -> Step:
             return lambda now: controller.converge(of, name, now)
@@ -53,4 +57,15 @@ def operator(namespace: str, agent_image: str, health_port: int) -> None:
             stop_flag=lost,
         )
     if lost.is_set():
-        raise Failed("another controller has taken the Lease, or the API server was away for too long")
+        raise Failed(_LOST)
+
+
+def _first_trust(kube: Kubernetes, namespace: str, lost: threading.Event) -> Trust:
+    """However long the hub refuses it: a right that is missing is given while this waits, and no pod has to end for that."""
+    while True:
+        try:
+            return trust(kube, namespace, datetime.now(UTC))
+        except (Failed, Refused) as error:
+            log.warning("%s; tried again in %d s", error, _AGAIN)
+        if lost.wait(_AGAIN):
+            raise Failed(_LOST)

@@ -7,7 +7,7 @@ from fedspoke.api.federated_learning import Client, FederatedLearningSpec
 
 def unsupported(spec: FederatedLearningSpec) -> list[str]:
     """One sentence for each such wish; none when all of the spec is acted on."""
-    privacy = spec.privacy
+    listeners, storage = spec.server.listeners, spec.server.storage.type
     wishes = [
         (spec.framework != "flower", "spec.framework", spec.framework, "flower"),
         (
@@ -16,7 +16,13 @@ def unsupported(spec: FederatedLearningSpec) -> list[str]:
             "not its default",
             "no such field",
         ),
-        (privacy.secure_aggregation, "spec.privacy.secureAggregation", "true", "false"),
+        (spec.privacy.secure_aggregation, "spec.privacy.secureAggregation", "true", "false"),
+        *(
+            (it.type in ("Route", "Ingress"), f"spec.server.listeners[{number}].type", it.type, "NodePort or LoadBalancer")
+            for number, it in enumerate(listeners)
+        ),
+        (len(listeners) > 1, "spec.server.listeners", f"a list of {len(listeners)}", "one"),
+        (storage != "PersistentVolumeClaim", "spec.server.storage.type", storage, "PersistentVolumeClaim"),
     ]
     return [
         f"{field} is {value}, which this version cannot do yet: use {instead}"

@@ -12,6 +12,11 @@ from support import build
     [
         ({"framework": "openfl"}, "spec.framework"),
         ({"client": {"hubLostGrace": "5m"}}, "spec.client.hubLostGrace"),
+        ({"server": {"listeners": [{"type": "Route"}]}}, "spec.server.listeners[0].type"),
+        ({"server": {"listeners": [{"type": "Ingress"}]}}, "spec.server.listeners[0].type"),
+        ({"server": {"listeners": [{"port": 30001}, {"port": 30002}]}}, "spec.server.listeners"),
+        ({"server": {"storage": {"type": "HostPath", "path": "/models"}}}, "spec.server.storage.type"),
+        ({"server": {"storage": {"type": "S3Bucket", "s3": {"bucketName": "models"}}}}, "spec.server.storage.type"),
         ({"privacy": {"secureAggregation": True}}, "spec.privacy.secureAggregation"),
     ],
 )
