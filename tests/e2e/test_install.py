@@ -1,0 +1,201 @@
+"""hub/deploy on a real API server: it is taken whole, and its service account may do what the controller does, and no more."""
+
+import json
+import os
+import sys
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import partial
+from pathlib import Path
+
+import httpx
+import pytest
+import yaml
+from kubernetes import config
+
+from fedspoke.api import documents
+from fedspoke.api.base import Object
+from fedspoke.api.names import API_VERSION
+from fedspoke.api.records import Progress
+from fedspoke.hub import reporter
+from fedspoke.hub.addon.authority import trust
+from fedspoke.hub.controller import kinds
+from fedspoke.hub.controller.converge import Controller
+from fedspoke.kube.client import Kubernetes as Client
+from fedspoke.local import ports
+from support import build
+from support.fleet import manifests, ocm
+from support.fleet.kubernetes import NODE, Kind, Kubernetes
+from support.fleet.processes import running
+from support.fleet.wait import until
+from support.fleet.worlds import Hub
+
+DEPLOY = Path(__file__).parents[2] / "hub/deploy"
+HOME, USERS, NAME = "fedspoke", "team", "social"
+_FEDERATION = Kind(API_VERSION, "federatedlearnings")
+_REVIEW = Kind("authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False)
+_NAMES = {"AddonAPIServiceCABundle": "", "ClusterManagerNamespace": ""}
+_SECONDS = 90
+
+
+@dataclass(frozen=True, slots=True)
+class Installed:
+    """A hub with all of hub/deploy: asked as its admin, and as the controller's service account."""
+
+    hub: Hub
+    kubeconfig: Path
+    admin: Kubernetes
+    account: Kubernetes
+    controller: Controller
+
+    def look(self) -> None:
+        self.controller.converge(USERS, NAME, datetime.now(UTC))
+
+    def federation(self) -> Object:
+        return self.admin.get(_FEDERATION, NAME, USERS)
+
+
+@pytest.fixture(scope="module")
+def installed(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+    admin = hub.server.kubernetes
+    for each in ("*work.open-cluster-management.io_manifestworks*", "*addon.open-cluster-management.io_*"):
+        for definition in manifests.rendered(sorted(manifests.folder().glob(f"cluster-manager/hub/crds/{each}")), _NAMES):
+            definition["spec"].pop("conversion", None)  # by a webhook, which is not here
+            admin.apply(definition)
+    until("OCM's kinds are served", lambda: (admin.all(ocm.WORK), admin.all(ocm.MANAGEMENT_ADDON)), _SECONDS)
+    _install(admin)
+    users = yaml.safe_load(hub.server.kubeconfig.read_text())
+    for each in users["users"]:
+        each["user"] = {"token": admin.token("fedspoke", HOME)}
+    kubeconfig = tmp_path_factory.mktemp("operator") / "kubeconfig"
+    kubeconfig.write_text(json.dumps(users))
+    kube = Client(config.new_client_from_config(str(kubeconfig)))
+    return Installed(hub, kubeconfig, admin, Kubernetes(kubeconfig), Controller(kube, trust(kube, HOME, datetime.now(UTC))))
+
+
+def _install(admin: Kubernetes) -> None:
+    for file in yaml.safe_load((DEPLOY / "kustomization.yaml").read_text())["resources"]:
+        for document in documents.read(DEPLOY / file):
+            admin.apply(document)
+        if file == "crd.yaml":
+            until("the CRD is served", partial(admin.all, _FEDERATION), _SECONDS)
+
+
+@pytest.fixture
+def federation(installed: Installed) -> Iterator[Installed]:
+    """Two clusters, a node and a federation, none of which any controller but ours looks at."""
+    admin = installed.admin
+    for name in (USERS, "berlin", "lyon"):
+        admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}})
+    for name in ("berlin", "lyon"):
+        admin.apply(build.cluster(name, labels=build.labelled("facebook")) | {"status": {}})
+    admin.apply(build.cluster_set("all"))
+    ready = {"conditions": [{"type": "Ready", "status": "True"}], "addresses": [{"type": "InternalIP", "address": "192.0.2.7"}]}
+    node = Kind(NODE.api_version, NODE.plural, namespaced=False, with_status=True)
+    admin.create(node, {"apiVersion": "v1", "kind": "Node", "metadata": {"name": "node1"}, "status": ready})
+    client = {"data": {"platforms": ["facebook"]}, "placement": {"clusterSets": ["all"]}}
+    storage = {"size": "1024Mi"}
+    admin.create(
+        _FEDERATION,
+        build.federated_learning(NAME, USERS, client=client, server={"minAvailableClients": 2, "storage": storage}),
+    )
+    yield installed
+    admin.delete(NODE, "node1")
+    for _ in admin.all(_FEDERATION, USERS):
+        admin.delete(_FEDERATION, NAME, USERS)
+        admin.merge(_FEDERATION, NAME, {"metadata": {"finalizers": None}}, USERS)
+
+
+def test_a_federation_goes_from_its_creation_to_its_deletion_with_these_rights(federation: Installed) -> None:
+    admin = federation.admin
+    for _ in range(2):
+        federation.look()
+    assert federation.federation()["status"]["phase"] == "Waiting"
+    assert "OCM's placement controller has not chosen it yet" in federation.federation()["status"]["message"]
+
+    decided = build.decided(NAME, "berlin", "lyon", namespace=USERS)
+    decided["status"]["decisions"] = [{"clusterName": name, "reason": ""} for name in ("berlin", "lyon")]
+    admin.create(ocm.DECISION, decided)
+    for _ in range(3):
+        federation.look()
+    assert [it["metadata"]["namespace"] for it in admin.all(ocm.WORK)] == ["berlin", "lyon"]
+
+    there = _versions(federation)
+    federation.look()
+    assert _versions(federation) == there, "a look at an unchanged world has written"
+
+    begun = datetime.fromisoformat(federation.federation()["status"]["startTime"]).isoformat()
+    done = Progress(attempt=begun, phase="Completed", message="done", model="a" * 64)
+    data = {reporter.PROGRESS: done.model_dump_json(by_alias=True)}
+    admin.merge(Kind("v1", "configmaps"), f"{NAME}-progress", {"data": data}, USERS)
+    for _ in range(2):
+        federation.look()
+    assert federation.federation()["status"]["phase"] == "Completed"
+    assert [it for it in admin.all(ocm.WORK) if "deletionTimestamp" not in it["metadata"]] == []
+
+    admin.delete(_FEDERATION, NAME, USERS)
+    federation.look()
+    assert "waiting for berlin, lyon to take away what ran there" in federation.federation()["status"]["message"]
+    for it in admin.all(ocm.WORK):  # as the garbage collector and the clusters' agents would
+        admin.merge(ocm.WORK, it["metadata"]["name"], {"metadata": {"finalizers": None}}, it["metadata"]["namespace"])
+    federation.look()
+    assert admin.all(_FEDERATION) == []
+
+
+@pytest.mark.parametrize(
+    ("verb", "resource", "where", "may"),
+    [
+        ("create", "coordination.k8s.io/leases", HOME, True),
+        ("update", "coordination.k8s.io/leases/fedspoke", HOME, True),
+        ("watch", "federation-ai.open-cluster-management.io/federatedlearnings", None, True),
+        ("create", "cluster.open-cluster-management.io/managedclustersets//bind", None, True),
+        ("update", "coordination.k8s.io/leases/fedspoke", USERS, False),
+        ("get", "/secrets/federated-learning-ca", HOME, True),
+        ("get", "/secrets/other", HOME, False),
+        ("delete", "/persistentvolumeclaims", USERS, False),
+        ("create", "/pods", USERS, False),
+        ("delete", "cluster.open-cluster-management.io/managedclusters", None, False),
+        ("create", "rbac.authorization.k8s.io/clusterrolebindings", None, False),
+    ],
+)
+def test_the_service_account_may_do_what_it_needs_and_nothing_else(
+    installed: Installed, verb: str, resource: str, where: str | None, may: bool
+) -> None:
+    group, plural, name, subresource = [*resource.split("/"), "", ""][:4]
+    asked = {"verb": verb, "group": group, "resource": plural, "name": name, "subresource": subresource}
+    spec = {"resourceAttributes": asked | ({"namespace": where} if where else {})}
+    review = {"apiVersion": _REVIEW.api_version, "kind": "SelfSubjectAccessReview", "metadata": {}, "spec": spec}
+    assert installed.account.create(_REVIEW, review)["status"]["allowed"] is may
+
+
+def test_the_operator_watches_with_these_rights_and_says_that_it_is_well(federation: Installed, tmp_path: Path) -> None:
+    (port,) = ports.free(1)
+    arguments = ["-m", "fedspoke.cli", "operator", "--namespace", HOME, "--health-port", str(port)]
+    log = tmp_path / "operator.log"
+    environment = os.environ | {"KUBECONFIG": str(federation.kubeconfig)}
+    with running(sys.executable, *arguments, log=log, environment=environment) as process:
+        said = partial(_phase, federation)
+        until("the federation says something", said, _SECONDS, [process], so=bool)
+        until("the operator is well", partial(_answers, port), _SECONDS, [process])
+    assert "ot enough permissions" not in log.read_text()
+    assert "forbidden" not in log.read_text().lower()
+
+
+def _phase(federation: Installed) -> str:
+    phase: str = federation.federation().get("status", {}).get("phase", "")
+    return phase
+
+
+def _answers(port: int) -> bool | None:
+    try:
+        return httpx.get(f"http://127.0.0.1:{port}/healthz").is_success or None
+    except httpx.TransportError:
+        return None
+
+
+def _versions(federation: Installed) -> dict[str, str]:
+    kube: Callable[..., list[Object]] = federation.controller.kube.all
+    found = [it for kind in (*kinds.OWNED, kinds.BINDING) for it in kube(kind, USERS)] + kube(kinds.WORK)
+    found.append(federation.federation())
+    return {f"{it['kind']} {it['metadata']['name']}": it["metadata"]["resourceVersion"] for it in found}

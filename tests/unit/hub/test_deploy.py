@@ -1,0 +1,110 @@
+"""What hub/deploy installs: it is complete, hardened, and lets the controller do what it does and nothing else."""
+
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+import yaml
+
+from fedspoke.api import documents
+from fedspoke.api.base import Object
+from fedspoke.api.names import RETRY
+from fedspoke.hub.controller import kinds
+from fedspoke.manifestworks.collaborator import HARDENED, UNPRIVILEGED
+from support.hub import FL, Hub
+
+DEPLOY = Path(__file__).parents[3] / "hub/deploy"
+KUSTOMIZATION = yaml.safe_load((DEPLOY / "kustomization.yaml").read_text())
+INSTALLED = [it for file in KUSTOMIZATION["resources"] for it in documents.read(DEPLOY / file)]
+
+_FLEARN, _OCM = "federation-ai.open-cluster-management.io", "cluster.open-cluster-management.io"
+
+BESIDES = {
+    ("watch", _FLEARN, "federatedlearnings"): "kopf",
+    ("list", _FLEARN, "federatedlearnings"): "kopf",
+    ("watch", _OCM, "placementdecisions"): "kopf",
+    ("watch", "work.open-cluster-management.io", "manifestworks"): "kopf",
+    ("watch", "apps", "deployments"): "kopf",
+    ("watch", "", "configmaps"): "kopf",
+    ("watch", "", "services"): "kopf",
+    ("list", "addon.open-cluster-management.io", "managedclusteraddons"): "kopf",
+    ("watch", "addon.open-cluster-management.io", "managedclusteraddons"): "kopf",
+    ("list", "certificates.k8s.io", "certificatesigningrequests"): "kopf",
+    ("watch", "certificates.k8s.io", "certificatesigningrequests"): "kopf",
+    ("list", "apiextensions.k8s.io", "customresourcedefinitions"): "kopf",
+    ("watch", "apiextensions.k8s.io", "customresourcedefinitions"): "kopf",
+    ("get", "", "configmaps"): "the reporter's Role grants it, and nobody may grant what he does not have",
+    ("update", _FLEARN, "federatedlearnings/finalizers"): "OpenShift asks it of whoever makes a federation an owner",
+    ("create", _OCM, "managedclustersets/bind"): "OCM's webhook asks it of whoever binds a cluster set",
+}
+"""What is granted although `converge` does not call it, and for whom."""
+
+
+def named(kind: str, name: str) -> Object:
+    (found,) = [it for it in INSTALLED if (it["kind"], it["metadata"]["name"]) == (kind, name)]
+    return found
+
+
+def test_every_file_is_installed():
+    assert sorted(KUSTOMIZATION["resources"]) == sorted(
+        it.name for it in DEPLOY.glob("*.yaml") if it.name != "kustomization.yaml"
+    )
+    assert set(KUSTOMIZATION) == {"apiVersion", "kind", "resources"}
+
+
+def test_every_role_is_bound_to_the_service_account_and_no_other():
+    roles = {(it["kind"], it["metadata"]["name"]) for it in INSTALLED if it["kind"] in ("Role", "ClusterRole")}
+    bound = [it for it in INSTALLED if it["kind"] in ("RoleBinding", "ClusterRoleBinding")]
+    assert {(it["roleRef"]["kind"], it["roleRef"]["name"]) for it in bound} == roles
+    account = {"kind": "ServiceAccount", "name": "fedspoke", "namespace": "fedspoke"}
+    assert all(it["subjects"] == [account] for it in bound)
+
+
+def test_the_controller_runs_hardened_and_is_asked_whether_it_is_well():
+    pod = named("Deployment", "fedspoke-operator")["spec"]["template"]["spec"]
+    (container,) = pod["containers"]
+    assert pod["securityContext"] == UNPRIVILEGED
+    assert container["securityContext"] == HARDENED
+    assert container["livenessProbe"]["httpGet"]["path"] == container["startupProbe"]["httpGet"]["path"] == "/healthz"
+
+
+@pytest.fixture(scope="module")
+def used() -> set[tuple[str, str, str]]:
+    """(verb, group, resource with its subresource) of all that converge calls, from creation to end in each way."""
+    hubs = [Hub.running(ttlSecondsAfterFinished=60), Hub.running()]
+    hubs[0].fails()
+    hubs[0].annotate(**{RETRY: "true"})
+    hubs[0].settle()
+    hubs[0].completes()
+    hubs[0].converge(timedelta(hours=1))
+    hubs[1].asks(suspend=True)
+    hubs[1].settle()
+    hubs[1].kube.delete(hubs[1].federation())
+    hubs[1].kube.rights.discard(("delete", kinds.FEDERATED_LEARNING, ""))
+    hubs[1].converge()
+    assert not hubs[1].has(kinds.FEDERATED_LEARNING, FL)
+    rights = {right for hub in hubs for right in hub.kube.rights}
+    return {(verb, _group(kind.api_version), _plural(kind.kind, subresource)) for verb, kind, subresource in rights}
+
+
+def test_the_controller_may_do_what_it_does_and_nothing_else(used):
+    assert granted("fedspoke:operator") == used | BESIDES.keys()
+    assert not used & BESIDES.keys()
+
+
+def granted(role: str) -> set[tuple[str, str, str]]:
+    return {
+        (verb, group, resource)
+        for rule in named("ClusterRole", role)["rules"]
+        for verb in rule["verbs"]
+        for group in rule["apiGroups"]
+        for resource in rule["resources"]
+    }
+
+
+def _group(api_version: str) -> str:
+    return api_version.rpartition("/")[0]
+
+
+def _plural(kind: str, subresource: str) -> str:
+    return f"{kind.lower()}s{f'/{subresource}' if subresource else ''}"
