@@ -1,4 +1,4 @@
-"""`fedspoke status`: how a federation is doing, read from the folder that `fedspoke run` writes."""
+"""`fedspoke status`: how a federation is doing, on a cluster or in the folder that `fedspoke run` writes."""
 
 import json
 import sys
@@ -17,34 +17,38 @@ from fedspoke.local import outcome
 from fedspoke.local.folder import STATUS_FILE, Folder
 
 _POLL = 0.5  # seconds; a look is one stat of one file
+_POLL_CLUSTER = 2.0  # a look is two questions to an API server
 _FILE_WIDTH = 160  # columns where no terminal says how many it has
 _IDLE = "no run is at work in {out}: it was cut off; the command that began it goes on after the last finished round"
 
 
 @click.command
-@click.argument("out", type=click.Path(path_type=Path))
-@click.option("-n", "--namespace", help="For a federation on a cluster; this version reads folders only.")
+@click.argument("of", metavar="OUT|NAME")
+@click.option("-n", "--namespace", help="NAME is that of a FederatedLearning in this namespace of a cluster.")
+@click.option("--context", help="Of the kubeconfig, if not its current one; with -n.")
 @click.option("-w", "--watch", is_flag=True, help="Go on until it is Completed or Failed.")
 @click.option("-o", "--output", type=click.Choice(["text", "json"]), default="text", help="json for programs.")
-def status(out: Path, namespace: str | None, watch: bool, output: str) -> None:
-    """Show how the federation of the folder OUT is doing."""
+def status(of: str, namespace: str | None, context: str | None, watch: bool, output: str) -> None:
+    """Show how the federation of the folder OUT is doing, or with -n the FederatedLearning NAME of a cluster."""
+    if namespace is None and context is not None:
+        raise Refused(f"--context {context} names a cluster, and -n is missing: it says in which of its namespaces {of} is")
     if namespace is not None:
-        raise Refused(f"-n {namespace} asks a cluster, which this version cannot; name the OUT folder of a `fedspoke run`")
-    if watch:
-        click.echo(f"Watching {out} until its federation is Completed or Failed; Ctrl-C stops watching.", err=True)
-        states = follow(out, lambda: time.sleep(_POLL), Folder.at_work)
-        if output == "text":
-            _watch(states, _console())
+        from fedspoke.cli import status_on_cluster as on_cluster
+        from fedspoke.kube.client import Kubernetes
+
+        kube = Kubernetes.of_environment(context)
+        if watch:
+            _follow(of, on_cluster.follow(kube, namespace, of, lambda: time.sleep(_POLL_CLUSTER)), output)
         else:
-            for seen in states:
-                click.echo(as_json(seen, indent=None))
+            _print(on_cluster.look(kube, namespace, of), output)
+        return
+    out = Path(of)
+    if watch:
+        _follow(of, follow(out, lambda: time.sleep(_POLL), Folder.at_work), output)
         return
     alive = Folder.at_work(out)  # first: what a run writes last, it writes before it is gone
     seen = look(out)
-    if output == "text":
-        _console().print(view(seen))
-    else:
-        click.echo(as_json(seen, indent=1))
+    _print(seen, output)
     if not alive and not seen.ended:
         click.echo(_IDLE.format(out=out), err=True)
 
@@ -56,7 +60,8 @@ def look(out: Path) -> Seen:
         Refused: it is no OUT folder, or a file in it cannot be understood.
     """
     cr = outcome.resource(out)
-    return Seen(parse.federated_learning(cr), outcome.status(cr), outcome.rounds(out))
+    fl = parse.federated_learning(cr)
+    return Seen(fl.namespace, fl.name, outcome.status(cr), outcome.rounds(out))
 
 
 def follow(out: Path, pause: Callable[[], None], at_work: Callable[[Path], bool]) -> Iterator[Seen]:
@@ -91,6 +96,22 @@ def _written(out: Path) -> int:
         return (out / STATUS_FILE).stat().st_mtime_ns
     except OSError:
         return 0
+
+
+def _print(seen: Seen, output: str) -> None:
+    if output == "text":
+        _console().print(view(seen))
+    else:
+        click.echo(as_json(seen, indent=1))
+
+
+def _follow(of: str, states: Iterator[Seen], output: str) -> None:
+    click.echo(f"Watching {of} until its federation is Completed or Failed; Ctrl-C stops watching.", err=True)
+    if output == "text":
+        _watch(states, _console())
+        return
+    for seen in states:
+        click.echo(as_json(seen, indent=None))
 
 
 def _watch(states: Iterator[Seen], console: Console) -> None:

@@ -7,7 +7,7 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
+from fedspoke.api.federated_learning import FederatedLearningStatus
 from fedspoke.api.records import RoundRecord
 from fedspoke.api.status import ENDED
 from fedspoke.cli.columns import printable
@@ -21,9 +21,11 @@ _STYLE = {"Completed": "bold green", "Failed": "bold red"}
 class Seen:
     """What is known of a federation at one moment."""
 
-    fl: FederatedLearning
+    namespace: str
+    name: str
     status: FederatedLearningStatus
     rounds: tuple[RoundRecord, ...]
+    """With each cluster's part; none where only the status is left."""
 
     @property
     def ended(self) -> bool:
@@ -40,16 +42,15 @@ def line(seen: Seen) -> str:
     """The state in one line, for a log."""
     rounds = seen.status.rounds
     done = f", {rounds.completed} of {rounds.total} rounds" if rounds else ""
-    loss = f", loss {seen.rounds[-1].loss:.4f}" if seen.rounds else ""
+    losses = [it.loss for it in seen.rounds or seen.status.metrics]
+    loss = f", loss {losses[-1]:.4f}" if losses else ""
     return f"{seen.status.phase}{done}{loss}: {seen.message}"
 
 
 def view(seen: Seen) -> RenderableType:
     """The state as tables."""
     status, shown = seen.status, seen.rounds[-_SHOWN_ROUNDS:]
-    head = Text.assemble(
-        (f"{seen.fl.namespace}/{seen.fl.name}", "bold"), "  ", (status.phase, _STYLE.get(status.phase, "bold blue"))
-    )
+    head = Text.assemble((f"{seen.namespace}/{seen.name}", "bold"), "  ", (status.phase, _STYLE.get(status.phase, "bold blue")))
     if status.rounds:
         head.append(f"  {status.rounds.completed} of {status.rounds.total} rounds")
     unused = [
@@ -75,9 +76,11 @@ def _clusters(seen: Seen, shown: Sequence[RoundRecord]) -> RenderableType:
     status = seen.status
     if not status.clusters:
         return Text("No cluster was chosen.")
-    table = _table("cluster", "platform", "posts", "phase", *(f"loss {record.round}" for record in shown), "reason")
+    columns = [f"loss {record.round}" for record in shown] or ["last loss"]
+    table = _table("cluster", "platform", "posts", "phase", *columns, "reason")
     for cluster in status.clusters:
-        losses = [_loss(record, cluster.name) for record in shown]
+        last = "" if cluster.loss is None else f"{cluster.loss:.4f}"
+        losses = [_loss(record, cluster.name) for record in shown] or [last]
         posts = "" if cluster.posts is None else str(cluster.posts)
         _row(table, [cluster.name, cluster.platform, posts, cluster.phase, *losses, cluster.reason])
     if shown and len(status.clusters) > 1:
@@ -107,7 +110,7 @@ def _conditions(status: FederatedLearningStatus) -> RenderableType:
 def _table(*columns: str) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False, padding=(0, 3, 0, 0))
     for name in columns:
-        number = name == "posts" or name.startswith("loss ")
+        number = name in ("posts", "last loss") or name.startswith("loss ")
         table.add_column(name.upper(), justify="right" if number else "left", no_wrap=name not in ("reason", "message"))
     return table
 

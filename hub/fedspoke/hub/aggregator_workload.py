@@ -38,9 +38,9 @@ def aggregator_name(fl: FederatedLearning) -> str:
     return f"{fl.name}-aggregator"
 
 
-def progress_name(fl: FederatedLearning) -> str:
-    """Of the ConfigMap in which the aggregator tells the controller how it goes."""
-    return f"{fl.name}-progress"
+def progress_name(name: str) -> str:
+    """Of the ConfigMap in which the aggregator of the federation `name` tells the controller how it goes."""
+    return f"{name}-progress"
 
 
 def exposed(fl: FederatedLearning) -> Listener:
@@ -211,7 +211,7 @@ def _pod(fl: FederatedLearning, claim: str, image: str, place: Place) -> Object:
                     "--state",
                     place.state,
                     "--config-map",
-                    f"{fl.namespace}/{progress_name(fl)}",
+                    f"{fl.namespace}/{progress_name(fl.name)}",
                 ],
                 "volumeMounts": [state | {"readOnly": True}, scratch, {"name": "token", "mountPath": _TOKEN, "readOnly": True}],
             }
@@ -247,7 +247,7 @@ def _service_port(fl: FederatedLearning, place: Place) -> Object:
 
 def _account(fl: FederatedLearning, metadata: Object) -> list[Object]:
     """Whom the aggregator is to the hub's API server: somebody who may change one ConfigMap, and nothing else."""
-    progress = progress_name(fl)
+    progress = progress_name(fl.name)
     rule = {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [progress], "verbs": ["get", "patch"]}
     role = {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": metadata["name"]}
     subject = {"kind": "ServiceAccount", "name": metadata["name"], "namespace": fl.namespace}

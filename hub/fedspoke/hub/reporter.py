@@ -5,11 +5,14 @@ It is a process of its own, so that the aggregator, which speaks with clusters, 
 
 import logging
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+
+from pydantic import ValidationError
 
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed
+from fedspoke.api.records import RoundRecord
 from fedspoke.hub.aggregation import releases
 from fedspoke.kube.client import Kubernetes
 
@@ -53,3 +56,11 @@ def read(state: Path) -> dict[str, str]:
         whole, end, _ = found[ROUNDS].rpartition("\n")  # a last line without its end is still being written
         found[ROUNDS] = whole + end if len(whole) < _ROOM else (whole[-_ROOM:] + end).partition("\n")[2]
     return found
+
+
+def rounds(told: Mapping[str, str]) -> tuple[RoundRecord, ...]:
+    """What the ConfigMap's data tell of finished rounds; nothing, if another version wrote them."""
+    try:
+        return tuple(RoundRecord.model_validate_json(line) for line in told.get(ROUNDS, "").splitlines())
+    except ValidationError:
+        return ()

@@ -191,6 +191,6 @@ def test_what_is_no_outcome_is_refused_in_one_sentence(tmp_path: Path, make: Cal
     assert "\n" not in str(refused.value)
 
 
-def test_a_federation_on_a_cluster_is_refused_plainly() -> None:
-    with pytest.raises(Refused, match="-n social asks a cluster, which this version cannot"):
-        ask("photos", "-n", "social")
+def test_a_context_without_a_namespace_is_refused() -> None:
+    with pytest.raises(Refused, match="--context hub names a cluster, and -n is missing"):
+        ask("photos", "--context", "hub")

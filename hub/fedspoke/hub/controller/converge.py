@@ -121,7 +121,7 @@ class Controller:
     def _suspended(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus, now: datetime) -> timedelta:
         """Nothing runs; what is done is in the volume, and the deadline's clock begins anew, as a Job's does."""
         world = look(self.kube, fl)
-        told = progress_name(fl)
+        told = progress_name(fl.name)
         self._apply(live, world, [*bindings(fl), placement(fl)], lambda it: it["metadata"]["name"] != told)
         found = replace(seen.observed(fl, world, "", now), progress=None, waits="spec.suspend to become false")
         new = status(fl, found, before, now)

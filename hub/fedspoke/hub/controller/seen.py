@@ -9,7 +9,7 @@ from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import Artifact, FederatedLearning, ListenerStatus
 from fedspoke.api.names import Platform
-from fedspoke.api.records import Progress, RoundRecord
+from fedspoke.api.records import Progress
 from fedspoke.hub import reporter
 from fedspoke.hub.aggregation import releases
 from fedspoke.hub.aggregator_workload import aggregator_name, exposed, progress_name
@@ -31,7 +31,7 @@ def observed(fl: FederatedLearning, world: World, attempt: str, now: datetime) -
         platforms={spoke.cluster: tuple(spoke.datasets) for spoke in spokes(fl, world, decision)},
         listener=where if isinstance(where, ListenerStatus) else None,
         progress=progress,
-        rounds=_rounds(fl, world),
+        rounds=reporter.rounds(_told(fl, world)),
         releases=releases.counts_told(_told(fl, world).get(releases.FILE, "")),
         waits=_hub_waits(fl, world, where),
         restarted=dict(_stuck(world)),
@@ -114,16 +114,8 @@ def _progress(fl: FederatedLearning, world: World, attempt: str) -> Progress | N
     return told if told and told.attempt == attempt else None
 
 
-def _rounds(fl: FederatedLearning, world: World) -> tuple[RoundRecord, ...]:
-    lines = _told(fl, world).get(reporter.ROUNDS, "").splitlines()
-    try:
-        return tuple(RoundRecord.model_validate_json(line) for line in lines)
-    except ValidationError:
-        return ()
-
-
 def _told(fl: FederatedLearning, world: World) -> Mapping[str, str]:
-    return (world.named("ConfigMap", progress_name(fl)) or {}).get("data") or {}
+    return (world.named("ConfigMap", progress_name(fl.name)) or {}).get("data") or {}
 
 
 def _hub_waits(fl: FederatedLearning, world: World, where: ListenerStatus | str) -> str:
