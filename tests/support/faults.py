@@ -14,7 +14,7 @@ from typing import Self
 import psutil
 from safetensors import safe_open
 
-from fedspoke.api.records import CollaboratorSettings, Progress
+from fedspoke.api.records import CollaboratorSettings
 from fedspoke.collaborator.checkpoint import State
 from support import changed
 
@@ -147,13 +147,14 @@ class Disturbed:
             assert time.monotonic() - since < _STUCK, f"nothing has come to pass for {_STUCK:.0f} s; {self}"
 
     def _trains(self) -> bool:
-        return (
-            "the training of round" in Progress.model_validate_json((self.out / "hub/state/progress.json").read_bytes()).message
-        )
+        return any(b"the training of round" in file for file in self._told())
 
     def _told(self) -> list[bytes]:
-        files = [self.out / "hub/state/progress.json", *sorted(self.out.glob("clusters/*/workflow.json"))]
-        return [file.read_bytes() for file in files if file.exists()]
+        told: list[bytes] = []
+        for file in (self.out / "hub/state/progress.json", *sorted(self.out.glob("clusters/*/workflow.json"))):
+            with suppress(FileNotFoundError):  # a run that is started again removes what the one before it said
+                told.append(file.read_bytes())
+        return told
 
     def _kill(self, victim: str) -> bool:
         tree = Tree(psutil.Process(self.run.pid))
