@@ -28,6 +28,7 @@ USERS = "social"
 CONTROLLER = "controller"
 """The program's name on the hub's machine: it can be killed and started again."""
 
+_CLAIM = Kind("v1", "persistentvolumeclaims")
 _SECRET, _PLATFORM = Kind("v1", "secrets"), dict(zip(("spoke1", "spoke2"), PLATFORMS, strict=True))
 _OWN, _SECONDS = "fedspoke", 120
 _DEPLOY = Path(__file__).parents[3] / "hub/deploy"
@@ -58,6 +59,9 @@ def ready(fleet: OwnFleet, folder: Path) -> Iterator[OwnFleet]:
         yield fleet
     finally:
         hub.machine.kill(CONTROLLER)
+        for spoke in fleet.spokes:
+            for claim in (f"{_PLATFORM[spoke.name]}-data", "model"):
+                spoke.kubernetes.delete(_CLAIM, claim, NAMESPACE)
 
 
 @contextmanager
