@@ -1,6 +1,5 @@
 """A hub and its spokes on loopback: real Flower, real processes, a trainer that trains by adding, and a gateway without TLS."""
 
-import os
 import signal
 import subprocess
 import sys
@@ -26,18 +25,6 @@ from support.mcp import free_port
 from support.trainer import Behaviour
 
 _OBEDIENT = Behaviour()
-
-_PROCESS = """
-import sys
-from pathlib import Path
-from fedspoke.api.errors import Failed
-from fedspoke.api.records import {settings}
-from {module} import run
-try:
-    run({settings}.model_validate_json(Path(sys.argv[1]).read_bytes()))
-except Failed as error:
-    sys.exit(f"fedspoke: {{error}}")
-"""
 
 
 @dataclass
@@ -91,7 +78,7 @@ def federation(folder: Path, clusters: tuple[str, ...], *, profiles: bool = Fals
             fusion=f"127.0.0.1:{fusion}",
             deadline=datetime.now(UTC) + timedelta(minutes=30),
         )
-        aggregator = stack.enter_context(_process("fedspoke.hub.aggregation.superlink", settings, folder / "aggregator"))
+        aggregator = stack.enter_context(_process("aggregator", settings, folder / "aggregator"))
         Hub.__init__(hub, settings, folder, aggregator)
         yield Site(hub, stack)
 
@@ -107,7 +94,7 @@ class Site:
         """The aggregator ends and another one is started in its place, as when its pod moves."""
         self.hub.aggregator.send_signal(signal.SIGTERM)
         self.hub.aggregator.wait(20)
-        again = _process("fedspoke.hub.aggregation.superlink", self.hub.settings, self.hub.folder / "again")
+        again = _process("aggregator", self.hub.settings, self.hub.folder / "again")
         self.hub.aggregator = self._stack.enter_context(again)
 
     def spoke(self, cluster: str, behaviour: Behaviour = _OBEDIENT, certificate: str = "") -> Spoke:
@@ -131,7 +118,7 @@ class Site:
         return Spoke(
             settings,
             self._stack.enter_context(fake_trainer(settings, folder / "trainer.log", behaviour)),
-            self._stack.enter_context(_process("fedspoke.collaborator.workflow", settings, folder / "client")),
+            self._stack.enter_context(_process("collaborator", settings, folder / "client")),
         )
 
 
@@ -184,12 +171,12 @@ def below(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 @contextmanager
-def _process(module: str, settings: AggregatorSettings | CollaboratorSettings, stem: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _process(command: str, settings: AggregatorSettings | CollaboratorSettings, stem: Path) -> Iterator[subprocess.Popen[bytes]]:
     file = stem.with_suffix(".json")
     file.write_text(settings.model_dump_json(by_alias=True))
-    code = _PROCESS.format(settings=type(settings).__name__, module=module)
+    program = [sys.executable, "-m", "fedspoke.cli", command, "--settings", str(file)]
     with stem.with_suffix(".log").open("wb") as sink:
-        process = subprocess.Popen([sys.executable, "-c", code, str(file)], stdout=sink, stderr=sink, env={**os.environ})
+        process = subprocess.Popen(program, stdout=sink, stderr=sink)
     try:
         yield process
     finally:
