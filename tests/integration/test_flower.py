@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import psutil
 
-from fedspoke.api.records import GeneralProfile
+from fedspoke.api.profiles import GeneralProfile
 from support import adapters
 from support.envoy import wait_for
 from support.flower import Hub, below, fake_trainer, federation

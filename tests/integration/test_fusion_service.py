@@ -14,7 +14,8 @@ import pytest
 
 from fedspoke.api.errors import Failed
 from fedspoke.api.names import identity
-from fedspoke.api.records import FusionSettings, GeneralProfile, Profile
+from fedspoke.api.profiles import GeneralProfile, Profile
+from fedspoke.api.records import FusionSettings
 from fedspoke.api.training import Profiles
 from fedspoke.hub import loopback
 from fedspoke.hub.fusion.service import Fusion

@@ -9,7 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 
-from fedspoke.api.records import CollaboratorSettings, Profile
+from fedspoke.api.profiles import Profile
+from fedspoke.api.records import CollaboratorSettings
 from fedspoke.collaborator.answers import LlavaTrained, ModelReady
 from support.collaborator import facebook, settings, starting_point
 from support.mcp import McpServer, answer, command, free_port, refusal, serving, session

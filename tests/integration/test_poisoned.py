@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from fedspoke.api.federated_learning import Aggregation
+from fedspoke.api.aggregation import Aggregation
 from fedspoke.data.records import CleanRecord
 from fedspoke.hub.aggregation.combine import Update, combine
 from fedspoke.hub.aggregation.exchange import Exchange

@@ -9,7 +9,8 @@ from typing import Any
 import yaml
 
 from fedspoke.api.names import API_VERSION, KIND
-from fedspoke.api.records import ClusterRound, GeneralProfile, HeldOut, Noise, Profile, ProfilePart, RoundRecord
+from fedspoke.api.profiles import GeneralProfile, Noise, Profile, ProfilePart
+from fedspoke.api.records import ClusterRound, HeldOut, RoundRecord
 from support.profiles import noised
 
 DIGEST = "ab" * 32

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fedspoke.api.names import Platform
-from fedspoke.api.records import GeneralProfile, Noise, Profile, ProfilePart
+from fedspoke.api.profiles import GeneralProfile, Noise, Profile, ProfilePart
 from fedspoke.api.topics import NAMES, OTHER
 
 

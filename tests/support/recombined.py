@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from itertools import product
 from pathlib import Path
 
-from fedspoke.api.federated_learning import Aggregation
+from fedspoke.api.aggregation import Aggregation
 from fedspoke.api.records import Digest, RoundRecord, Tensor
 from fedspoke.hub.aggregation.combine import Update, combine
 from fedspoke.hub.aggregation.layout import Layout

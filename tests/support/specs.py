@@ -45,6 +45,7 @@ CONTRADICTIONS: dict[str, tuple[Object, str]] = {
         {"training": {"lora": {"rank": 8, "ranks": {"cluster1": 16}}}} | _aggregation("fedavg", lora="svd"),
         "training.lora.ranks",
     ),
+    "two lengths of a round": ({"training": {"steps": 100, "epochs": 3}}, "training.steps"),
     "factors of different ranks, averaged": ({"training": {"lora": {"ranks": {"cluster1": 4}}}}, "training.lora.ranks"),
 }
 

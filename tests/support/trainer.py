@@ -14,7 +14,8 @@ from mcp.server.fastmcp.exceptions import ToolError
 from mcp.types import CallToolResult, TextContent
 
 from fedspoke.api.names import Platform
-from fedspoke.api.records import CollaboratorSettings, HeldOut, Profile, Record
+from fedspoke.api.profiles import Profile
+from fedspoke.api.records import CollaboratorSettings, HeldOut, Record
 from fedspoke.collaborator.answers import PASSING, DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
 from support import adapters
 

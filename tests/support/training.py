@@ -5,7 +5,8 @@ from typing import Any
 
 import numpy as np
 
-from fedspoke.api.federated_learning import Aggregation, Lora, Training
+from fedspoke.api.aggregation import Aggregation
+from fedspoke.api.federated_learning import Lora, Training
 from fedspoke.collaborator.checkpoint import Checkpoints
 from fedspoke.collaborator.privacy import Gaussian
 from fedspoke.collaborator.training import Trainer

@@ -5,7 +5,8 @@ from typing import Annotated
 from pydantic import Field
 
 from fedspoke.api.names import DOMAIN, Platform
-from fedspoke.api.records import Count, HeldOut, Profile, Record, Tensor
+from fedspoke.api.profiles import Profile
+from fedspoke.api.records import Count, HeldOut, Record, Tensor
 
 Counts = Annotated[dict[Annotated[str, Field(max_length=63)], Count], Field(max_length=63)]
 """By reason or rule, whose names are ours: nothing of a post."""

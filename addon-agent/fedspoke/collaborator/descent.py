@@ -6,7 +6,7 @@ were measured on.
 
 import torch
 
-from fedspoke.api.federated_learning import Aggregation
+from fedspoke.api.aggregation import Aggregation
 from fedspoke.api.training import Training
 
 Parameters = dict[str, torch.nn.Parameter]

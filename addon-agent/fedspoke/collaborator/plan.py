@@ -17,7 +17,7 @@ from fedspoke.collaborator.batches import Example, epochs, in_batches
 def steps(examples: Sequence[Example], training: Training) -> int:
     """How many a round has; the last step of an epoch may have fewer batches."""
     batches = len(in_batches(examples, training.batch_size))
-    return training.steps or training.epochs * math.ceil(batches / training.gradient_accumulation)
+    return training.steps or (training.epochs or 1) * math.ceil(batches / training.gradient_accumulation)
 
 
 def batches(examples: Sequence[Example], training: Training, round: int) -> Iterator[list[list[Example]]]:  # noqa: A002

@@ -17,7 +17,8 @@ from fedspoke.api import files
 from fedspoke.api.errors import Refused
 from fedspoke.api.noise import composed, epsilon, sigma
 from fedspoke.api.profile_noise import noise
-from fedspoke.api.records import Noise, Record, Visual, cause
+from fedspoke.api.profiles import Noise, Visual
+from fedspoke.api.records import Record, cause
 from fedspoke.api.training import Profiles
 from fedspoke.collaborator import topics
 from fedspoke.collaborator.encoder import TextEncoder

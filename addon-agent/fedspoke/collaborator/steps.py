@@ -13,7 +13,8 @@ from fedspoke.api import adapter as peft_folder
 from fedspoke.api import files
 from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
-from fedspoke.api.records import CollaboratorSettings, HeldOut, Profile
+from fedspoke.api.profiles import Profile
+from fedspoke.api.records import CollaboratorSettings, HeldOut
 from fedspoke.collaborator import adapters, release
 from fedspoke.collaborator.answers import DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
 from fedspoke.collaborator.checkpoint import Checkpoints

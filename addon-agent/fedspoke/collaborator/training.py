@@ -25,8 +25,9 @@ from peft import LoraConfig, PeftModel, get_peft_model
 
 from fedspoke.api import files
 from fedspoke.api.adapter import peft_config
+from fedspoke.api.aggregation import Aggregation
 from fedspoke.api.errors import Final, Refused
-from fedspoke.api.federated_learning import Aggregation, Object, Training
+from fedspoke.api.federated_learning import Object, Training
 from fedspoke.api.records import Tensor
 from fedspoke.collaborator import adapters, plan
 from fedspoke.collaborator.batches import Collator, Example

@@ -4,12 +4,14 @@ A superset of the community's CRD of the same group and kind: every CR that its 
 the same. The CRD in hub/deploy is generated from these models (crd.py); a CR is read by parse.py.
 """
 
-import math
+from collections.abc import Iterator
 from datetime import timedelta
+from functools import partial
 from typing import Annotated, Literal
 
 from pydantic import Field
 
+from fedspoke.api.aggregation import BETA, MALICIOUS, SUMS, Aggregation, Convergence
 from fedspoke.api.base import Api, Object, Rule
 from fedspoke.api.names import PLATFORMS, Platform
 from fedspoke.api.placement_spec import PlacementSpec
@@ -29,9 +31,11 @@ from fedspoke.api.units import Duration, Quantity
 # They are one resource: all its parts can be had from here.
 __all__ = [
     "AdapterPrivacy",
+    "Aggregation",
     "Artifact",
     "ClusterStatus",
     "Condition",
+    "Convergence",
     "FederatedLearningStatus",
     "ListenerStatus",
     "Lora",
@@ -44,27 +48,6 @@ __all__ = [
     "Rounds",
     "Training",
 ]
-
-SUMS: tuple[str, ...] = ("fedavg", "fedprox", "fedadam", "fedyogi")
-"""Strategies that need only the sum of the updates, so that no single one is ever seen."""
-
-_ADAPTIVE = ["learningRate", "beta1", "beta2", "tau"]
-OPTIONS: dict[str, list[str]] = {
-    "fedavg": [],
-    "fedprox": ["mu"],
-    "fedadam": _ADAPTIVE,
-    "fedyogi": _ADAPTIVE,
-    "fedmedian": [],
-    "trimmedmean": ["beta"],
-    "krum": ["malicious"],
-    "multikrum": ["malicious", "select"],
-    "bulyan": ["malicious"],
-}
-"""Strategy → the numbers that it takes."""
-
-
-MALICIOUS, BETA = 1, 0.2
-"""How many clusters may lie, and what share a trimmed mean cuts off at each end, where the options do not say."""
 
 
 class S3(Api):
@@ -120,112 +103,36 @@ class Listener(Api):
     )
 
 
-class Aggregation(Api):
-    """How the clusters' adapters become one."""
-
-    strategy: Literal["fedavg", "fedprox", "fedadam", "fedyogi", "fedmedian", "trimmedmean", "krum", "multikrum", "bulyan"] = (
-        Field("fedavg", description="How the updates are weighed and combined.")
-    )
-    lora: Literal["average", "svd", "ffa"] = Field(
-        "average",
-        description="average: A and B each by their mean; svd: the best rank-r factors of the mean of B·A; ffa: A never changes.",
-    )
-    options: dict[str, float] = Field(
-        default_factory=dict,
-        max_length=8,
-        description="The strategy's own numbers. fedprox: mu; fedadam, fedyogi: learningRate, beta1, beta2, tau; trimmedmean: "
-        "beta, the share cut off at each end; krum, multikrum, bulyan: malicious, how many clusters may lie; multikrum: select.",
-    )
-
-    rules = (
-        Rule(
-            field="options",
-            message="must be the strategy's own: "
-            + "; ".join(f"{name}: {', '.join(takes) or 'none'}" for name, takes in OPTIONS.items()),
-            cel=f"!has(self.options) || self.options.all(name, name in {OPTIONS}[self.strategy])",
-            holds=lambda it: it.options.keys() <= set(OPTIONS[it.strategy]),
-        ),
-        Rule(
-            field="options",
-            message="must be in range: mu 0 or more, learningRate and tau greater than 0, beta1 and beta2 at least 0 and less "
-            "than 1, beta at least 0 and less than 0.5, malicious a whole number from 0, select a whole number from 1",
-            cel="!has(self.options) || self.options.all(name, name in ['learningRate', 'tau'] ? self.options[name] > 0.0 : "
-            "name in ['beta1', 'beta2'] ? self.options[name] >= 0.0 && self.options[name] < 1.0 : "
-            "name == 'beta' ? self.options[name] >= 0.0 && self.options[name] < 0.5 : "
-            "name == 'malicious' ? self.options[name] >= 0.0 && double(int(self.options[name])) == self.options[name] : "
-            "name == 'select' ? self.options[name] >= 1.0 && double(int(self.options[name])) == self.options[name] : "
-            "self.options[name] >= 0.0)",
-            holds=lambda it: all(_in_range(name, value) for name, value in it.options.items()),
-        ),
-        Rule(
-            field="lora",
-            message="can be svd only with the strategies fedavg and fedprox: the others work on each number of A and B, "
-            "of which svd makes new ones",
-            cel="self.lora != 'svd' || self.strategy in ['fedavg', 'fedprox']",
-            holds=lambda it: it.lora != "svd" or it.strategy in ("fedavg", "fedprox"),
-        ),
-    )
-
-    @property
-    def malicious(self) -> int:
-        """How many clusters may lie."""
-        return int(self.options.get("malicious", MALICIOUS))
-
-    @property
-    def responses(self) -> int:
-        """How many clusters' updates the strategy needs at least, so that liars cannot decide.
-
-        A median of two is their mean; a trimmed mean must cut off one at each end; Krum: arXiv 1703.02757; Bulyan: 1802.07927.
-        """
-        match self.strategy:
-            case "fedmedian":
-                return 3
-            case "trimmedmean":
-                beta = self.options.get("beta", BETA)
-                return math.ceil(1 / beta) if beta else 1
-            case "krum":
-                return 2 * self.malicious + 3
-            case "multikrum":
-                return max(2 * self.malicious + 3, int(self.options.get("select", 1)) + self.malicious)
-            case "bulyan":
-                return 4 * self.malicious + 3
-            case _:
-                return 1
-
-
-def _in_range(name: str, value: float) -> bool:
-    match name:
-        case "learningRate" | "tau":
-            return value > 0
-        case "beta1" | "beta2":
-            return 0 <= value < 1
-        case "beta":
-            return 0 <= value < 0.5
-        case "malicious":
-            return value >= 0 and value == int(value)
-        case "select":
-            return value >= 1 and value == int(value)
-        case _:
-            return value >= 0
-
-
-class Convergence(Api):
-    """Stop before the last round once the metric no longer improves."""
-
-    metric: Literal["loss"] = Field("loss", description="What is watched.")
-    min_delta: Annotated[float, Field(ge=0)] = Field(0.01, description="An improvement smaller than this counts as none.")
-    patience: Annotated[int, Field(ge=1)] = Field(2, description="Rounds without improvement before it stops.")
-    method: Literal["any", "all"] = Field("all", description="Whether any one cluster or all of them must have converged.")
-
-
 def _option(name: str, default: float) -> str:
     """CEL for one of the strategy's numbers, at the server."""
     options = "self.aggregation.options"
     return f"(has({options}) && '{name}' in {options} ? {options}['{name}'] : {float(default)})"
 
 
-_QUORUM = "double(has(self.minResponses) ? self.minResponses : self.minAvailableClients)"
-_BETA, _MALICIOUS, _SELECT = _option("beta", BETA), _option("malicious", MALICIOUS), _option("select", 1)
+def _enough(strategy: str, server: "Server") -> bool:
+    return server.aggregation.strategy != strategy or server.quorum >= server.aggregation.responses
+
+
+def _enough_responses() -> Iterator[Rule]:
+    """For each strategy with a least number of updates: a round's quorum makes sure of them (Aggregation.responses)."""
+    quorum = "double(has(self.minResponses) ? self.minResponses : self.minAvailableClients)"
+    beta, malicious, select = _option("beta", BETA), _option("malicious", MALICIOUS), _option("select", 1)
+    krum, least = f"{quorum} >= 2.0 * {malicious} + 3.0", "2·malicious + 3"
+    unless = f"where options.malicious is {MALICIOUS} if not given"
+    needs = {
+        "fedmedian": ("3", f"{quorum} >= 3.0"),
+        "trimmedmean": (f"1 / beta, where options.beta is {BETA} if not given", f"{beta} == 0.0 || {quorum} >= 1.0 / {beta}"),
+        "krum": (f"{least}, {unless}", krum),
+        "multikrum": (f"{least} and select + malicious, {unless}", f"{krum} && {quorum} >= {select} + {malicious}"),
+        "bulyan": (f"4·malicious + 3, {unless}", f"{quorum} >= 4.0 * {malicious} + 3.0"),
+    }
+    for strategy, (words, cel) in needs.items():
+        yield Rule(
+            field="aggregation.strategy",
+            message=f"needs more clusters a round than minResponses (or minAvailableClients) makes sure of: {words}",
+            cel=f"self.aggregation.strategy != '{strategy}' || {cel}",
+            holds=partial(_enough, strategy),
+        )
 
 
 class Server(Api):
@@ -262,19 +169,7 @@ class Server(Api):
             cel="duration(self.roundTimeout) > duration('0s')",
             holds=lambda it: it.round_timeout > timedelta(0),
         ),
-        Rule(
-            field="aggregation.strategy",
-            message="needs more clusters a round than minResponses (or minAvailableClients) makes sure of: fedmedian 3, trimmed"
-            "mean 1 / beta, krum and multikrum 2·malicious + 3, bulyan 4·malicious + 3, multikrum also select + malicious, "
-            f"where options.beta is {BETA} and options.malicious {MALICIOUS} unless they are given",
-            cel=f"self.aggregation.strategy == 'fedmedian' ? {_QUORUM} >= 3.0 : "
-            f"self.aggregation.strategy == 'trimmedmean' ? {_BETA} == 0.0 || {_QUORUM} >= 1.0 / {_BETA} : "
-            f"self.aggregation.strategy == 'krum' ? {_QUORUM} >= 2.0 * {_MALICIOUS} + 3.0 : "
-            f"self.aggregation.strategy == 'multikrum' ? {_QUORUM} >= 2.0 * {_MALICIOUS} + 3.0 && "
-            f"{_QUORUM} >= {_SELECT} + {_MALICIOUS} : "
-            f"self.aggregation.strategy != 'bulyan' || {_QUORUM} >= 4.0 * {_MALICIOUS} + 3.0",
-            holds=lambda it: it.quorum >= it.aggregation.responses,
-        ),
+        *_enough_responses(),
     )
 
     @property

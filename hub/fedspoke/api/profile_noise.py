@@ -10,7 +10,7 @@ Neighbours are posts of which one was replaced by any other (replace-one). It mo
 import math
 
 from fedspoke.api.noise import sigma
-from fedspoke.api.records import Noise
+from fedspoke.api.profiles import Noise
 from fedspoke.api.training import Profiles
 
 

@@ -51,7 +51,9 @@ class Training(Api):
     model: Model = Field(Model(), description="The LLaVA that is fine-tuned.")
     lora: Lora = Field(Lora(), description="The adapters.")
     quantization: Literal["none", "int8", "nf4"] = Field("none", description="How the frozen base model is kept in memory.")
-    epochs: Annotated[int, Field(ge=1)] = Field(1, description="Passes over the cluster's posts a round.")
+    epochs: Annotated[int, Field(ge=1)] | None = Field(
+        None, description="Passes over the cluster's posts a round; one where neither epochs nor steps are given."
+    )
     steps: Annotated[int, Field(ge=1)] | None = Field(None, description="Optimizer steps a round, instead of epochs.")
     batch_size: Annotated[int, Field(ge=1)] = Field(
         4, description="Posts a forward pass; halved by itself where the device's memory does not suffice."
@@ -74,6 +76,15 @@ class Training(Api):
     )
     captions: Annotated[int, Field(ge=0, le=100)] = Field(
         8, description="Held-out posts for which captions are written at the end, beside the true ones; they stay on the cluster."
+    )
+
+    rules = (
+        Rule(
+            field="steps",
+            message="cannot be given beside epochs: a round has so many steps, or so many epochs",
+            cel="!has(self.steps) || !has(self.epochs)",
+            holds=lambda it: it.steps is None or it.epochs is None,
+        ),
     )
 
 

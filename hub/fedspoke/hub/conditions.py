@@ -43,7 +43,9 @@ def conditions(fl: FederatedLearning, seen: Observed, before: Iterable[Condition
 def _placement(fl: FederatedLearning, seen: Observed) -> Answer:
     if missing := unplaced(fl, seen.decision):
         return "False", "TooFewClusters", missing
-    return "True", "ClustersChosen", f"chosen: {', '.join(seen.chosen)}"
+    strangers = sorted(fl.spec.training.lora.ranks.keys() - set(seen.chosen))
+    odd = f"; spec.training.lora.ranks names {', '.join(strangers)}, which is not among them" if strangers else ""
+    return "True", "ClustersChosen", f"chosen: {', '.join(seen.chosen)}{odd}"
 
 
 def _aggregator(seen: Observed) -> Answer:

@@ -13,7 +13,8 @@ from pydantic import ConfigDict, TypeAdapter, ValidationError
 from fedspoke.api import parse
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearningStatus, Object
-from fedspoke.api.records import GeneralProfile, Profile, Record, RoundRecord
+from fedspoke.api.profiles import GeneralProfile, Profile
+from fedspoke.api.records import Record, RoundRecord
 from fedspoke.local.folder import STATUS_FILE
 
 T = TypeVar("T")

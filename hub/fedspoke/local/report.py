@@ -13,7 +13,8 @@ import jinja2
 
 from fedspoke.api import documents, parse
 from fedspoke.api.federated_learning import ClusterStatus, FederatedLearningStatus, Object
-from fedspoke.api.records import ClusterRound, GeneralProfile, Noise, Profile, RoundRecord
+from fedspoke.api.profiles import GeneralProfile, Noise, Profile
+from fedspoke.api.records import ClusterRound, RoundRecord
 from fedspoke.hub.aggregation.means import held_out_losses
 from fedspoke.local import folder, outcome
 from fedspoke.local.chart import line_chart

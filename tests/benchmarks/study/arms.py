@@ -9,7 +9,8 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
 
-from fedspoke.api.federated_learning import Aggregation, Training
+from fedspoke.api.aggregation import Aggregation
+from fedspoke.api.federated_learning import Training
 from fedspoke.collaborator.training import Trainer
 from fedspoke.data.records import CleanRecord
 from fedspoke.hub.aggregation.combine import Update, combine

@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 import torch
 
-from fedspoke.api.federated_learning import Aggregation, Training
+from fedspoke.api.aggregation import Aggregation
+from fedspoke.api.federated_learning import Training
 from fedspoke.collaborator.descent import Descent, pull
 
 

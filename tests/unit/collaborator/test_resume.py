@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 import torch
 
-from fedspoke.api.federated_learning import Aggregation, Lora
+from fedspoke.api.aggregation import Aggregation
+from fedspoke.api.federated_learning import Lora
 from fedspoke.collaborator.checkpoint import Checkpoints, State
 from fedspoke.collaborator.descent import Descent
 from fedspoke.collaborator.training import Trainer

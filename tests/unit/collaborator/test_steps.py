@@ -9,10 +9,12 @@ from typing import Any
 import pytest
 
 from fedspoke.api.adapter import WEIGHTS_FILE
+from fedspoke.api.aggregation import Aggregation
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.federated_learning import AdapterPrivacy, Aggregation
+from fedspoke.api.federated_learning import AdapterPrivacy
 from fedspoke.api.names import Platform
-from fedspoke.api.records import CollaboratorSettings, Profile
+from fedspoke.api.profiles import Profile
+from fedspoke.api.records import CollaboratorSettings
 from fedspoke.api.topics import NAMES
 from fedspoke.collaborator.steps import Steps
 from support import adapters

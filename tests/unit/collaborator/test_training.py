@@ -9,8 +9,9 @@ import pytest
 import torch
 from peft.tuners.lora import LoraLayer
 
+from fedspoke.api.aggregation import Aggregation
 from fedspoke.api.errors import Failed, Final, Refused
-from fedspoke.api.federated_learning import Aggregation, Lora
+from fedspoke.api.federated_learning import Lora
 from fedspoke.collaborator.training import Trainer
 from fedspoke.data.records import CleanRecord
 from support import adapters as files
@@ -107,9 +108,9 @@ def test_how_a_step_is_cut_into_batches_does_not_change_what_is_learned(
 @pytest.mark.parametrize(
     ("changes", "steps"),
     [
-        pytest.param({"steps": None, "epochs": 1, "batch_size": 3, "gradient_accumulation": 2}, 2, id="8 posts are 3 batches"),
+        pytest.param({"steps": None, "batch_size": 3, "gradient_accumulation": 2}, 2, id="8 posts are 3 batches"),
         pytest.param({"steps": None, "epochs": 3, "batch_size": 4, "gradient_accumulation": 2}, 3, id="an epoch is one step"),
-        pytest.param({"steps": 5, "epochs": 1, "batch_size": 4, "gradient_accumulation": 2}, 5, id="steps go before epochs"),
+        pytest.param({"steps": 5, "batch_size": 4, "gradient_accumulation": 2}, 5, id="so many steps as are asked for"),
         pytest.param({"steps": 1, "batch_size": 2, "gradient_accumulation": 1}, 1, id="posts not seen weigh as much"),
     ],
 )

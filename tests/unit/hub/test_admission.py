@@ -10,7 +10,7 @@ from pydantic import ValidationError
 
 from fedspoke.api import profile_noise
 from fedspoke.api.errors import Refused
-from fedspoke.api.records import Noise, Profile, Visual
+from fedspoke.api.profiles import Noise, Profile, Visual
 from fedspoke.api.training import Profiles
 from fedspoke.hub.fusion.admission import check
 from support.profiles import counted, profile

@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from fedspoke.api.aggregation import Aggregation
 from fedspoke.api.errors import Failed
-from fedspoke.api.federated_learning import Aggregation
 from fedspoke.hub.aggregation import tensor_file
 from fedspoke.hub.aggregation.combine import Update, combine
 from fedspoke.hub.aggregation.layout import Layout

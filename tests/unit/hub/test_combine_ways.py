@@ -10,8 +10,8 @@ import pytest
 from flwr.server.strategy import aggregate as flower
 from numpy.typing import NDArray
 
+from fedspoke.api.aggregation import Aggregation
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.federated_learning import Aggregation
 from fedspoke.hub.aggregation import layout as layouts
 from fedspoke.hub.aggregation.combine import Combined, Update, combine
 from fedspoke.hub.aggregation.layout import Layout

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from fedspoke.api import profile_noise
 from fedspoke.api.names import Platform
-from fedspoke.api.records import Comparison, GeneralProfile, Noise, Profile, Visual
+from fedspoke.api.profiles import Comparison, GeneralProfile, Noise, Profile, Visual
 from fedspoke.api.topics import NAMES, OTHER
 from fedspoke.api.training import Profiles
 from fedspoke.hub.fusion.fuse import fuse

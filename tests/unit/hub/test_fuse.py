@@ -9,7 +9,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fedspoke.api.errors import Refused
-from fedspoke.api.records import GeneralProfile, Profile
+from fedspoke.api.profiles import GeneralProfile, Profile
 from fedspoke.hub.fusion.fuse import fuse
 from support.profiles import noised, profile
 

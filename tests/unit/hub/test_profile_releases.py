@@ -6,7 +6,7 @@ import pytest
 
 from fedspoke.api.errors import Failed
 from fedspoke.api.noise import composed, epsilon, sigma
-from fedspoke.api.records import Noise, Profile
+from fedspoke.api.profiles import Noise, Profile
 from fedspoke.hub.fusion.releases import FILE, Releases
 from support.profiles import noised, profile
 

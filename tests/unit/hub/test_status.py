@@ -139,6 +139,16 @@ def test_an_aggregator_that_is_gone_is_not_called_ready():
     assert "killed by signal 9" in ready.message
 
 
+def test_a_rank_for_a_cluster_that_was_not_chosen_is_said():
+    server = {"minAvailableClients": 2, "aggregation": {"lora": "svd"}}
+    fl = parse.federated_learning(build.federated_learning(server=server, training={"lora": {"ranks": {"lyon": 4, "berln": 4}}}))
+    placed = condition(status(fl, Observed(decision=BOTH), NOTHING, NOW), "PlacementSatisfied")
+    assert (placed.status, placed.message) == (
+        "True",
+        "chosen: berlin, lyon; spec.training.lora.ranks names berln, which is not among them",
+    )
+
+
 def test_collaborators_that_were_never_placed_have_not_answered():
     assert condition(status(FL, Observed(decision=ONE), NOTHING, NOW), "CollaboratorsReady").reason == "NotPlaced"
 

@@ -5,7 +5,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedspoke.api.federated_learning import Aggregation, Lora
+from fedspoke.api.aggregation import Aggregation
+from fedspoke.api.federated_learning import Lora
 from fedspoke.hub.aggregation import layout as layouts
 from fedspoke.hub.aggregation.terms import Terms, terms
 from support import adapters

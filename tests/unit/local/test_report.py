@@ -10,7 +10,8 @@ import pytest
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import Object
 from fedspoke.api.names import Platform
-from fedspoke.api.records import GeneralProfile, GeneralVisual, Noise, Profile, RoundRecord, Visual
+from fedspoke.api.profiles import GeneralProfile, GeneralVisual, Noise, Profile, Visual
+from fedspoke.api.records import RoundRecord
 from fedspoke.hub.fusion.fuse import fuse
 from fedspoke.local import report
 from support import outcome as build

@@ -12,8 +12,8 @@ from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from fedspoke.api.aggregation import Aggregation
 from fedspoke.api.errors import Refused
-from fedspoke.api.federated_learning import Aggregation
 from fedspoke.api.records import Digest, Tensor
 from fedspoke.hub.aggregation import layers, products, tensor_file
 from fedspoke.hub.aggregation.layout import Layout, Pair, is_b, layer, pairs

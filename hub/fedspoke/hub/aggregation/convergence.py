@@ -6,7 +6,8 @@ loss of training takes its place where a cluster holds nothing out.
 
 from collections.abc import Sequence
 
-from fedspoke.api.federated_learning import Convergence, Server
+from fedspoke.api.aggregation import Convergence
+from fedspoke.api.federated_learning import Server
 from fedspoke.api.records import RoundRecord
 
 

@@ -3,7 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from fedspoke.api.records import Finished, GeneralProfile, HeldOut, Prepared, Trained
+from fedspoke.api.profiles import GeneralProfile
+from fedspoke.api.records import Finished, HeldOut, Prepared, Trained
 from fedspoke.hub.aggregation import means, rounds
 from fedspoke.hub.aggregation.asking import Asking
 

@@ -8,7 +8,8 @@ from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 
-from fedspoke.api.federated_learning import Aggregation, Lora
+from fedspoke.api.aggregation import Aggregation
+from fedspoke.api.federated_learning import Lora
 from fedspoke.api.records import Digest, Tensor
 from fedspoke.hub.aggregation import layout as layouts
 from fedspoke.hub.aggregation import tensor_file

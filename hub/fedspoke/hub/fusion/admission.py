@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from fedspoke.api import profile_noise
 from fedspoke.api.errors import Refused
-from fedspoke.api.records import Noise, Profile
+from fedspoke.api.profiles import Noise, Profile
 from fedspoke.api.topics import NAMES
 from fedspoke.api.training import Profiles
 

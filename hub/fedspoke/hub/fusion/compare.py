@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedspoke.api.names import PLATFORMS, Platform
-from fedspoke.api.records import Comparison, Cosine, Difference, GeneralVisual, Profile, Topics, TopicShares
+from fedspoke.api.profiles import Comparison, Cosine, Difference, GeneralVisual, Profile, Topics, TopicShares
 from fedspoke.api.topics import NAMES, OTHER
 
 _MUCH = 0.05  # the least share of a topic that two platforms have in common

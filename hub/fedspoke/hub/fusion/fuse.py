@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from fedspoke.api.errors import Refused
-from fedspoke.api.records import GeneralProfile, GeneralVisual, Profile, ProfilePart
+from fedspoke.api.profiles import GeneralProfile, GeneralVisual, Profile, ProfilePart
 from fedspoke.hub.fusion.compare import compare
 from fedspoke.hub.fusion.shares import by_topic
 

@@ -14,7 +14,8 @@ from pydantic import RootModel, ValidationError
 from fedspoke.api import files
 from fedspoke.api.errors import Failed
 from fedspoke.api.noise import composed, epsilon, sigma
-from fedspoke.api.records import Digest, Noise, Profile, Record, cause
+from fedspoke.api.profiles import Noise, Profile
+from fedspoke.api.records import Digest, Record, cause
 
 FILE = "releases.json"
 

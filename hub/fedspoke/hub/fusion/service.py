@@ -22,7 +22,8 @@ from starlette.routing import Route
 from fedspoke.api import files
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import PLATFORMS
-from fedspoke.api.records import FusionSettings, GeneralProfile, Profile
+from fedspoke.api.profiles import GeneralProfile, Profile
+from fedspoke.api.records import FusionSettings
 from fedspoke.hub import loopback
 from fedspoke.hub.fusion import admission
 from fedspoke.hub.fusion.fuse import fuse

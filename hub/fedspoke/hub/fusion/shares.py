@@ -4,7 +4,7 @@ import math
 from collections.abc import Sequence
 
 from fedspoke.api.names import PLATFORMS
-from fedspoke.api.records import Profile, Topics, TopicShares
+from fedspoke.api.profiles import Profile, Topics, TopicShares
 from fedspoke.api.topics import NAMES
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from fedspoke.api.federated_learning import BETA, Aggregation
+from fedspoke.api.aggregation import BETA, Aggregation
 from fedspoke.hub.aggregation.moments import Moments
 from fedspoke.hub.aggregation.strategies import bulyan, fedadam, fedavg, fedmedian, fedyogi, krum, multikrum, trimmedmean
 from fedspoke.hub.aggregation.strategies.adaptive import Optimizer, Second
