@@ -1,5 +1,7 @@
 """The FederatedLearning resource as a real API server admits it: it refuses what Python refuses, and has the same defaults."""
 
+import itertools
+from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
 
@@ -14,14 +16,14 @@ from support.fleet.kubernetes import Invalid, Kind, Kubernetes
 from support.fleet.wait import until
 from support.fleet.worlds import Hub
 
-_CRD = Path(__file__).parents[2] / "hub/deploy/crd.yaml"
-_KIND = Kind(API_VERSION, PLURAL)
+_DEPLOY = Path(__file__).parents[2] / "hub/deploy"
+_KIND = Kind(API_VERSION, PLURAL, with_status=True)
 
 
 @pytest.fixture(scope="module")
 def kubernetes(hub: Hub) -> Kubernetes:
     ask = hub.server.kubernetes
-    ask.apply(yaml.safe_load(_CRD.read_text()))
+    ask.apply(yaml.safe_load((_DEPLOY / "crd.yaml").read_text()))
     until("the CRD is served", partial(ask.all, _KIND), 60, [hub.server.process])
     return ask
 
@@ -39,3 +41,82 @@ def test_what_goes_together_is_taken_and_means_what_python_reads(kubernetes: Kub
     kubernetes.delete(_KIND, document["metadata"]["name"], document["metadata"]["namespace"])
     kept = {key: stored[key] for key in ("apiVersion", "kind", "spec")} | {"metadata": document["metadata"]}
     assert parse.federated_learning(kept).spec == parse.federated_learning(document).spec
+
+
+RUNNING = {"phase": "Running", "rounds": {"completed": 1, "total": 3}}
+
+
+@pytest.fixture(scope="module")
+def with_policy(kubernetes: Kubernetes) -> Kubernetes:
+    """Once what it says of changes is acted on, which takes the API server a moment."""
+    for document in yaml.safe_load_all((_DEPLOY / "changes.yaml").read_text()):
+        kubernetes.apply(document)
+    probe = build.federated_learning("probe")
+    kubernetes.create(_KIND, probe | {"status": RUNNING})
+
+    rounds = itertools.count(10)
+
+    def refused() -> bool:
+        try:
+            kubernetes.merge(_KIND, "probe", {"spec": {"server": {"rounds": next(rounds)}}}, "default")
+        except Invalid:
+            return True
+        return False
+
+    until("the policy is in force", refused, 60)
+    kubernetes.delete(_KIND, "probe", "default")
+    return kubernetes
+
+
+@pytest.fixture
+def in_phase(with_policy: Kubernetes) -> Iterator[Callable[[Object], partial[Object]]]:
+    """Makes a federation with this status; what is returned changes fields of its spec."""
+    kubernetes, document = with_policy, build.federated_learning("begun")
+
+    def made(status: Object) -> partial[Object]:
+        kubernetes.create(_KIND, document | {"status": status})
+        return partial(kubernetes.merge, _KIND, "begun", namespace="default")
+
+    yield made
+    kubernetes.delete(_KIND, "begun", "default")
+
+
+@pytest.mark.parametrize(
+    "status",
+    [
+        pytest.param(RUNNING, id="while it runs"),
+        pytest.param(RUNNING | {"phase": "Waiting"}, id="while it is suspended between rounds"),
+        pytest.param(RUNNING | {"phase": "Completed"}, id="when it is over"),
+    ],
+)
+@pytest.mark.parametrize(
+    ("change", "field"),
+    [
+        pytest.param({"training": {"learningRate": 0.1}}, "training", id="how is trained"),
+        pytest.param({"server": {"rounds": 9}}, "server.rounds", id="over how many rounds the learning rate falls"),
+        pytest.param({"client": {"image": "mine:1"}}, "client.image", id="a field that was not there"),
+    ],
+)
+def test_what_was_trained_cannot_be_changed_afterwards(
+    in_phase: Callable[[Object], partial[Object]], status: Object, change: Object, field: str
+) -> None:
+    with pytest.raises(Invalid, match=f"spec.{field} cannot change once rounds have begun"):
+        in_phase(status)({"spec": change})
+
+
+def test_what_an_operator_needs_in_a_run_may_change(in_phase: Callable[[Object], partial[Object]]) -> None:
+    changes = {
+        "server": {"minResponses": 1, "roundTimeout": "1h", "convergence": {"patience": 3}},
+        "client": {"placement": {"numberOfClusters": 3}, "data": {"platforms": ["facebook"]}},
+        "deadline": "48h",
+        "suspend": True,
+    }
+    assert in_phase(RUNNING)({"spec": changes})["spec"]["deadline"] == "48h"
+
+
+@pytest.mark.parametrize("phase", ["Waiting", "Failed"])
+def test_before_the_first_round_and_after_a_failure_anything_may_change(
+    in_phase: Callable[[Object], partial[Object]], phase: str
+) -> None:
+    changed = in_phase({"phase": phase, "rounds": {"completed": 1 if phase == "Failed" else 0, "total": 3}})
+    assert changed({"spec": {"training": {"learningRate": 0.1}}})["spec"]["training"]["learningRate"] == 0.1

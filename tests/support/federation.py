@@ -231,7 +231,6 @@ class Site:
 
     def run(self) -> None:
         Federation(
-            settings=self.told,
             told=lambda: self.told,
             nodes=self.nodes,
             tickets=self.exchange.tickets,

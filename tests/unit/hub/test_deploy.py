@@ -5,10 +5,13 @@ from pathlib import Path
 
 import pytest
 import yaml
+from pydantic.alias_generators import to_camel
 
 from fedspoke.api import documents
-from fedspoke.api.base import Object
+from fedspoke.api.base import Api, Object
+from fedspoke.api.federated_learning import Client, FederatedLearningSpec, Server
 from fedspoke.api.names import RETRY
+from fedspoke.hub.aggregation.assembly import MAY_CHANGE
 from fedspoke.hub.controller import kinds
 from fedspoke.manifestworks.collaborator import HARDENED, UNPRIVILEGED
 from support.hub import FL, Hub
@@ -50,6 +53,18 @@ def test_every_file_is_installed():
         it.name for it in DEPLOY.glob("*.yaml") if it.name != "kustomization.yaml"
     )
     assert set(KUSTOMIZATION) == {"apiVersion", "kind", "resources"}
+
+
+def test_every_field_of_a_federation_is_free_to_change_in_a_run_or_refused():
+    policy = named("ValidatingAdmissionPolicy", "fedspoke-changes")["spec"]
+    compared = [it["expression"].removeprefix("object.").split(" == oldObject.") for it in policy["validations"]]
+    assert all(new == old for new, old in compared)
+    refused = {new.replace(".?", ".").removeprefix("?") for new, _ in compared}
+    free = {f"spec.{name}" for name in ("deadline", "suspend", "ttlSecondsAfterFinished", "client.placement", "client.data")}
+    free |= {f"spec.server.{to_camel(name)}" for name in MAY_CHANGE}
+    parts: dict[str, type[Api]] = {"spec": FederatedLearningSpec, "spec.server": Server, "spec.client": Client}
+    fields = {f"{where}.{to_camel(name)}" for where, model in parts.items() for name in model.model_fields} - parts.keys()
+    assert (refused | free, refused & free) == (fields, set())
 
 
 def test_every_role_is_bound_to_the_service_account_and_no_other():

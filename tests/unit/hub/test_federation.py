@@ -100,6 +100,60 @@ def test_it_waits_for_the_clusters_that_are_needed_and_says_for_whom(tmp_path: P
     ]
 
 
+def test_whoever_waits_is_helped_by_a_smaller_quorum(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, rounds=1))
+    site.join("cluster1")
+
+    def fewer_are_enough() -> None:
+        server = site.told.server.model_copy(update={"min_available_clients": 1})
+        site.told = site.told.model_copy(update={"server": server, "profiles": True})
+
+    site.clock.later.append((START + timedelta(minutes=2), fewer_are_enough))
+    site.run()
+    assert [set(record.clusters) for record in site.state.records()] == [{"cluster1"}]
+    assert not [order for _, order in site.nodes.asked if isinstance(order, FinishOrder)], "profiles cannot change in a run"
+
+
+def test_whoever_waits_is_helped_by_another_cluster(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, rounds=1))
+    site.join("cluster1")
+    site.join("cluster3")
+    chosen = site.told.model_copy(update={"clusters": ("cluster1", "cluster3")})
+    site.clock.later.append((START + timedelta(minutes=2), lambda: setattr(site, "told", chosen)))
+    site.run()
+    assert [set(record.clusters) for record in site.state.records()] == [{"cluster1", "cluster3"}]
+
+
+def test_a_cluster_that_is_chosen_while_a_round_lacks_one_takes_part_in_it(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, clusters=("cluster1", "cluster2"), rounds=1))
+    site.join("cluster1")
+
+    def leaves(order: Order) -> Answer | None:
+        if isinstance(order, TrainOrder):
+            del site.nodes.connected[2]
+            chosen = site.told.model_copy(update={"clusters": ("cluster1", "cluster3")})
+            site.clock.later.append((site.clock.time + timedelta(minutes=5), lambda: setattr(site, "told", chosen)))
+            site.nodes.connected[7] = Cluster("cluster3", site.exchange, value=3)
+            return None
+        return Cluster("cluster2", site.exchange)(order)
+
+    site.nodes.connected[2] = leaves
+    site.run()
+    assert [set(record.clusters) for record in site.state.records()] == [{"cluster1", "cluster3"}]
+    final = adapters.load(tmp_path / "global" / "adapter_model.safetensors")
+    assert all(np.all(values == 2) for values in final.values()), "the update of cluster1 was kept"
+
+
+def test_a_deadline_that_is_put_off_holds_while_a_cluster_is_waited_for(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, rounds=1))
+    site.join("cluster1")
+    later = site.told.model_copy(update={"deadline": START + timedelta(hours=3)})
+    site.clock.later.append((START + timedelta(minutes=59), lambda: setattr(site, "told", later)))
+    site.clock.later.append((START + timedelta(hours=2), lambda: site.join("cluster2")))
+    site.run()
+    assert site.account.progress.phase == "Completed"
+
+
 def test_a_cluster_beyond_the_quorum_may_join_in_a_later_round(tmp_path: Path) -> None:
     site = Site(settings(tmp_path, clusters=("cluster1", "cluster2"), min_available_clients=1))
     late = Cluster("cluster2", site.exchange)

@@ -19,6 +19,9 @@ from fedspoke.hub.aggregation.tickets import Tickets
 POLL = 0.3
 """Seconds between two looks at what came; Flower's own loop takes 3."""
 
+MAY_CHANGE = ("min_available_clients", "min_responses", "round_timeout", "convergence")
+"""Of the server's settings, once rounds have begun (hub/deploy/changes.yaml); the rest is part of what was trained."""
+
 Orders = Mapping[str, TrainOrder] | Mapping[str, FinishOrder]
 """By cluster: they differ in the adapter that they name."""
 
@@ -26,11 +29,11 @@ NOBODY: Mapping[str, Lost] = MappingProxyType({})
 
 
 class Assembly:
-    """Who is there. Time comes in as `now` and `wait`."""
+    """Who is there. Time comes in as `now` and `wait`, what is asked for by then as `told`."""
 
     def __init__(
         self,
-        settings: AggregatorSettings,
+        told: Callable[[], AggregatorSettings],
         nodes: Nodes,
         tickets: Tickets,
         releases: Releases,
@@ -38,9 +41,11 @@ class Assembly:
         now: Callable[[], datetime],
         wait: Callable[[float], None],
     ) -> None:
-        self._settings = settings
+        self.settings = told()
+        """As of the last look, what may change of them."""
+        self._asked = told
         self._nodes = nodes
-        self._members = Members(settings, nodes, tickets)
+        self._members = Members(self.settings, nodes, tickets)
         self._releases = releases
         self._account = account
         self._now = now
@@ -56,30 +61,33 @@ class Assembly:
         self.silent: frozenset[str] = frozenset()
         """Those that let a whole order's time pass in silence, and have answered none in time since."""
 
-    def follow(self, settings: AggregatorSettings) -> None:
-        """Other clusters are chosen."""
-        self._settings = settings
-        self._members.follow(settings)
-
     def gather(
-        self, what: str, need: int, limit: Limit, *, done: Collection[str] = (), lost: Mapping[str, Lost] = NOBODY
+        self,
+        what: str,
+        enough: Callable[[], int],
+        until: Callable[[], Limit],
+        *,
+        done: Collection[str] = (),
+        lost: Mapping[str, Lost] = NOBODY,
     ) -> Mapping[str, int]:
         """Cluster → node of all that are ready, as soon as these are enough.
 
         Args:
             what: What needs them.
-            need: How many.
-            limit: Until when.
+            enough: How many; whoever waits may be helped by a smaller number, or by another cluster.
+            until: Until when.
             done: The clusters that have done their part already, ready or not; they count.
             lost: Those that were lost for it before; whom nothing that passes took cannot do it any more.
 
         Raises:
             Failed: there will not be enough, or not in time.
         """
-        clusters, since = self._settings.clusters, self._now()
+        since = self._now()
         out = {name: why.reason for name, why in lost.items() if not why.passing}
         before = {name: why.reason for name, why in lost.items() if why.passing}
         while True:
+            self._follow()
+            clusters, need, limit = self.settings.clusters, enough(), until()
             self._look({})
             ready = {name: node for name, node in self.standing.ready.items() if name not in out}
             failed = {name: why for name, why in {**self.standing.failed, **out}.items() if name not in done}
@@ -130,6 +138,16 @@ class Assembly:
         late, self._late = self._late, 0
         return late
 
+    def _follow(self) -> None:
+        """What is asked for from now on; the updates of clusters that were chosen before stay in the adapter."""
+        told, before = self._asked(), self.settings
+        server = before.server.model_copy(update={name: getattr(told.server, name) for name in MAY_CHANGE})
+        changed = {"clusters": told.clusters, "deadline": told.deadline, "server": server}
+        self.settings = before.model_copy(update=changed)
+        if self.settings.clusters != before.clusters:
+            self._members.follow(self.settings)
+            self._account.follow(self.settings.clusters)
+
     def _look(self, orders: Orders) -> list[tuple[int, Answer | str]]:
         """What came to these orders; new nodes are asked to be ready meanwhile."""
         came: list[tuple[int, Answer | str]] = []
@@ -151,7 +169,7 @@ class Assembly:
     def _tell(self, orders: Orders) -> None:
         """How those stand that are not at work on an order; what was last said of a cluster stands while its node is there."""
         failed, again, ready = self.standing.failed, self.standing.again, self.standing.ready
-        for cluster in self._settings.clusters:
+        for cluster in self.settings.clusters:
             if cluster in orders:
                 continue
             if cluster in failed:

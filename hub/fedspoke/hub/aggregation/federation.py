@@ -35,9 +35,8 @@ _ATTEMPTS = 3
 class Federation:
     """One run. Time comes in as `now` and `wait`."""
 
-    settings: AggregatorSettings
     told: Callable[[], AggregatorSettings]
-    """As they are now: clusters come and go between rounds, and nothing else of them changes."""
+    """The settings as they are now: clusters come and go, and what may change in a run does."""
     nodes: Nodes
     tickets: Tickets
     uploads: Uploads
@@ -51,7 +50,12 @@ class Federation:
     _clusters: Assembly = field(init=False)
 
     def __post_init__(self) -> None:
-        self._clusters = Assembly(self.settings, self.nodes, self.tickets, self.releases, self.account, self.now, self.wait)
+        self._clusters = Assembly(self.told, self.nodes, self.tickets, self.releases, self.account, self.now, self.wait)
+
+    @property
+    def settings(self) -> AggregatorSettings:
+        """As they were last looked at."""
+        return self._clusters.settings
 
     def run(self) -> None:
         """To the saved model and, if they are wanted, the fused profiles.
@@ -71,56 +75,48 @@ class Federation:
 
     def _train(self) -> tuple[Path, Digest]:
         """All rounds that are not done yet: the last one's adapter and the adapter's digest."""
-        server, last = self.settings.server, self.state.last()
+        last = self.state.last()
         for record in self.state.records():
             for cluster, part in ((name, part) for name, part in record.clusters.items() if name in self.settings.clusters):
                 self.account.cluster(cluster, phase="Trained", last_round=record.round, loss=part.loss)
         if last:
             self.account.say(f"it goes on after round {last.round}", round=last.round)
-            if over(server, self.state.records()):  # restarted, and nobody may be left to ask
+            if over(self.settings.server, self.state.records()):  # restarted, and nobody may be left to ask
                 return self.state.checkpoint(last.round), last.digest
-        need = server.quorum if last else max(server.min_available_clients, server.quorum)
-        self._clusters.gather("the federation", need, self._deadline)
+        self._clusters.gather("the federation", self._quorum if last else self._enough_to_begin, self._deadline)
         number, path, digest = self.state.start(self._clusters.layout, self.settings)
         self.account.say("the clusters that are needed are ready")
-        while not over(server, self.state.records()):
-            self._follow()
+        while not over(self.settings.server, self.state.records()):
             number += 1
             path, digest = self._round(number, path, digest)
         return path, digest
 
-    def _follow(self) -> None:
-        """Who is chosen from now on; the updates of those that were chosen before stay in the adapter."""
-        chosen = self.told().clusters
-        if chosen != self.settings.clusters:
-            self.settings = self.settings.model_copy(update={"clusters": chosen})
-            self._clusters.follow(self.settings)
-            self.account.follow(chosen)
-
     def _round(self, number: int, start: Path, digest: Digest) -> tuple[Path, Digest]:
         """One round, tried again while those that it lost may come back: its adapter and the adapter's digest."""
-        server, began, what, tally = self.settings.server, self.now(), f"round {number}", Tally(number)
-        given = self._terms(start, digest)
-        self.uploads.open(number, given)
+        began, what, tally = self.now(), f"round {number}", Tally(number)
+        self.uploads.open(number, self._terms(start, digest))
         for attempt in range(1, _ATTEMPTS + 1):
-            ready = self._clusters.gather(what, server.quorum, self._deadline, done=tally.parts, lost=tally.lost)
+            ready = self._clusters.gather(what, self._quorum, self._deadline, done=tally.parts, lost=tally.lost)
+            given = self._terms(start, digest)
+            self.uploads.join(number, given)
             self._attempt(tally, given, {name: node for name, node in ready.items() if name not in tally.parts})
-            if len(tally.parts) >= server.quorum:
+            quorum = self._quorum()
+            if len(tally.parts) >= quorum:
                 break
-            hopeless = tally.missed(self.settings.clusters, self._clusters.standing.failed, server.quorum)
+            hopeless = tally.missed(self.settings.clusters, self._clusters.standing.failed, quorum)
             if hopeless or attempt == _ATTEMPTS or self.now() >= self.settings.deadline:
                 tried = f"; it was tried {attempt} times" if attempt > 1 else ""
                 lost = {**self._clusters.standing.failed, **tally.refused}
-                raise Failed(rounds.shortage(what, server.quorum, self.settings.clusters, lost) + tried)
+                raise Failed(rounds.shortage(what, quorum, self.settings.clusters, lost) + tried)
         self.uploads.close(number)
         path = self.state.checkpoint(number)
         try:
-            made = combine(server.aggregation, self._clusters.layout, start, list(tally.updates.values()), path)
+            made = combine(self.settings.server.aggregation, self._clusters.layout, start, list(tally.updates.values()), path)
         except Refused as error:
             raise Failed(f"{what}: {error}") from error
         seconds = (self.now() - began).total_seconds()
         self.state.add(tally.record(made, seconds, self._clusters.late(), self.uploads.dropped()))
-        self.account.say(f"round {number} of {server.rounds} is done", phase="Running", round=number)
+        self.account.say(f"round {number} of {self.settings.server.rounds} is done", phase="Running", round=number)
         return path, made.digest
 
     def _attempt(self, tally: Tally, given: Mapping[str, Terms], ready: Mapping[str, int]) -> None:
@@ -154,10 +150,10 @@ class Federation:
     def _finish(self) -> str:
         """The final adapter measured, profiles shared and fused; what of it could not be had, where that fails nothing."""
         profiles = self.settings.profiles
-        self._follow()
         what = "the sharing of profiles" if profiles else "the measuring of the final adapter"
         try:
-            ready = self._clusters.gather(what, self.settings.server.quorum, self._deadline if profiles else self._limit())
+            limit = self._limit()
+            ready = self._clusters.gather(what, self._quorum, self._deadline if profiles else lambda: limit)
         except Failed as error:
             if profiles:
                 raise Failed(f"the model is saved, but {error}") from error
@@ -199,6 +195,11 @@ class Federation:
         """Of what begins now."""
         return Limit.of(self.now(), self.settings.server.round_timeout, self.settings.deadline)
 
-    @property
+    def _enough_to_begin(self) -> int:
+        return max(self.settings.server.min_available_clients, self._quorum())
+
+    def _quorum(self) -> int:
+        return self.settings.server.quorum
+
     def _deadline(self) -> Limit:
         return Limit(self.settings.deadline, "which is spec.deadline")

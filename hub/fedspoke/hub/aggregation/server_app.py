@@ -56,7 +56,6 @@ def main(grid: Grid, context: Context) -> None:
         uploads = Uploads(folder / "exchange", releases)
         with serve(Exchange(settings.run, uploads, tickets), settings.adapters_port):
             Federation(
-                settings=settings,
                 told=told,
                 nodes=GridNodes(grid, lambda: datetime.now(UTC)),
                 tickets=tickets,

@@ -41,6 +41,12 @@ class Uploads:
             cluster: Slot(self._folder, round, cluster, own, self._releases, open=uploads) for cluster, own in terms.items()
         }
 
+    def join(self, round: int, terms: Mapping[str, Terms]) -> None:  # noqa: A002
+        """Those of these clusters who are new in an open round take part in it, too."""
+        slots = self._rounds[round]
+        for cluster in terms.keys() - slots.keys():
+            slots[cluster] = Slot(self._folder, round, cluster, terms[cluster], self._releases, open=True)
+
     def close(self, round: int) -> None:  # noqa: A002
         """Whoever comes later is told so; what is there stays until another round is opened."""
         for slot in self._rounds[round].values():

@@ -12,7 +12,7 @@ from functools import partial
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
-from fedspoke.api.names import FINALIZER, RETRY
+from fedspoke.api.names import FEDERATED_LEARNING, FINALIZER, RETRY
 from fedspoke.api.status import ENDED
 from fedspoke.hub.aggregator_workload import aggregator_name, progress_name
 from fedspoke.hub.controller import asked, kinds, seen
@@ -25,7 +25,7 @@ from fedspoke.hub.observed import Observed, unplaced
 from fedspoke.hub.reconcile import Site, wanted
 from fedspoke.hub.status import mirrored, status
 from fedspoke.hub.trust import Trust
-from fedspoke.kube.client import MANAGER, Kubernetes, MissingKindError
+from fedspoke.kube.client import MANAGER, Kubernetes, MissingKindError, kind_of
 from fedspoke.manifestworks.collaborator import Hub
 from fedspoke.placement.objects import bindings, placement
 
@@ -139,13 +139,22 @@ class Controller:
         for it in missing(shared, world.fleet.bindings, owner):
             refused += _refusal(partial(self.kube.apply, it, f"{MANAGER}-{owner['uid']}"))
         for it in change.apply:
-            refused += _refusal(partial(self.kube.apply, it))
+            refused += _refusal(partial(self._put, it))
         for it in change.delete:
             if it["kind"] != kinds.CLAIM.kind and superfluous(it):  # what was trained outlives the run
                 refused += _refusal(partial(self.kube.delete, it))
         if refused:
             more = f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
             raise Failed(f"{'; '.join(refused[:_SHOWN])}{more}")
+
+    def _put(self, wanted: Object) -> None:
+        """Applied, unless an object of that name is somebody else's."""
+        metadata, kind = wanted["metadata"], kind_of(wanted)
+        for it in self.kube.all(kind, metadata.get("namespace"), fields={"metadata.name": metadata["name"]}):
+            if (it["metadata"].get("labels") or {}).get(FEDERATED_LEARNING) != metadata["labels"][FEDERATED_LEARNING]:
+                where = f"{kind.kind} {metadata['name']} in {metadata['namespace']}"
+                raise Failed(f"{where} is not this federation's: remove it, or give the federation another name")
+        self.kube.apply(wanted)
 
     def _tell(self, live: Object, before: FederatedLearningStatus, new: FederatedLearningStatus, now: datetime) -> timedelta:
         said = new.model_dump(mode="json", by_alias=True, exclude_none=True)

@@ -465,6 +465,15 @@ def test_a_binding_that_somebody_else_made_is_left_as_it_is():
     assert "ownerReferences" not in binding["metadata"]
 
 
+def test_an_object_of_somebody_elses_is_left_as_it_is_and_named():
+    hub = Hub.with_federation(build.placement(name=FL, namespace=NAMESPACE))
+    with pytest.raises(Failed):
+        hub.converge()
+    said = "Placement social in default is not this federation's: remove it, or give the federation another name"
+    assert hub.message().endswith(f"; but {said}")
+    assert ("apply", "Placement", FL) not in hub.kube.writes
+
+
 def test_a_federation_of_the_clusters_own_namespace_keeps_its_work_there():
     hub = Hub.running()
     for it in hub.kube.all(kinds.WORK):
