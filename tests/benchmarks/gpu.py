@@ -39,7 +39,10 @@ def main(arguments: Sequence[str] | None = None) -> None:
     if not chosen.tiny and not torch.cuda.is_available():
         print("bench-gpu measures a GPU and this machine has none that torch sees; --tiny tries it on the CPU", file=sys.stderr)
         raise SystemExit(2)
-    cases = [Case(*case, chosen.seconds, chosen.tiny) for case in product(_SYSTEMS, _WEIGHTS, (False, True))]
+    cases = [
+        Case(system, weights, checkpointing, chosen.seconds, chosen.tiny)
+        for weights, checkpointing, system in product(_WEIGHTS, (False, True), _SYSTEMS)  # whoever is compared, side by side
+    ]
     print(f"\n{each(cases, chosen.out)}")
 
 
