@@ -39,13 +39,19 @@ def test_a_federation_goes_from_applied_to_completed_and_when_it_is_deleted_noth
 
 
 def test_two_federations_of_one_name_in_two_namespaces_run_at_once_and_never_meet(ready: OwnFleet) -> None:
-    other = "other-team"
-    ready.hub.kubernetes.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}})
-    with federation.federation(ready, "same"), federation.federation(ready, "same", other):
+    other, kube = "other-team", ready.hub.kubernetes
+    kube.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": other}})
+    balanced = federation.SPEC["server"] | {"listeners": [{"name": "public", "type": "LoadBalancer", "port": 8444}]}
+    with federation.federation(ready, "same"), federation.federation(ready, "same", other, server=balanced):
+        until("an address is waited for", lambda: _message(ready, "same", other), _SECONDS, so=lambda it: "LoadBalancer" in it)
+        given = {"status": {"loadBalancer": {"ingress": [{"ip": ready.hub.address}]}}}  # as a provider of load balancers does
+        kube.merge(SERVICE, "same-aggregator/status", given, other)
         for namespace in (USERS, other):
             _until_phase(ready, "same", "Completed", namespace)
-        digests = {federation.status(ready, "same", namespace)["model"]["digest"] for namespace in (USERS, other)}
-        assert len(digests) == 2
+        ends = [federation.status(ready, "same", namespace) for namespace in (USERS, other)]
+        assert [it["listeners"][0]["type"] for it in ends] == ["NodePort", "LoadBalancer"]
+        assert ends[1]["listeners"][0]["address"] == ready.hub.address
+        assert len({it["model"]["digest"] for it in ends}) == 2
 
 
 def test_a_controller_that_is_killed_in_each_phase_goes_on_to_the_same_end(ready: OwnFleet) -> None:
@@ -104,6 +110,10 @@ def _until_phase(fleet: OwnFleet, name: str, phase: str, namespace: str = USERS)
         return said.get("phase", ""), said.get("message", "")
 
     until(f"{name} is {phase}", told, _SECONDS, so=lambda it: it[0] == phase)
+
+
+def _message(fleet: OwnFleet, name: str, namespace: str) -> str:
+    return str(federation.status(fleet, name, namespace).get("message", ""))
 
 
 def _running(fleet: OwnFleet) -> list[str]:

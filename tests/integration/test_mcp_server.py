@@ -107,7 +107,7 @@ async def test_only_its_user_can_read_the_token(server: McpServer) -> None:
 
 async def test_a_second_server_on_the_port_is_refused_and_leaves_the_token_alone(server: McpServer, tmp_path: Path) -> None:
     token = server.token
-    second = subprocess.run(command(server.settings, tmp_path), capture_output=True, text=True, timeout=60, check=False)
+    second = subprocess.run(command(server.settings, tmp_path), capture_output=True, text=True, timeout=300, check=False)
     assert second.returncode == 2
     address = f"127.0.0.1:{server.settings.mcp_port}"
     assert second.stderr == f"fedspoke: mcp-server cannot listen on {address}: Address already in use; name a free mcpPort\n"

@@ -67,6 +67,7 @@ def running_wire(tmp_path: Path, ours: Authority) -> Iterator[Wire]:
         wire.running_sidecar(wire.dialling(tmp_path, "cluster1", hub.port)) as (spoke, connection),
     ):
         yield Wire(tmp_path, hub, spoke, connection)
+        wait_for(lambda: wire.requests(tmp_path / "access.log"), "the last request in the log")
         assert {line["code"] for line in wire.requests(tmp_path / "access.log")} == {200}
         assert [end.stat(r"sds\..*\.(key_rotation_failed|update_rejected)") for end in (hub, spoke)] == [0, 0]
 

@@ -107,6 +107,6 @@ def test_a_folder_that_holds_something_else(given):
 
 @pytest.mark.parametrize("words", [["run"], ["run", "x.yaml"], ["place"], ["no-such-command"]])
 def test_a_command_that_is_typed_wrong(words, tmp_path: Path):
-    done = subprocess.run(fedspoke(*words), capture_output=True, text=True, timeout=30, check=False, cwd=tmp_path)
+    done = subprocess.run(fedspoke(*words), capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr

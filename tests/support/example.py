@@ -44,7 +44,7 @@ def fedspoke(*words: str) -> list[str]:
     return [sys.executable, "-m", "fedspoke.cli", *words]
 
 
-def call(command: list[str], seconds: float = 60) -> subprocess.CompletedProcess[str]:
+def call(command: list[str], seconds: float = 300) -> subprocess.CompletedProcess[str]:
     """Run it to its end; a command that hangs is an error."""
     return subprocess.run(command, capture_output=True, text=True, timeout=seconds, check=False)
 
