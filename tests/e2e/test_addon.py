@@ -1,7 +1,6 @@
 """The add-on on real OCM: its manager works on the hub with the rights of hub/deploy and no others; its agent runs on spokes."""
 
 import base64
-import json
 import logging
 import threading
 import time
@@ -14,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import yaml
 from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from kubernetes import config
@@ -31,13 +29,11 @@ from fedspoke.manifestworks.work import manifest_work
 from support import build
 from support.addon import csr, request
 from support.fleet import images, ocm
+from support.fleet.deployed import ACCOUNT, DEPLOY, HOME, as_controller
 from support.fleet.fleet import Fleet, Member
 from support.fleet.kubernetes import POD, REQUEST, Kind, Kubernetes
 from support.fleet.wait import until
 
-DEPLOY = Path(__file__).parents[2] / "hub/deploy"
-HOME = "fedspoke"
-"""The manager's namespace on the hub."""
 HEARD = 30
 """Seconds within which the hub hears why a collaborator does not run."""
 _SECONDS = 180
@@ -92,11 +88,7 @@ def addon(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Ma
     hub = fleet.hub
     for document in (_namespace(HOME), *_installed()):
         hub.kubernetes.apply(document)
-    users = yaml.safe_load(hub.kubeconfig.read_text())
-    for each in users["users"]:
-        each["user"] = {"token": hub.kubernetes.token("fedspoke", HOME)}
-    kubeconfig = tmp_path_factory.mktemp("manager") / "kubeconfig"
-    kubeconfig.write_text(json.dumps(users))
+    kubeconfig = as_controller(hub.kubernetes, hub.kubeconfig, tmp_path_factory.mktemp("manager"))
     at_work = Manager(Client(config.new_client_from_config(str(kubeconfig))))
     with at_work.at_work():
         yield at_work
@@ -223,9 +215,9 @@ def test_when_the_add_on_is_taken_away_nothing_of_it_stays(addon: Manager, fleet
 def _installed() -> Iterator[Object]:
     for file in ("addon-manager-role.yaml", "clustermanagementaddon.yaml"):
         yield from documents.read(DEPLOY / file)
-    account = {"kind": "ServiceAccount", "name": "fedspoke", "namespace": HOME}
+    account = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": HOME}
     rbac = "rbac.authorization.k8s.io"
-    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": "fedspoke", "namespace": HOME}}
+    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": HOME}}
     for kind, name, where in (("ClusterRole", "fedspoke:addon-manager", {}), ("Role", "fedspoke:authority", {"namespace": HOME})):
         yield {
             "apiVersion": f"{rbac}/v1",

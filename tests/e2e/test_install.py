@@ -1,6 +1,5 @@
 """hub/deploy on a real API server: it is taken whole, and its service account may do what the controller does, and no more."""
 
-import json
 import os
 import sys
 from collections.abc import Callable, Iterator
@@ -11,12 +10,9 @@ from pathlib import Path
 
 import httpx
 import pytest
-import yaml
 from kubernetes import config
 
-from fedspoke.api import documents
 from fedspoke.api.base import Object
-from fedspoke.api.names import API_VERSION
 from fedspoke.api.records import Progress
 from fedspoke.hub import reporter
 from fedspoke.hub.addon.authority import trust
@@ -26,14 +22,13 @@ from fedspoke.kube.client import Kubernetes as Client
 from fedspoke.local import ports
 from support import build
 from support.fleet import manifests, ocm
+from support.fleet.deployed import FEDERATION, HOME, as_controller, deploy
 from support.fleet.kubernetes import NODE, Kind, Kubernetes
 from support.fleet.processes import running
 from support.fleet.wait import until
 from support.fleet.worlds import Hub
 
-DEPLOY = Path(__file__).parents[2] / "hub/deploy"
-HOME, USERS, NAME = "fedspoke", "team", "social"
-_FEDERATION = Kind(API_VERSION, "federatedlearnings")
+USERS, NAME = "team", "social"
 _REVIEW = Kind("authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False)
 _NAMES = {"AddonAPIServiceCABundle": "", "ClusterManagerNamespace": ""}
 _SECONDS = 90
@@ -53,7 +48,7 @@ class Installed:
         self.controller.converge(USERS, NAME, datetime.now(UTC))
 
     def federation(self) -> Object:
-        return self.admin.get(_FEDERATION, NAME, USERS)
+        return self.admin.get(FEDERATION, NAME, USERS)
 
 
 @pytest.fixture(scope="module")
@@ -64,22 +59,10 @@ def installed(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Installed:
             definition["spec"].pop("conversion", None)  # by a webhook, which is not here
             admin.apply(definition)
     until("OCM's kinds are served", lambda: (admin.all(ocm.WORK), admin.all(ocm.MANAGEMENT_ADDON)), _SECONDS)
-    _install(admin)
-    users = yaml.safe_load(hub.server.kubeconfig.read_text())
-    for each in users["users"]:
-        each["user"] = {"token": admin.token("fedspoke", HOME)}
-    kubeconfig = tmp_path_factory.mktemp("operator") / "kubeconfig"
-    kubeconfig.write_text(json.dumps(users))
+    deploy(admin)
+    kubeconfig = as_controller(admin, hub.server.kubeconfig, tmp_path_factory.mktemp("operator"))
     kube = Client(config.new_client_from_config(str(kubeconfig)))
     return Installed(hub, kubeconfig, admin, Kubernetes(kubeconfig), Controller(kube, trust(kube, HOME, datetime.now(UTC))))
-
-
-def _install(admin: Kubernetes) -> None:
-    for file in yaml.safe_load((DEPLOY / "kustomization.yaml").read_text())["resources"]:
-        for document in documents.read(DEPLOY / file):
-            admin.apply(document)
-        if file == "crd.yaml":
-            until("the CRD is served", partial(admin.all, _FEDERATION), _SECONDS)
 
 
 @pytest.fixture
@@ -97,14 +80,14 @@ def federation(installed: Installed) -> Iterator[Installed]:
     client = {"data": {"platforms": ["facebook"]}, "placement": {"clusterSets": ["all"]}}
     storage = {"size": "1024Mi"}
     admin.create(
-        _FEDERATION,
+        FEDERATION,
         build.federated_learning(NAME, USERS, client=client, server={"minAvailableClients": 2, "storage": storage}),
     )
     yield installed
     admin.delete(NODE, "node1")
-    for _ in admin.all(_FEDERATION, USERS):
-        admin.delete(_FEDERATION, NAME, USERS)
-        admin.merge(_FEDERATION, NAME, {"metadata": {"finalizers": None}}, USERS)
+    for _ in admin.all(FEDERATION, USERS):
+        admin.delete(FEDERATION, NAME, USERS)
+        admin.merge(FEDERATION, NAME, {"metadata": {"finalizers": None}}, USERS)
 
 
 def test_a_federation_goes_from_its_creation_to_its_deletion_with_these_rights(federation: Installed) -> None:
@@ -134,13 +117,13 @@ def test_a_federation_goes_from_its_creation_to_its_deletion_with_these_rights(f
     assert federation.federation()["status"]["phase"] == "Completed"
     assert [it for it in admin.all(ocm.WORK) if "deletionTimestamp" not in it["metadata"]] == []
 
-    admin.delete(_FEDERATION, NAME, USERS)
+    admin.delete(FEDERATION, NAME, USERS)
     federation.look()
     assert "waiting for berlin, lyon to take away what ran there" in federation.federation()["status"]["message"]
     for it in admin.all(ocm.WORK):  # as the garbage collector and the clusters' agents would
         admin.merge(ocm.WORK, it["metadata"]["name"], {"metadata": {"finalizers": None}}, it["metadata"]["namespace"])
     federation.look()
-    assert admin.all(_FEDERATION) == []
+    assert admin.all(FEDERATION) == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ Its processes are those of a machine of its own, which is plugged into the fleet
 from functools import partial
 from pathlib import Path
 
+from fedspoke.api.base import Object
 from support.fleet import binaries, cgroups, control_plane, kubeconfig, node
 from support.fleet.certificates import Authority, service_account_key
 from support.fleet.kubernetes import NODE, SERVICE_ACCOUNT, Kubernetes
@@ -57,12 +58,17 @@ class Cluster:
         """Let the node have the image of an archive."""
         self.machine.call("ctr", "--namespace=k8s.io", "images", "import", archive)
 
-    def volume(self, name: str, size: str = "1Gi") -> Path:
-        """A volume that a claim of this size, with no storage class, may get; what comes back is its folder, to put files in."""
+    def volume(self, name: str, size: str = "1Gi", reserved: tuple[str, str] | None = None) -> Path:
+        """A volume that a claim of this size, with no storage class, may get; what comes back is its folder, to put files in.
+
+        One that is reserved goes to the claim of this namespace and name alone.
+        """
         folder = self.folder / "volumes" / name
         folder.mkdir(parents=True)
         folder.chmod(0o777)  # pods write to it as whoever they are
-        spec = {"capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": str(folder)}}
+        spec: Object = {"capacity": {"storage": size}, "accessModes": ["ReadWriteOnce"], "hostPath": {"path": str(folder)}}
+        if reserved:
+            spec["claimRef"] = dict(zip(("namespace", "name"), reserved, strict=True))
         metadata = {"name": name}
         self.kubernetes.apply({"apiVersion": "v1", "kind": "PersistentVolume", "metadata": metadata, "spec": spec})
         return folder

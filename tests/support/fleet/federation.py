@@ -8,21 +8,19 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from fedspoke.api.base import Object
-from fedspoke.api.names import API_VERSION, PLATFORMS, platform_label
+from fedspoke.api.names import PLATFORMS, platform_label
 from fedspoke.local import demo
 from fedspoke.manifestworks.collaborator import CERTIFICATE_SECRET, NAMESPACE
 from support import build
 from support.fleet import images, ocm
 from support.fleet.cluster import Cluster
+from support.fleet.deployed import FEDERATION, HOME, as_controller, deploy
 from support.fleet.fleet import OwnFleet
 from support.fleet.kubernetes import NAMESPACE as NAMESPACES
 from support.fleet.kubernetes import Kind, Rejected
 from support.fleet.wait import until
 
-FEDERATION = Kind(API_VERSION, "federatedlearnings")
 USERS = "social"
 """The namespace of those who create federations."""
 CONTROLLER = "controller"
@@ -30,8 +28,7 @@ CONTROLLER = "controller"
 
 _CLAIM = Kind("v1", "persistentvolumeclaims")
 _SECRET, _PLATFORM = Kind("v1", "secrets"), dict(zip(("spoke1", "spoke2"), PLATFORMS, strict=True))
-_OWN, _SECONDS = "fedspoke", 120
-_DEPLOY = Path(__file__).parents[3] / "hub/deploy"
+_SECONDS = 120
 
 
 @contextmanager
@@ -39,19 +36,16 @@ def ready(fleet: OwnFleet, folder: Path) -> Iterator[OwnFleet]:
     """A fleet whose hub knows FederatedLearnings, and whose spokes each have one platform's posts and the tiny model."""
     demo.write(folder / "example")
     hub = fleet.hub
-    hub.kubernetes.apply(yaml.safe_load((_DEPLOY / "crd.yaml").read_text()))
-    for name in (_OWN, USERS):
-        hub.kubernetes.apply(_namespace(name))
+    deploy(hub.kubernetes, but=["operator.yaml"])  # whose image is not here: a process is the controller
+    hub.kubernetes.apply(_namespace(USERS))
     for spoke in fleet.spokes:
         spoke.kubernetes.apply(_namespace(NAMESPACE))
         platform = _PLATFORM[spoke.name]
-        _offer(spoke, f"{platform}-data", folder / "example/exports" / platform)
-        _offer(spoke, "model", folder / "example/model")
+        for claim, files in ((f"{platform}-data", f"exports/{platform}"), ("model", "model")):
+            _offer(spoke, claim, f"{claim}-{folder.name}", folder / "example" / files)  # each time another volume
         hub.kubernetes.merge(ocm.CLUSTER, spoke.name, {"metadata": {"labels": {platform_label(platform): "true"}}})
-    for document in yaml.safe_load_all((_DEPLOY / "clustermanagementaddon.yaml").read_text()):
-        hub.kubernetes.apply(document)
-    command = [sys.executable, "-m", "fedspoke.cli", "operator", "--namespace", _OWN, "--agent-image", images.TESTS]
-    hub.machine.start(CONTROLLER, "env", f"KUBECONFIG={hub.kubeconfig}", *command)
+    command = [sys.executable, "-m", "fedspoke.cli", "operator", "--namespace", HOME, "--agent-image", images.TESTS]
+    hub.machine.start(CONTROLLER, "env", f"KUBECONFIG={as_controller(hub.kubernetes, hub.kubeconfig, folder)}", *command)
     try:
         for spoke in fleet.spokes:
             certificate = partial(spoke.kubernetes.get, _SECRET, CERTIFICATE_SECRET, NAMESPACE)
@@ -62,12 +56,13 @@ def ready(fleet: OwnFleet, folder: Path) -> Iterator[OwnFleet]:
         for spoke in fleet.spokes:
             for claim in (f"{_PLATFORM[spoke.name]}-data", "model"):
                 spoke.kubernetes.delete(_CLAIM, claim, NAMESPACE)
+            until(f"{spoke.name} has no claims", partial(spoke.kubernetes.all, _CLAIM, NAMESPACE), _SECONDS, so=[].__eq__)
 
 
 @contextmanager
 def federation(fleet: OwnFleet, name: str, namespace: str = USERS, **spec: Any) -> Iterator[str]:
     """A FederatedLearning of both spokes; when the block ends it is deleted, and waited for until it has gone."""
-    fleet.hub.volume(f"{namespace}-{name}", "10Gi")
+    fleet.hub.volume(f"{namespace}-{name}", "10Gi", (namespace, f"{name}-aggregator"))
     document = build.federated_learning(name, namespace, **SPEC | spec)
     fleet.hub.kubernetes.apply(document)
     try:
@@ -117,12 +112,12 @@ def _namespace(name: str) -> Object:
     return {"apiVersion": NAMESPACES.api_version, "kind": "Namespace", "metadata": {"name": name}}
 
 
-def _offer(spoke: Cluster, claim: str, files: Path) -> None:
+def _offer(spoke: Cluster, claim: str, volume: str, files: Path) -> None:
     """A volume with these files, readable for whoever a pod runs as, and the claim that gets it."""
-    folder = spoke.volume(claim)
+    folder = spoke.volume(volume)
     shutil.copytree(files, folder, dirs_exist_ok=True)
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
-    asked = {"accessModes": ["ReadWriteOnce"], "volumeName": claim, "resources": {"requests": {"storage": "1Gi"}}}
+    asked = {"accessModes": ["ReadWriteOnce"], "volumeName": volume, "resources": {"requests": {"storage": "1Gi"}}}
     metadata = {"name": claim, "namespace": NAMESPACE}
     spoke.kubernetes.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": asked})
