@@ -54,6 +54,14 @@ def test_a_model_that_is_not_there(given):
     assert "./no-such-model" in sentence(done)
 
 
+def test_a_cluster_that_is_called_as_the_hub(given):
+    file = given.folder / "clusters/berlin.yaml"
+    file.write_text(file.read_text().replace("name: berlin", "name: hub"))
+    done = call(given.command())
+    assert done.returncode == 2
+    assert f"a cluster is called hub in {file}" in sentence(done)
+
+
 def test_no_folder_of_clusters(given):
     done = call([*fedspoke("run"), str(given.cr), "--clusters", str(given.folder / "none"), "--out", str(given.out)])
     assert done.returncode == 2

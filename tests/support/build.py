@@ -1,5 +1,6 @@
 """Kubernetes objects for tests, each built from only what its test is about."""
 
+from datetime import datetime
 from typing import Any
 
 from fedspoke.api.federated_learning import Object
@@ -28,6 +29,22 @@ def cluster(
         "spec": {"hubAcceptsClient": True} | spec,
         "status": {"clusterClaims": [{"name": claim, "value": value} for claim, value in (claims or {}).items()]},
     }
+
+
+def away(cluster: Object, since: datetime) -> Object:
+    """The same cluster, as OCM has it once it does not hear of it any more."""
+    at = f"{since:%Y-%m-%dT%H:%M:%SZ}"
+    taint = {"key": "cluster.open-cluster-management.io/unreachable", "effect": "NoSelect", "timeAdded": at}
+    condition = {
+        "type": "ManagedClusterConditionAvailable",
+        "status": "Unknown",
+        "reason": "ManagedClusterLeaseUpdateStopped",
+        "message": "Registration agent stopped updating its lease.",
+        "lastTransitionTime": at,
+    }
+    spec, status = cluster["spec"], cluster["status"]
+    taints, conditions = [*spec.get("taints", []), taint], [*status.get("conditions", []), condition]
+    return cluster | {"spec": spec | {"taints": taints}, "status": status | {"conditions": conditions}}
 
 
 def fleet(*clusters: Object, **others: Any) -> Fleet:

@@ -25,7 +25,9 @@ class Observed:
     stopped: Mapping[str, str] = field(default_factory=dict)
     """Cluster → why its collaborator no longer runs."""
     restarted: Mapping[str, str] = field(default_factory=dict)
-    """Cluster, or `hub` → what of it ended lately and was started again, and why."""
+    """Cluster → what of it ended lately and was started again, or does not run, and why."""
+    hub_restarted: str = ""
+    """The same of the hub's own part; a cluster may be called `hub`."""
     model: Artifact | None = None
     profile: Artifact | None = None
     trouble: str = ""

@@ -64,7 +64,7 @@ def _phase(fl: FederatedLearning, seen: Observed) -> tuple[Phase, str]:
     missing = unplaced(fl, seen.decision)
     if missing and seen.progress is None:  # else it has begun, and goes on as long as a round finds its quorum
         return "Waiting", missing
-    restarted = f"; the hub's {seen.restarted['hub']}" if "hub" in seen.restarted else ""
+    restarted = f"; the hub's {seen.hub_restarted}" if seen.hub_restarted else ""
     if seen.progress is None:
         return "Waiting", f"waiting for {seen.waits}" if seen.waits else f"the aggregator is starting{restarted}"
     waits = f"; but it waits for {seen.waits}" if seen.waits else ""

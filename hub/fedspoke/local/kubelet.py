@@ -14,6 +14,8 @@ from fedspoke.api.federated_learning import Object
 from fedspoke.local.folder import write
 from fedspoke.local.processes import Machine, Process
 
+HUB = "hub"
+"""The hub's pod."""
 _BACKOFF_LIMIT = 6  # batch/v1's default
 _WELL = 60.0
 _REFUSED = 2  # what our commands exit with when their input cannot be used: it could not be used the next time either
@@ -39,7 +41,7 @@ class _Container:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pods:
-    """What became of the pods; each is named after its cluster, and one is `hub`."""
+    """What became of the pods; each is named after its cluster, and one is `HUB`."""
 
     stopped: Mapping[str, str] = field(default_factory=dict)
     """Those that run no more, and why."""

@@ -12,7 +12,7 @@ from fedspoke.hub.aggregation.progress import read
 from fedspoke.hub.aggregation.state import ROUNDS_FILE, records
 from fedspoke.hub.observed import Observed
 from fedspoke.local.folder import Folder, write
-from fedspoke.local.kubelet import Pods
+from fedspoke.local.kubelet import HUB, Pods
 
 
 def kept(folder: Folder, before: Observed) -> Observed:
@@ -39,9 +39,14 @@ def observe(fl: FederatedLearning, folder: Folder, pods: Pods, before: Observed,
     """
     progress = read(folder.state / "progress.json") or before.progress
     finished = progress is not None and progress.phase in ENDED
-    seen = replace(kept(folder, before), progress=progress, restarted={} if finished else pods.restarted)
+    seen = replace(kept(folder, before), progress=progress, restarted={}, hub_restarted="")
     if not finished:
-        seen = replace(seen, stopped={pod: why for pod, why in pods.stopped.items() if pod != "hub"})
+        seen = replace(
+            seen,
+            restarted=_clusters(pods.restarted),
+            hub_restarted=pods.restarted.get(HUB, ""),
+            stopped=_clusters(pods.stopped),
+        )
     if progress and progress.model and not before.model:
         uri = str(folder.publish(folder.state / "global") / WEIGHTS_FILE)
         seen = replace(seen, model=Artifact(uri=uri, digest=f"sha256:{progress.model}"))
@@ -51,11 +56,15 @@ def observe(fl: FederatedLearning, folder: Folder, pods: Pods, before: Observed,
     if finished:
         return seen
     failure = _gone(
-        fl, pods.stopped.get("hub"), seen.stopped, left=len(before.chosen) - len(seen.stopped), begun=bool(seen.rounds)
+        fl, pods.stopped.get(HUB), seen.stopped, left=len(before.chosen) - len(seen.stopped), begun=bool(seen.rounds)
     )
     if overdue and not failure:
         failure = f"not completed within spec.deadline; the last word was: {progress.message if progress else 'none'}"
     return replace(seen, failure=failure)
+
+
+def _clusters(pods: Mapping[str, str]) -> dict[str, str]:
+    return {pod: why for pod, why in pods.items() if pod != HUB}
 
 
 def _gone(fl: FederatedLearning, hub: str | None, stopped: Mapping[str, str], *, left: int, begun: bool) -> str | None:

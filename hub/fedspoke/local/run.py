@@ -26,7 +26,7 @@ from fedspoke.local import outcome, ports, report
 from fedspoke.local.certificates import Certificates, authority
 from fedspoke.local.clusters import Clusters, read
 from fedspoke.local.folder import Folder, write
-from fedspoke.local.kubelet import Kubelet
+from fedspoke.local.kubelet import HUB, Kubelet
 from fedspoke.local.observe import kept, observe
 from fedspoke.local.processes import Machine, machine
 from fedspoke.manifestworks.collaborator import Hub, Spoke
@@ -163,7 +163,7 @@ class _Federation:
         )
         objects = wanted(fl, self.spokes, site)
         ours, clock = [item for item in objects if item["kind"] != "ManifestWork"], time.monotonic()
-        self.kubelet.apply("hub", ours, hub / "config", clock)
+        self.kubelet.apply(HUB, ours, hub / "config", clock)
         for work in (item for item in objects if item["kind"] == "ManifestWork"):
             cluster = work["metadata"]["namespace"]
             self.kubelet.apply(cluster, work["spec"]["workload"]["manifests"], folders[cluster] / "config", clock)
@@ -196,6 +196,8 @@ def _here(fl: FederatedLearning, cr: Path) -> FederatedLearning:
 
 
 def _spoke(fl: FederatedLearning, known: Clusters, cluster: str) -> Spoke:
+    if cluster == HUB:
+        raise Refused(f"a cluster is called {HUB} in {known.files[cluster]}: here the hub's own processes are; call it otherwise")
     datasets: dict[Platform, str] = {platform: str(path) for platform, path in known.datasets(cluster, fl).items()}
     return Spoke(cluster=cluster, datasets=datasets)
 

@@ -233,8 +233,13 @@ def test_adapters_without_noise_have_no_account():
 def test_what_is_started_again_is_said_of_its_cluster_and_of_the_hub():
     again = "mcp-server was killed by signal 9; started again, 2nd time"
     failed = ClusterProgress(phase="Training", reason="train failed: it broke off")
-    restarted = {"berlin": again, "lyon": again, "hub": "gateway was killed by signal 9; starts again, 1st time"}
-    found = status(FL, Observed(decision=BOTH, progress=progress(clusters={"lyon": failed}), restarted=restarted), NOTHING, NOW)
+    seen = Observed(
+        decision=BOTH,
+        progress=progress(clusters={"lyon": failed}),
+        restarted={"berlin": again, "lyon": again, "hub": "of a cluster that is called so and is not chosen"},
+        hub_restarted="gateway was killed by signal 9; starts again, 1st time",
+    )
+    found = status(FL, seen, NOTHING, NOW)
     assert {cluster.name: cluster.reason for cluster in found.clusters} == {
         "berlin": again,
         "lyon": f"train failed: it broke off; {again}",

@@ -7,7 +7,7 @@ from fedspoke.api.errors import Failed
 from fedspoke.api.records import Progress
 from fedspoke.hub.observed import Observed
 from fedspoke.local.folder import Folder, write
-from fedspoke.local.kubelet import Pods
+from fedspoke.local.kubelet import HUB, Pods
 from fedspoke.local.observe import observe
 from fedspoke.placement.evaluate import Decision
 from support import build
@@ -52,11 +52,14 @@ def test_a_collaborator_that_cannot_run_counts_against_what_is_needed_now(tmp_pa
 
 
 def test_what_is_started_again_is_seen_until_the_federation_has_ended(tmp_path):
-    pods = Pods(restarted={"lyon": "mcp-server was killed by signal 9; started again, 1st time"})
+    why = "was killed by signal 9; started again, 1st time"
+    pods = Pods(restarted={"lyon": f"mcp-server {why}", HUB: f"fusion {why}"})
     said(tmp_path, "Running")
-    assert seen(tmp_path, federation(), pods).restarted == pods.restarted
+    found = seen(tmp_path, federation(), pods)
+    assert (found.restarted, found.hub_restarted) == ({"lyon": f"mcp-server {why}"}, f"fusion {why}")
     said(tmp_path, "Completed")
-    assert seen(tmp_path, federation(), pods).restarted == {}
+    found = seen(tmp_path, federation(), pods)
+    assert (found.restarted, found.hub_restarted) == ({}, "")
 
 
 def test_an_aggregator_that_has_done_its_work_may_end(tmp_path):

@@ -13,6 +13,7 @@ from fedspoke.api.records import Progress
 from fedspoke.hub import reporter
 from fedspoke.hub.aggregation import releases
 from fedspoke.hub.aggregator_workload import aggregator_name, exposed, progress_name
+from fedspoke.hub.controller.away import kept, unheard
 from fedspoke.hub.controller.world import World
 from fedspoke.hub.observed import Observed
 from fedspoke.kube.pods import stuck
@@ -41,12 +42,14 @@ def observed(fl: FederatedLearning, world: World, attempt: str, now: datetime) -
 
 
 def decided(fl: FederatedLearning, world: World, now: datetime) -> Decision:
-    """The clusters that OCM chose; of the others, the reasons that our own evaluation of the same rules finds."""
+    """The clusters that OCM chose, and those that are away; of the others, the reasons that our own evaluation finds."""
     chosen = tuple(
         (each["clusterName"], each.get("score") or 0)
         for it in sorted(world.fleet.decisions, key=_order)
         for each in (it.get("status") or {}).get("decisions") or []
     )
+    if away := kept(placement(fl), world, {name for name, _ in chosen}, now):
+        chosen = tuple(sorted((*chosen, *((name, 0) for name in away))))
     names = {name for name, _ in chosen}
     try:
         ours = evaluate(placement(fl), world.fleet, now)
@@ -138,9 +141,13 @@ def _not_made(deployment: Object | None) -> str:
 
 
 def _stuck(world: World) -> Iterator[tuple[str, str]]:
-    """Cluster → why its collaborator does not run, as the cluster's own agent reports it."""
+    """Cluster → why its collaborator does not run, as the cluster's own agent reports it, if it can."""
+    away = {declared.name(it): why for it in world.fleet.clusters if (why := unheard(it))}
     for work in world.works:
         cluster = work["metadata"]["namespace"]
+        if cluster in away:
+            yield cluster, away[cluster]
+            continue
         told = {it["name"]: it["fieldValue"].get("string", "") for manifest in _manifests(work) for it in _values(manifest)}
         if not any(_holds(c, "Applied") for c in (work.get("status") or {}).get("conditions") or []):
             refused = [c["message"] for m in _manifests(work) for c in m.get("conditions") or [] if c["status"] == "False"]

@@ -1,9 +1,11 @@
 """One federation, from its creation to its end, as the controller brings it about on a hub that keeps lists."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 import pytest
 
+from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed
 from fedspoke.api.names import FINALIZER, PHASE_LABEL, RETRY, ROUND_LABEL
 from fedspoke.hub.controller import kinds
@@ -149,6 +151,58 @@ class TestAClusterThatLeavesTheDecision:
         hub.choose("berlin", "lyon")
         hub.settle()
         assert hub.works() == ["berlin", "lyon"]
+
+
+class TestAClusterThatIsNotHeardOf:
+    """OCM has taken it out of the decision."""
+
+    def test_keeps_its_work_and_the_status_says_since_when(self):
+        hub = _cut_off("berlin")
+        assert hub.works() == ["berlin", "lyon"]
+        assert hub.status()["phase"] == "Running"
+        reasons = {it["name"]: it.get("reason", "") for it in hub.status()["clusters"]}
+        assert reasons["berlin"].startswith("OCM calls the cluster unavailable since 2026-11-21 12:")
+        hub.writes()
+        hub.converge()
+        assert hub.writes() == []
+
+    def test_is_one_of_those_that_the_aggregator_waits_for(self):
+        hub = Hub.running()
+        asked = _asked(hub)
+        _cut_off("berlin", hub)
+        assert _asked(hub) == asked
+
+    def test_loses_its_work_if_it_would_not_be_chosen_now(self):
+        hub = Hub.running()
+        hub.change(kinds.CLUSTER, "berlin", "", metadata={"name": "berlin", "labels": {}})
+        assert _cut_off("berlin", hub).works() == ["lyon"]
+
+    def test_loses_its_work_to_one_that_is_chosen_in_its_place(self):
+        hub = Hub.running(client=CLIENT | {"placement": CLIENT["placement"] | {"numberOfClusters": 2}})
+        hub.put(build.cluster("turin", labels=build.labelled("facebook")))
+        assert _cut_off("berlin", hub, left=["lyon", "turin"]).works() == ["lyon", "turin"]
+
+    def test_is_not_chosen_by_a_federation_that_begins(self):
+        hub = Hub.with_federation()
+        _cut_off("berlin", hub)
+        assert hub.works() == []
+        assert hub.message().startswith("1 cluster qualifies (lyon), but spec.server.minAvailableClients is 2 — berlin: ")
+
+
+def _cut_off(cluster: str, hub: Hub | None = None, left: Sequence[str] = ("lyon",)) -> Hub:
+    hub = hub or Hub.running()
+    if hub.works():
+        hub.tells(rounds=1)
+    hub.put(build.away(hub.kube.objects[*kinds.CLUSTER, "", cluster], hub.now))
+    hub.choose(*left)
+    hub.settle()
+    return hub
+
+
+def _asked(hub: Hub) -> Object:
+    """What the aggregator is told."""
+    found: Object = hub.kube.objects[*kinds.CONFIG_MAP, NAMESPACE, f"{FL}-aggregator"]["data"]
+    return found
 
 
 def test_works_stay_while_the_hubs_node_is_not_ready():

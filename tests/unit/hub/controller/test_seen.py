@@ -1,5 +1,7 @@
 """What the objects on a hub mean for one federation."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from fedspoke.api import parse
@@ -154,9 +156,10 @@ class TestADecision:
 
 
 class TestAClustersWork:
-    def restarted(self, status: Object) -> str:
+    def restarted(self, status: Object, *clusters: Object) -> str:
         work = {"metadata": {"name": RUN, "namespace": "berlin"}, "status": status}
-        return seen.observed(federation(), world(works=[work]), "", NOW).restarted.get("berlin", "")
+        given = world(works=[work], fleet=Fleet(clusters=clusters))
+        return seen.observed(federation(), given, "", NOW).restarted.get("berlin", "")
 
     def test_that_no_agent_has_taken_says_so(self):
         assert self.restarted({}) == "the cluster's work agent has not taken the collaborator yet"
@@ -170,3 +173,9 @@ class TestAClustersWork:
         feedback = {"statusFeedback": {"values": [{"name": "reason", "fieldValue": {"type": "String", "string": "no GPU"}}]}}
         said = {"conditions": [{"type": "Applied", "status": "True"}], "resourceStatus": {"manifests": [feedback]}}
         assert self.restarted(said) == "no GPU"
+
+    def test_of_which_the_hub_does_not_hear_says_since_when_and_nothing_older(self):
+        cluster = build.away(build.cluster("berlin"), datetime(2026, 11, 21, 11, 58, tzinfo=UTC))
+        assert self.restarted({}, cluster) == (
+            "OCM calls the cluster unavailable since 2026-11-21 11:58:00 UTC: Registration agent stopped updating its lease."
+        )
