@@ -1,4 +1,4 @@
-"""Pods as the API server of a Kubernetes 1.35 has them, in each kind of trouble."""
+"""Pods, and Jobs without one, as the API server of a Kubernetes 1.35 has them, in each kind of trouble."""
 
 from typing import Any
 
@@ -16,6 +16,11 @@ def pod(status: Object, run: str = "team-a.social", made: str = "2026-11-21T12:0
     metadata = {"name": name, "namespace": NAMESPACE, "uid": f"uid-{name}", "creationTimestamp": made, "labels": labels(run)}
     volumes = [{"name": "tmp", "emptyDir": {}}, *claims]
     return {"apiVersion": "v1", "kind": "Pod", "metadata": metadata, "spec": {"volumes": volumes}, "status": status}
+
+
+def job(*conditions: Object, run: str = "team-a.social") -> Object:
+    metadata = {"name": run, "namespace": NAMESPACE, "uid": f"uid-job-{run}", "labels": labels(run)}
+    return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {}, "status": {"conditions": list(conditions)}}
 
 
 def unscheduled(message: str) -> Object:
@@ -45,7 +50,7 @@ def event(it: Object, message: str, reason: str = "FailedMount", at: str = "2026
         "apiVersion": "v1",
         "kind": "Event",
         "metadata": {"name": f"{it['metadata']['name']}.{at}", "namespace": NAMESPACE},
-        "involvedObject": {"kind": "Pod", "name": it["metadata"]["name"], "uid": it["metadata"]["uid"]},
+        "involvedObject": {"kind": it["kind"], "name": it["metadata"]["name"], "uid": it["metadata"]["uid"]},
         "type": "Warning",
         "reason": reason,
         "message": message,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 
 from fedspoke.api.base import Object
 from fedspoke.api.names import FEDERATED_LEARNING
+from fedspoke.kube.jobs import unmade
 from fedspoke.kube.pods import START_ERROR, stuck
 from fedspoke.manifestworks.report import PHASE, REASON
 
@@ -16,16 +17,31 @@ _OWN_WORDS = "fedspoke: "
 _KIND = re.compile(r"(\w+(?:\.\w+)*(?:Error|Exception|Interrupt|Exit))(?::.*)?")
 
 
-def reports(pods: Iterable[Object], events: Sequence[Object]) -> dict[str, dict[str, str]]:
-    """The data of each federation's report, by run."""
-    newest: dict[str, Object] = {}
-    for pod in sorted(pods, key=lambda it: str(it["metadata"].get("creationTimestamp"))):
-        if run := (pod["metadata"].get("labels") or {}).get(FEDERATED_LEARNING):
-            newest[run] = pod
+def reports(pods: Iterable[Object], jobs: Iterable[Object], events: Sequence[Object]) -> dict[str, dict[str, str]]:
+    """The data of each federation's report, by run; of a Job that has no pod, why it makes none."""
+    newest = _by_run(pods)
     return {
+        run: {PHASE: "Pending", REASON: why}
+        for run, job in _by_run(jobs).items()
+        if run not in newest and (why := unmade(job, events))
+    } | {
         run: {PHASE: (pod.get("status") or {}).get("phase", "Unknown"), REASON: stuck(discreet(pod), events)}
         for run, pod in newest.items()
     }
+
+
+def podless(pods: Iterable[Object], jobs: Iterable[Object]) -> bool:
+    """Whether a federation's Job has no pod."""
+    return not _by_run(jobs).keys() <= _by_run(pods).keys()
+
+
+def _by_run(objects: Iterable[Object]) -> dict[str, Object]:
+    """The newest of each federation's."""
+    newest: dict[str, Object] = {}
+    for it in sorted(objects, key=lambda it: str(it["metadata"].get("creationTimestamp"))):
+        if run := (it["metadata"].get("labels") or {}).get(FEDERATED_LEARNING):
+            newest[run] = it
+    return newest
 
 
 def discreet(pod: Object) -> Object:

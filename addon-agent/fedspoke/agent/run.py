@@ -1,4 +1,4 @@
-"""The spoke's agent: every few seconds it looks at the collaborators' pods and writes down what has changed.
+"""The spoke's agent: every few seconds it looks at the collaborators' Jobs and pods and writes down what has changed.
 
 It remembers nothing: what it wrote is read again each time. What fails is said and tried again, so that it never ends by itself.
 """
@@ -9,7 +9,7 @@ from datetime import datetime
 from threading import Event
 
 from fedspoke.agent.lease import RENEWED, lease
-from fedspoke.agent.report import reports
+from fedspoke.agent.report import podless, reports
 from fedspoke.api.errors import Failed
 from fedspoke.api.names import ADDON
 from fedspoke.kube.client import Kind, Kubernetes
@@ -20,7 +20,8 @@ log = logging.getLogger("fedspoke")
 LOOK = 5.0
 """Seconds between two looks. OCM's work agent asks for news every 10: a sentence is on the hub within 20."""
 
-_POD, _EVENT, _CONFIG_MAP = Kind("v1", "Pod"), Kind("v1", "Event"), Kind("v1", "ConfigMap")
+_POD, _JOB = Kind("v1", "Pod"), Kind("batch/v1", "Job")
+_EVENT, _CONFIG_MAP = Kind("v1", "Event"), Kind("v1", "ConfigMap")
 _OURS = {"app.kubernetes.io/name": "fedspoke", "app.kubernetes.io/managed-by": ADDON}
 
 
@@ -46,10 +47,13 @@ def tell(kube: Kubernetes, namespace: str) -> None:
     Raises:
         Failed: the API server does not answer, or does not let us look.
     """
-    pods = kube.all(_POD, namespace, _OURS)
+    pods, jobs = kube.all(_POD, namespace, _OURS), kube.all(_JOB, namespace, _OURS)
     pending = any((it.get("status") or {}).get("phase") == "Pending" for it in pods)
-    events = kube.all(_EVENT, namespace, fields={"involvedObject.kind": "Pod", "type": "Warning"}) if pending else []
-    for name, data in reports(pods, events).items():
+    silent = [*(["Pod"] if pending else []), *(["Job"] if podless(pods, jobs) else [])]  # they may have told events alone
+    events = [
+        it for kind in silent for it in kube.all(_EVENT, namespace, fields={"involvedObject.kind": kind, "type": "Warning"})
+    ]
+    for name, data in reports(pods, jobs, events).items():
         try:
             _write(kube, namespace, name, data)
         except Failed as failed:  # its right to write is not there yet, say; the other federations have theirs

@@ -37,7 +37,7 @@ def stuck(pod: Object, events: Sequence[Object] = ()) -> str:
     """
     status = pod.get("status") or {}
     if status.get("reason"):  # Evicted, NodeLost, UnexpectedAdmissionError …
-        return _sentence(status["reason"], status.get("message"))
+        return sentence(status["reason"], status.get("message"))
     found = (*_conditions(pod, status), *_containers(status), *_mounts(pod, status, events))
     return next(iter(found), "")
 
@@ -46,9 +46,9 @@ def _conditions(pod: Object, status: Object) -> Iterator[str]:
     said = {(each["type"], each["status"]): each for each in status.get("conditions") or []}
     if it := said.get(("PodScheduled", "False")):
         message = " ".join((it.get("message") or "").split()).partition(" preemption:")[0].removesuffix(_NO_CLAIMS)
-        yield _sentence("; ".join(_meant(pod, message)) or "no node takes it", message)
+        yield sentence("; ".join(_meant(pod, message)) or "no node takes it", message)
     if it := said.get(("DisruptionTarget", "True")):
-        yield _sentence("it is being taken away", it.get("message"))
+        yield sentence("it is being taken away", it.get("message"))
 
 
 def _meant(pod: Object, message: str) -> Iterator[str]:
@@ -66,11 +66,11 @@ def _containers(status: Object) -> Iterator[str]:
         ended = state.get("terminated") or (it.get("lastState") or {}).get("terminated") or {}
         reason = waiting.get("reason")
         if reason in _PULL:
-            yield _sentence(f"the image {it.get('image')} of {name} cannot be had ({reason})", waiting.get("message"))
+            yield sentence(f"the image {it.get('image')} of {name} cannot be had ({reason})", waiting.get("message"))
         elif reason and reason not in _BEGINNING and reason != _BACK_OFF:
-            yield _sentence(f"{name} cannot be started ({reason})", waiting.get("message"))
+            yield sentence(f"{name} cannot be started ({reason})", waiting.get("message"))
         elif ended.get("exitCode") and "running" not in state:
-            yield _sentence(f"{name} {_how(ended)}{_again(it)}", ended.get("message"))
+            yield sentence(f"{name} {_how(ended)}{_again(it)}", ended.get("message"))
 
 
 def _how(ended: Object) -> str:
@@ -93,20 +93,22 @@ def _mounts(pod: Object, status: Object, events: Sequence[Object]) -> Iterator[s
         return
     uid = pod["metadata"]["uid"]
     ours = [it for it in events if it["involvedObject"].get("uid") == uid and it.get("reason") in _BEFORE]
-    for it in sorted(ours, key=_time, reverse=True):
+    for it in sorted(ours, key=time, reverse=True):
         mount = _MOUNT.search(it.get("message") or "")
         what, why = (f"the volume {mount[1]} cannot be mounted", mount[2]) if mount else (it["reason"], it.get("message"))
-        yield _sentence(what, why)
+        yield sentence(what, why)
 
 
 def _statuses(status: Object) -> list[Object]:
     return [*(status.get("initContainerStatuses") or []), *(status.get("containerStatuses") or [])]
 
 
-def _time(event: Object) -> str:
+def time(event: Object) -> str:
+    """When an event happened last."""
     return str(event.get("lastTimestamp") or event.get("eventTime") or event["metadata"].get("creationTimestamp") or "")
 
 
-def _sentence(what: str, message: str | None) -> str:
+def sentence(what: str, message: str | None) -> str:
+    """What it means, and what Kubernetes says of it."""
     said = " ".join((message or "").split())
     return f"{what}: {said}"[:_LONGEST] if said else what

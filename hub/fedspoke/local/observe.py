@@ -55,9 +55,7 @@ def observe(fl: FederatedLearning, folder: Folder, pods: Pods, before: Observed,
         seen = replace(seen, profile=Artifact(uri=uri, digest=f"sha256:{progress.profile}"))
     if finished:
         return seen
-    failure = _gone(
-        fl, pods.stopped.get(HUB), seen.stopped, left=len(before.chosen) - len(seen.stopped), begun=bool(seen.rounds)
-    )
+    failure = _gone(fl, pods.stopped.get(HUB), seen.stopped, left=len(before.chosen) - len(seen.stopped), begun=bool(seen.rounds))
     if overdue and not failure:
         failure = f"not completed within spec.deadline; the last word was: {progress.message if progress else 'none'}"
     return replace(seen, failure=failure)

@@ -8,7 +8,7 @@ from fedspoke.kube.client import Kind
 from fedspoke.manifestworks.collaborator import AGENT
 from fedspoke.manifestworks.report import report
 from support.kube import Lists
-from support.pods import NAMESPACE, WAITS, container, event, of, pod
+from support.pods import NAMESPACE, WAITS, container, event, job, of, pod
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 CONFIG_MAP, LEASE = Kind("v1", "ConfigMap"), Kind("coordination.k8s.io/v1", "Lease")
@@ -48,6 +48,15 @@ def test_a_report_is_written_when_it_changes_and_only_then():
     tell(kube, NAMESPACE)
     assert told(kube) == {"phase": "Pending", "reason": 'the volume certificate cannot be mounted: secret "x" not found'}
     assert len(kube.writes) == 2
+
+
+def test_why_a_job_makes_no_pod_is_written():
+    kube = Lists(REPORT, it := job())
+    tell(kube, NAMESPACE)
+    assert kube.writes == []
+    kube.objects |= Lists(event(it, "Error creating: exceeded quota", "FailedCreate")).objects
+    tell(kube, NAMESPACE)
+    assert told(kube) == {"phase": "Pending", "reason": "its pod cannot be made: exceeded quota"}
 
 
 def test_a_federation_whose_report_is_not_there_is_passed_over():

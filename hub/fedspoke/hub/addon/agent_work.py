@@ -60,11 +60,15 @@ def _manifests(bundle: bytes, image: str) -> list[Object]:
 
 
 def _rules() -> list[Object]:
-    """Its Lease, and what a pod's trouble can be told by. A report it may write comes with the federation's own work."""
+    """Its Lease, and what the trouble of a pod or of a Job without one can be told by.
+
+    A report that it may write comes with the federation's own work.
+    """
     return [
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [ADDON], "verbs": ["patch"]},
         {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list"]},
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list"]},
     ]
 
 

@@ -1,8 +1,8 @@
 """A cluster that the hub does not hear of for a while keeps its work in a federation.
 
-OCM taints such a cluster and leaves it out of every decision at once, be it cut off for a minute. To take its work away would reach
-it only when it is back, and end there what was to go on. A cluster that is away is not chosen anew, and one that is left out for
-any other reason is left out.
+OCM taints such a cluster and leaves it out of every decision at once, be it cut off for a minute. That its work is taken away
+would reach it only when it is back, and end there what was to go on. A cluster that is away is not chosen anew, and one that is
+left out for any other reason loses its work as ever.
 """
 
 from collections.abc import Collection
