@@ -1,8 +1,8 @@
 """What a kubelet makes of objects: ConfigMaps become files, containers become processes, and one that has ended is started again.
 
 Where a kubelet waits 10 s and then up to 5 minutes, 1 s and then up to 30 s are waited here: a laptop has nobody else to serve,
-and a person is looking on. A kubelet would go on with a Deployment for ever, and counts a Job's restarts over its whole life;
-here both end with the seventh failure in a row, so that a run whose container cannot run ends within minutes.
+and a person is looking on. A kubelet would go on with our Deployments and Jobs as long as the federation is there; here both end
+with the seventh failure in a row, so that a run whose container cannot run ends within minutes.
 """
 
 from collections.abc import Mapping, Sequence
@@ -16,7 +16,7 @@ from fedspoke.local.processes import Machine, Process
 
 HUB = "hub"
 """The hub's pod."""
-_BACKOFF_LIMIT = 6  # batch/v1's default
+_MOST = 6  # as batch/v1's default
 _WELL = 60.0
 _REFUSED = 2  # what our commands exit with when their input cannot be used: it could not be used the next time either
 
@@ -94,7 +94,7 @@ class Kubelet:
 
     def _start(self, pod: str, workload: Object, now: float) -> None:
         spec = workload["template"]["spec"]
-        backoff = Backoff(most=workload.get("backoffLimit", _BACKOFF_LIMIT), well=_WELL)
+        backoff = Backoff(most=min(workload.get("backoffLimit", _MOST), _MOST), well=_WELL)
         policy = spec.get("restartPolicy", "Always")
         for container in [*spec.get("initContainers", []), *spec["containers"]]:
             always = container.get("restartPolicy", policy) == "Always"

@@ -19,6 +19,10 @@ HARDENED: Object = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem":
 CERTIFICATE_SECRET = f"{ADDON}-{SIGNER.replace('/', '-')}-client-cert"  # the klusterlet's name for it
 CA_CONFIG_MAP = f"{ADDON}-ca"  # comes with the agent's ManifestWork
 AGENT = f"{ADDON}-agent"  # the add-on's own Deployment, and its service account
+# Kubernetes counts restarts and evictions over a Job's whole life, and a Job that has given up stays away for the rest of a run
+# of days. What cannot run is told meanwhile, and ends with its federation. A podFailurePolicy could leave evictions out of the
+# count, but only with restartPolicy Never, where each restart of a container loses the pod's checkpoint.
+_NEVER_GIVEN_UP = 2**31 - 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -95,7 +99,7 @@ def collaborator(fl: FederatedLearning, spoke: Spoke, hub: Hub, image: str, plac
             "kind": "Job",
             "metadata": metadata,
             "spec": {
-                "backoffLimit": 6,
+                "backoffLimit": _NEVER_GIVEN_UP,
                 "template": {"metadata": {"labels": labels(run)}, "spec": _pod(fl, spoke, image, place, run)},
             },
         },

@@ -29,7 +29,10 @@ def manifest_work(fl: FederatedLearning, cluster: str, manifests: Sequence[Objec
 def _configs(manifest: Object, run: str) -> Iterator[Object]:
     match manifest:
         case {"kind": "Job", "metadata": metadata}:
-            yield _config("batch", "jobs", metadata) | _feedback(_JOB)
+            # The agent applies everything again every few minutes. By its default it would write the Job whole, without the
+            # selector that Kubernetes gave it and that nobody may change, and call the work not applied from then on.
+            ours = {"type": "ServerSideApply", "serverSideApply": {"force": True}}
+            yield _config("batch", "jobs", metadata) | _feedback(_JOB) | {"updateStrategy": ours}
         case {"kind": "ConfigMap", "metadata": {"name": name} as metadata} if name == report_name(run):
             # What the spoke's agent writes into it is not the hub's to put right.
             yield _config("", "configmaps", metadata) | _feedback(_REPORT) | {"updateStrategy": {"type": "CreateOnly"}}
