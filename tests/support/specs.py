@@ -16,6 +16,11 @@ CONTRADICTIONS: dict[str, tuple[Object, str]] = {
         "server.minResponses",
     ),
     "no bucket": ({"server": {"storage": {"type": "S3Bucket"}}}, "server.storage.s3"),
+    "a folder above the claim": ({"server": {"storage": {"path": "../other"}}}, "server.storage.path"),
+    "a folder above the claim, by a way round": (
+        {"server": {"storage": {"type": "PersistentVolumeClaim", "path": "/models/../.."}}},
+        "server.storage.path",
+    ),
     "no time": ({"deadline": "0s"}, "deadline"),
     "no round": ({"server": {"roundTimeout": "0s"}}, "server.roundTimeout"),
     "noise of no strength": ({"privacy": {"adapters": {"mechanism": "gaussian"}}}, "privacy.adapters.noiseMultiplier"),
@@ -51,6 +56,7 @@ CONTRADICTIONS: dict[str, tuple[Object, str]] = {
 
 ACCEPTED: dict[str, Object] = {
     "nothing said": {},
+    "a folder in the claim": {"server": {"storage": {"name": "models", "path": "/data/..models/v1..2/"}}},
     "a pull": _aggregation("fedprox", options={"mu": 0}),
     "an optimizer on the hub": _aggregation(
         "fedadam", lora="ffa", options={"learningRate": 0.01, "beta1": 0, "beta2": 0.99, "tau": 1e-9}

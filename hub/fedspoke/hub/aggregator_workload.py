@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from fedspoke.api.federated_learning import FederatedLearning, Listener, Object
-from fedspoke.api.names import identity, labels, run_name
+from fedspoke.api.names import OURS, identity, labels, run_name
 from fedspoke.api.records import AggregatorSettings, FusionSettings
 from fedspoke.hub import gateway
 from fedspoke.manifestworks import envoy
@@ -36,6 +36,11 @@ class Place:
 def aggregator_name(fl: FederatedLearning) -> str:
     """Of most of its objects on the hub."""
     return f"{fl.name}-aggregator"
+
+
+def claim_name(fl: FederatedLearning) -> str:
+    """The PersistentVolumeClaim of the checkpoints and the model."""
+    return fl.spec.server.storage.name or aggregator_name(fl)
 
 
 def progress_name(name: str) -> str:
@@ -89,15 +94,14 @@ def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place
     name = aggregator_name(fl)
     metadata = {"name": name, "namespace": fl.namespace, "labels": labels(run)}
     selector = {"app.kubernetes.io/component": "aggregator"} | labels(run)
-    storage = fl.spec.server.storage
-    claim = storage.name or name
-    objects: list[Object] = [
+    return [
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": metadata,
             "data": _files(fl, attempt, place),
         },
+        _volume_claim(fl),
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -106,7 +110,7 @@ def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place
                 "replicas": 1,
                 "strategy": {"type": "Recreate"},  # two aggregators must never write one checkpoint
                 "selector": {"matchLabels": selector},
-                "template": {"metadata": {"labels": selector}, "spec": _pod(fl, claim, image, place)},
+                "template": {"metadata": {"labels": selector}, "spec": _pod(fl, image, place)},
             },
         },
         {
@@ -117,9 +121,6 @@ def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place
         },
         *_account(fl, metadata),
     ]
-    if storage.name is None:
-        objects.insert(1, _volume_claim(metadata, storage.size or "10Gi"))
-    return objects
 
 
 def _files(fl: FederatedLearning, attempt: Attempt, place: Place) -> dict[str, str]:
@@ -173,10 +174,12 @@ def _gateway(fl: FederatedLearning, attempt: Attempt, place: Place) -> dict[str,
     return gateway.files(wire, [federation])
 
 
-def _pod(fl: FederatedLearning, claim: str, image: str, place: Place) -> Object:
+def _pod(fl: FederatedLearning, image: str, place: Place) -> Object:
     name = aggregator_name(fl)
     config = {"name": "config", "mountPath": place.config, "readOnly": True}
     state = {"name": "model", "mountPath": place.state}
+    if folder := fl.spec.server.storage.folder:  # of a claim that others use too, the pod sees its own folder alone
+        state["subPath"] = folder
     scratch = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108  a pod's own emptyDir
     containers: list[Object] = [
         {
@@ -231,7 +234,7 @@ def _pod(fl: FederatedLearning, claim: str, image: str, place: Place) -> Object:
             {"name": "config", "configMap": {"name": name}},
             {"name": "certificate", "secret": {"secretName": f"{name}-certificate"}},
             {"name": "ca", "configMap": {"name": f"{name}-ca"}},
-            {"name": "model", "persistentVolumeClaim": {"claimName": claim}},
+            {"name": "model", "persistentVolumeClaim": {"claimName": claim_name(fl)}},
             {"name": "tmp", "emptyDir": {}},
         ],
     }
@@ -265,10 +268,12 @@ def _account(fl: FederatedLearning, metadata: Object) -> list[Object]:
     ]
 
 
-def _volume_claim(metadata: Object, size: str) -> Object:
+def _volume_claim(fl: FederatedLearning) -> Object:
+    """One that the user names is the user's, made or found: it bears no federation's label, and outlives all of them."""
+    storage, ours = fl.spec.server.storage, labels(run_name(fl.namespace, fl.name))
     return {
         "apiVersion": "v1",
         "kind": "PersistentVolumeClaim",
-        "metadata": metadata,
-        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": size}}},
+        "metadata": {"name": claim_name(fl), "namespace": fl.namespace, "labels": OURS if storage.name else ours},
+        "spec": {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": storage.size or "10Gi"}}},
     }

@@ -133,11 +133,13 @@ class Controller:
     def _apply(self, live: Object, world: World, objects: Sequence[Object], superfluous: Callable[[Object], bool]) -> None:
         """What differs, each by itself: a cluster whose namespace is being deleted does not stop the others."""
         owner, refused = _reference(live), list[str]()
-        shared = [it for it in objects if it["kind"] == kinds.BINDING.kind]
-        own = [_owned(it, owner) for it in objects if it["kind"] != kinds.BINDING.kind]
+        shared = [it for it in objects if FEDERATED_LEARNING not in it["metadata"]["labels"]]
+        own = [_owned(it, owner) for it in objects if it not in shared]
         change = difference(own, [*world.owned, *world.works])
-        for it in missing(shared, world.fleet.bindings, owner):
+        for it in missing([it for it in shared if it["kind"] == kinds.BINDING.kind], world.fleet.bindings, owner):
             refused += _refusal(partial(self.kube.apply, it, f"{MANAGER}-{owner['uid']}"))
+        for it in [it for it in shared if it["kind"] == kinds.CLAIM.kind and not world.claims]:
+            refused += _refusal(partial(self.kube.create, it))  # and not applied: one that is there by now stays as it is
         for it in change.apply:
             refused += _refusal(partial(self._put, it))
         for it in change.delete:

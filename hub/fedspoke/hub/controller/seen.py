@@ -12,7 +12,7 @@ from fedspoke.api.names import Platform
 from fedspoke.api.records import Progress
 from fedspoke.hub import reporter
 from fedspoke.hub.aggregation import releases
-from fedspoke.hub.aggregator_workload import aggregator_name, exposed, progress_name
+from fedspoke.hub.aggregator_workload import aggregator_name, claim_name, exposed, progress_name
 from fedspoke.hub.controller.away import kept, unheard
 from fedspoke.hub.controller.world import World
 from fedspoke.hub.observed import Observed
@@ -167,5 +167,5 @@ def _values(manifest: Object) -> list[Object]:
 def _artifact(fl: FederatedLearning, file: str, digest: str | None) -> Artifact | None:
     if digest is None:
         return None
-    claim = fl.spec.server.storage.name or aggregator_name(fl)
-    return Artifact(uri=f"pvc://{fl.namespace}/{claim}/{file}", digest=f"sha256:{digest}")
+    where = "/".join(filter(None, (fl.namespace, claim_name(fl), fl.spec.server.storage.folder, file)))
+    return Artifact(uri=f"pvc://{where}", digest=f"sha256:{digest}")

@@ -18,6 +18,8 @@ class World:
     """With the PlacementDecisions of this federation alone."""
     owned: tuple[Object, ...]
     """All that bears the federation's label, in its own namespace."""
+    claims: tuple[Object, ...]
+    """The volume claim that the user names, if it is there."""
     works: tuple[Object, ...]
     """Its ManifestWorks, one in each cluster's namespace."""
     pods: tuple[Object, ...]
@@ -35,7 +37,7 @@ def look(kube: Kubernetes, fl: FederatedLearning) -> World:
     Raises:
         Failed: the API server does not answer, or does not let us, or knows no OCM.
     """
-    ours = {FEDERATED_LEARNING: run_name(fl.namespace, fl.name)}
+    ours, named = {FEDERATED_LEARNING: run_name(fl.namespace, fl.name)}, fl.spec.server.storage.name
     return World(
         fleet=Fleet(
             clusters=tuple(kube.all(kinds.CLUSTER)),
@@ -45,6 +47,7 @@ def look(kube: Kubernetes, fl: FederatedLearning) -> World:
             decisions=tuple(kube.all(kinds.DECISION, fl.namespace, {PLACEMENT_LABEL: fl.name})),
         ),
         owned=tuple(owned(kube, fl.namespace, fl.name)),
+        claims=tuple(kube.all(kinds.CLAIM, fl.namespace, fields={"metadata.name": named}) if named else ()),
         works=tuple(works(kube, fl.namespace, fl.name)),
         pods=tuple(kube.all(kinds.POD, fl.namespace, ours)),
         nodes=tuple(kube.all(kinds.NODE)),

@@ -26,7 +26,7 @@ def listening(**listener: object):
 
 
 def world(*owned: Object, nodes=(), pods=(), works=(), fleet=None) -> World:
-    return World(fleet=fleet or Fleet(), owned=owned, works=tuple(works), pods=tuple(pods), nodes=tuple(nodes))
+    return World(fleet=fleet or Fleet(), owned=owned, claims=(), works=tuple(works), pods=tuple(pods), nodes=tuple(nodes))
 
 
 def service(*ingress: Object, **port: int) -> Object:
