@@ -14,6 +14,7 @@ from fedspoke.hub.addon import manager
 from fedspoke.hub.addon.authority import trust
 from fedspoke.hub.controller.converge import Controller
 from fedspoke.hub.controller.handlers import Step, registry
+from fedspoke.hub.controller.health import Health, served
 from fedspoke.hub.controller.lease import leading
 from fedspoke.hub.trust import Trust
 from fedspoke.kube.client import Kubernetes
@@ -29,15 +30,15 @@ _LOST = "another controller has taken the Lease, or the API server was away for 
 @click.command
 @click.option("--namespace", default="fedspoke", show_default=True, help="Where its own Secret and Lease are.")
 @click.option("--agent-image", default="fedspoke-agent:0.1.0", show_default=True, help="What spokes run for the add-on.")
-@click.option("--health-port", type=int, default=8080, show_default=True, help="Answers /healthz while it is well.")
+@click.option("--health-port", type=int, default=8080, show_default=True, help="Answers /healthz and /readyz.")
 def operator(namespace: str, agent_image: str, health_port: int) -> None:
     """Run the hub's controller: it watches every FederatedLearning, and makes of it what it asks for."""
     kopf.configure(log_format=kopf.LogFormat.JSON)
     for talkative in ("leaderelection", "kopf.objects"):  # of every renewal, of every event
         logging.getLogger(talkative).setLevel(logging.WARNING)
     kube = Kubernetes.of_environment()
-    me = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}"
-    with leading(namespace, me) as lost:
+    me, health = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}", Health()
+    with served(health, health_port), leading(namespace, me) as lost:
         controller = Controller(kube, _first_trust(kube, namespace, lost))
 
         def federation(of: str, name: str) -> Step:
@@ -50,10 +51,9 @@ def operator(namespace: str, agent_image: str, health_port: int) -> None:
             return _ADDON
 
         kopf.run(
-            registry=registry(federation, addon),
+            registry=registry(federation, addon, health),
             clusterwide=True,
             standalone=True,
-            liveness_endpoint=f"http://0.0.0.0:{health_port}/healthz",
             stop_flag=lost,
         )
     if lost.is_set():

@@ -127,7 +127,7 @@ class Kubernetes:
             what = f"{verb.removeprefix('server_side_')} {kind.kind}"
             raise _refusal(error, f"{what} {request.get('name', '')}".strip()) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
-            raise Failed(f"the Kubernetes API at {self._client.configuration.host} does not answer: {error}") from None
+            raise Failed(silence(self._client.configuration.host, error)) from None
         return answer
 
 
@@ -142,6 +142,11 @@ class _Conflicting(Failed):
 def kind_of(it: Object) -> Kind:
     """What an object says it is."""
     return Kind(it["apiVersion"], it["kind"])
+
+
+def silence(host: str, error: Exception) -> str:
+    """Of an API server that does not answer."""
+    return f"the Kubernetes API at {host} does not answer: {error}"
 
 
 def _selector(wanted: Mapping[str, str] | None) -> str | None:

@@ -16,6 +16,7 @@ import kopf
 
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import ADDON, DOMAIN, FEDERATED_LEARNING, PLURAL, VERSION, run_name
+from fedspoke.hub.controller.health import BEAT, Health
 from fedspoke.placement.fleet import PLACEMENT_LABEL
 
 log = logging.getLogger("fedspoke")
@@ -81,19 +82,22 @@ class Converging:
             pause = min(2 * pause, _AGAIN[1])
 
 
-def registry(federation: Callable[[str, str], Step], addon: Step) -> kopf.OperatorRegistry:
+def registry(federation: Callable[[str, str], Step], addon: Step, health: Health) -> kopf.OperatorRegistry:
     """What kopf watches for us.
 
     Args:
         federation: from namespace and name to its step.
         addon: the step of the add-on, which is one for all clusters.
+        health: gets a sign of life all the while.
     """
     found, converging = kopf.OperatorRegistry(), Converging()
+    beating: list[asyncio.Task[None]] = []  # a task that nobody holds may be gone
     kopf.on.login(registry=found)(kopf.login_via_client)
 
     @kopf.on.startup(registry=found)
     async def started(**_: Any) -> None:
         converging.begin(ADDON, addon)
+        beating.append(asyncio.create_task(_beat(health), name="health"))
 
     @kopf.on.event(DOMAIN, VERSION, PLURAL, registry=found)
     async def asked(*, namespace: str | None, name: str, **_: Any) -> None:
@@ -115,3 +119,9 @@ def registry(federation: Callable[[str, str], Step], addon: Step) -> kopf.Operat
     kopf.on.event("addon.open-cluster-management.io", "v1alpha1", "managedclusteraddons", registry=found)(of_the_addon)
     kopf.on.event("certificates.k8s.io", "v1", "certificatesigningrequests", registry=found)(of_the_addon)
     return found
+
+
+async def _beat(health: Health) -> None:
+    while True:
+        health.beat()
+        await asyncio.sleep(BEAT)
