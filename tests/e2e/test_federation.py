@@ -27,7 +27,7 @@ def test_a_federation_goes_from_applied_to_completed_and_when_it_is_deleted_noth
     with federation.federation(ready, "posts") as name:
         assert _phases(ready, name) == ["Waiting", "Running", "Completed"]
 
-        said, folder = federation.status(ready, name), ready.hub.folder / "volumes" / f"{USERS}-{name}"
+        said, folder = federation.status(ready, name), federation.volume(ready, f"{name}-aggregator")
         assert said["summary"]["rounds"] == "3/3"
         assert [each["phase"] for each in said["clusters"]] == ["Finished", "Finished"]
         assert all(each["posts"] > 5 for each in said["clusters"])
@@ -47,7 +47,7 @@ def test_two_federations_of_one_name_in_two_namespaces_run_at_once_and_never_mee
         given = {"status": {"loadBalancer": {"ingress": [{"ip": ready.hub.address}]}}}  # as a provider of load balancers does
         kube.merge(SERVICE, "same-aggregator/status", given, other)
         for namespace in (USERS, other):
-            _until_phase(ready, "same", "Completed", namespace)
+            federation.until_phase(ready, "same", "Completed", _SECONDS, namespace)
         ends = [federation.status(ready, "same", namespace) for namespace in (USERS, other)]
         assert [it["listeners"][0]["type"] for it in ends] == ["NodePort", "LoadBalancer"]
         assert ends[1]["listeners"][0]["address"] == ready.hub.address
@@ -58,9 +58,9 @@ def test_a_controller_that_is_killed_in_each_phase_goes_on_to_the_same_end(ready
     machine = ready.hub.machine
     with federation.federation(ready, "killed") as name:
         for phase in ("Waiting", "Running"):
-            _until_phase(ready, name, phase)
+            federation.until_phase(ready, name, phase, _SECONDS)
             machine.restart(CONTROLLER)
-        _until_phase(ready, name, "Completed")
+        federation.until_phase(ready, name, "Completed", _SECONDS)
         machine.restart(CONTROLLER)
 
         assert [each["round"] for each in federation.status(ready, name)["metrics"]] == [1, 2, 3]
@@ -74,7 +74,7 @@ def test_an_aggregator_whose_pod_is_deleted_in_a_round_goes_on_and_counts_no_upd
         for pod in kube.all(POD, USERS):
             kube.delete(POD, pod["metadata"]["name"], USERS)
 
-        _until_phase(ready, name, "Completed")
+        federation.until_phase(ready, name, "Completed", _SECONDS)
         metrics = federation.status(ready, name)["metrics"]
         assert [(each["round"], each["clusters"]) for each in metrics] == [(1, 2), (2, 2), (3, 2)]
 
@@ -89,6 +89,10 @@ def test_what_keeps_a_federation_waiting_is_said_with_the_reason_of_each_cluster
         assert all(spoke.name in said for spoke in ready.spokes)
 
 
+def test_the_controller_has_every_right_that_it_needed(ready: OwnFleet) -> None:
+    assert "forbidden" not in ready.hub.machine.processes[CONTROLLER].words().lower()
+
+
 def _phases(fleet: OwnFleet, name: str) -> list[str]:
     """The phases that a federation goes through, to its end."""
     seen: list[str] = []
@@ -101,15 +105,6 @@ def _phases(fleet: OwnFleet, name: str) -> list[str]:
 
     until(f"{name} has ended", ended, _SECONDS)
     return seen
-
-
-def _until_phase(fleet: OwnFleet, name: str, phase: str, namespace: str = USERS) -> None:
-    def told() -> tuple[str, str]:
-        said = federation.status(fleet, name, namespace)
-        assert said.get("phase") != "Failed", said["message"]
-        return said.get("phase", ""), said.get("message", "")
-
-    until(f"{name} is {phase}", told, _SECONDS, so=lambda it: it[0] == phase)
 
 
 def _message(fleet: OwnFleet, name: str, namespace: str) -> str:

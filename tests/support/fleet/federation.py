@@ -62,14 +62,21 @@ def ready(fleet: OwnFleet, folder: Path) -> Iterator[OwnFleet]:
 @contextmanager
 def federation(fleet: OwnFleet, name: str, namespace: str = USERS, **spec: Any) -> Iterator[str]:
     """A FederatedLearning of both spokes; when the block ends it is deleted, and waited for until it has gone."""
-    fleet.hub.volume(f"{namespace}-{name}", "10Gi", (namespace, f"{name}-aggregator"))
     document = build.federated_learning(name, namespace, **SPEC | spec)
+    claim = document["spec"]["server"].get("storage", {}).get("name", f"{name}-aggregator")
+    if not volume(fleet, claim, namespace).exists():  # else the claim has outlived a federation before
+        fleet.hub.volume(volume(fleet, claim, namespace).name, "10Gi", (namespace, claim))
     fleet.hub.kubernetes.apply(document)
     try:
         yield name
     finally:
         fleet.hub.kubernetes.delete(FEDERATION, name, namespace)
         until(f"{name} has gone", lambda: gone(fleet, name, namespace), _SECONDS)
+
+
+def volume(fleet: OwnFleet, claim: str, namespace: str = USERS) -> Path:
+    """The files of a claim on the hub."""
+    return fleet.hub.folder / "volumes" / f"{namespace}-{claim}"
 
 
 def status(fleet: OwnFleet, name: str, namespace: str = USERS) -> Object:
@@ -121,3 +128,19 @@ def _offer(spoke: Cluster, claim: str, volume: str, files: Path) -> None:
     asked = {"accessModes": ["ReadWriteOnce"], "volumeName": volume, "resources": {"requests": {"storage": "1Gi"}}}
     metadata = {"name": claim, "namespace": NAMESPACE}
     spoke.kubernetes.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": asked})
+
+
+def until_phase(fleet: OwnFleet, name: str, phase: str, seconds: float, namespace: str = USERS) -> Object:
+    """What the federation says of itself once it is in this phase.
+
+    Raises:
+        Failed: it is not in time.
+        AssertionError: it has failed.
+    """
+
+    def told() -> Object:
+        said = status(fleet, name, namespace)
+        assert said.get("phase") != "Failed", said["message"]
+        return said
+
+    return until(f"{name} is {phase}", told, seconds, so=lambda said: said.get("phase") == phase)

@@ -1,5 +1,6 @@
 """A Kubernetes API server as a test talks to it: objects in, objects out, by their own kind."""
 
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -98,6 +99,16 @@ class Kubernetes:
         """Ask that an object goes; a finalizer may keep it."""
         self._ask("DELETE", f"{_path(kind, namespace)}/{name}", params={"propagationPolicy": "Background"})
 
+    def kill(self, pod: str, namespace: str) -> None:
+        """Let a pod be gone at once, as when its node dies."""
+        self._ask("DELETE", f"{_path(POD, namespace)}/{pod}", params={"gracePeriodSeconds": "0"})
+
+    def counted(self, metric: str) -> dict[tuple[tuple[str, str], ...], float]:
+        """What the API server has counted so far, by labels."""
+        lines = self._answer("GET", "/metrics").text.splitlines()
+        found = [_SAMPLE.fullmatch(line) for line in lines if line.startswith(f"{metric}{{")]
+        return {tuple(sorted(_LABEL.findall(it[1]))): float(it[2]) for it in found if it}
+
     def delete_all(self, kind: Kind, namespace: str | None = None) -> None:
         """Ask that every object of a kind goes."""
         self._ask("DELETE", _path(kind, namespace))
@@ -152,6 +163,7 @@ class Kubernetes:
         return document
 
 
+_SAMPLE, _LABEL = re.compile(r"\w+{(.*)} (\S+)"), re.compile(r'(\w+)="([^"]*)"')
 _BAD_REQUEST, _UNPROCESSABLE = 400, 422  # fields that are unknown, and values that are wrong
 _APPLY = {"Content-Type": "application/apply-patch+yaml"}  # of which JSON is a part
 _MERGE = {"Content-Type": "application/merge-patch+json"}
