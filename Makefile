@@ -12,7 +12,7 @@ help: ## Show what can be made
 install: .venv/.installed ## Install what is missing into .venv
 
 .venv/.installed: pyproject.toml uv.lock | $(UV)
-	$(UV) sync --locked --extra local
+	$(UV) sync --locked --extra local --compile-bytecode  # once, or by each of a federation's many processes where none may write it
 	@touch $@
 
 .tools/bin/uv:
