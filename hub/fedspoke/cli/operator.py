@@ -4,6 +4,7 @@ import logging
 import os
 import socket
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import click
@@ -16,6 +17,7 @@ from fedspoke.hub.controller.converge import Controller
 from fedspoke.hub.controller.handlers import Step, registry
 from fedspoke.hub.controller.health import Health, served
 from fedspoke.hub.controller.lease import leading
+from fedspoke.hub.reconcile import Images
 from fedspoke.hub.trust import Trust
 from fedspoke.kube.client import Kubernetes
 
@@ -26,27 +28,38 @@ _ADDON = timedelta(minutes=1)
 _AGAIN = 10  # seconds
 _LOST = "another controller has taken the Lease, or the API server was away for too long"
 
+Command = Callable[..., None]
+
+
+def _image(component: str, told: str) -> Callable[[Command], Command]:
+    """The name of an image: most often from a variable of the Deployment, which OpenShift's tools know for one by its name."""
+    variable, default = f"RELATED_IMAGE_{component.upper()}", getattr(Images(), component)
+    return click.option(f"--{component}-image", envvar=variable, show_envvar=True, default=default, show_default=True, help=told)
+
 
 @click.command
 @click.option("--namespace", default="fedspoke", show_default=True, help="Where its own Secret and Lease are.")
-@click.option("--agent-image", default="fedspoke-agent:0.1.0", show_default=True, help="What spokes run for the add-on.")
+@_image("agent", "What spokes run for the add-on.")
+@_image("aggregator", "What the hub runs for a federation that names no image.")
+@_image("collaborator", "What spokes run for a federation that names no image.")
 @click.option("--health-port", type=int, default=8080, show_default=True, help="Answers /healthz and /readyz.")
-def operator(namespace: str, agent_image: str, health_port: int) -> None:
+def operator(namespace: str, agent_image: str, aggregator_image: str, collaborator_image: str, health_port: int) -> None:
     """Run the hub's controller: it watches every FederatedLearning, and makes of it what it asks for."""
     kopf.configure(log_format=kopf.LogFormat.JSON)
     for talkative in ("leaderelection", "kopf.objects"):  # of every renewal, of every event
         logging.getLogger(talkative).setLevel(logging.WARNING)
     kube = Kubernetes.of_environment()
+    images = Images(agent=agent_image, aggregator=aggregator_image, collaborator=collaborator_image)
     me, health = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}", Health()
     with served(health, health_port), leading(namespace, me) as lost:
-        controller = Controller(kube, _first_trust(kube, namespace, lost))
+        controller = Controller(kube, _first_trust(kube, namespace, lost), images)
 
         def federation(of: str, name: str) -> Step:
             return lambda now: controller.converge(of, name, now)
 
         def addon(now: datetime) -> timedelta:
             controller.trust = trust(kube, namespace, now)
-            for sentence in manager.converge(kube, controller.trust, agent_image, now):
+            for sentence in manager.converge(kube, controller.trust, images.agent, now):
                 log.info(sentence)
             return _ADDON
 

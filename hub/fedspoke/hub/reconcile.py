@@ -12,18 +12,26 @@ from fedspoke.manifestworks.collaborator import Place as SpokePlace
 from fedspoke.manifestworks.work import manifest_work
 from fedspoke.placement.objects import bindings, placement
 
-_IMAGE = "fedspoke-{component}:0.1.0"
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Images:
+    """What hub and spokes run; the last two where a federation names none of its own."""
+
+    agent: str = "fedspoke-agent:0.1.0"
+    aggregator: str = "fedspoke-aggregator:0.1.0"
+    collaborator: str = "fedspoke-collaborator:0.1.0"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """Where the federation runs: which hub, how spokes reach it, until when, and the files and ports if not a pod's."""
+    """Where the federation runs: which hub, how spokes reach it, until when, what of, and the files and ports if not a pod's."""
 
     hub_id: str
     gateway: Hub | None
     """None as long as it has no address: nothing is sent to spokes until then."""
     deadline: datetime
     attempt: str = ""
+    images: Images = field(default_factory=Images)
     hub_place: HubPlace = field(default_factory=HubPlace)
     spoke_places: Mapping[str, SpokePlace] = field(default_factory=dict)
 
@@ -34,15 +42,13 @@ def wanted(fl: FederatedLearning, spokes: Sequence[Spoke], site: Site) -> list[O
         return [*bindings(fl), placement(fl)]
     clusters = [spoke.cluster for spoke in spokes]
     works = [
-        manifest_work(fl, spoke.cluster, collaborator(fl, spoke, gateway, _image(fl.spec.client.image, "collaborator"), place))
+        manifest_work(
+            fl, spoke.cluster, collaborator(fl, spoke, gateway, fl.spec.client.image or site.images.collaborator, place)
+        )
         for gateway in filter(None, [site.gateway])
         for spoke in spokes
         for place in [site.spoke_places.get(spoke.cluster, SpokePlace())]
     ]
     attempt = Attempt(clusters=clusters, hub=site.hub_id, deadline=site.deadline, name=site.attempt)
-    hub = aggregator(fl, attempt, _image(fl.spec.server.image, "aggregator"), site.hub_place)
+    hub = aggregator(fl, attempt, fl.spec.server.image or site.images.aggregator, site.hub_place)
     return [*bindings(fl), placement(fl), *hub, *works]
-
-
-def _image(asked: str | None, component: str) -> str:
-    return asked or _IMAGE.format(component=component)

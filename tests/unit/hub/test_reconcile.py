@@ -1,10 +1,11 @@
 """What one federation wants on the hub and on its spokes."""
 
 import json
+from dataclasses import replace
 from datetime import UTC, datetime
 
 from fedspoke.api import parse
-from fedspoke.hub.reconcile import Site, wanted
+from fedspoke.hub.reconcile import Images, Site, wanted
 from fedspoke.manifestworks.collaborator import Hub, Spoke
 from support import build
 from support.golden import matches
@@ -21,12 +22,31 @@ FL = parse.federated_learning(
 )
 
 
+def pods_of(objects, *kinds):
+    return [
+        item["spec"]["template"]["spec"]
+        for outer in objects
+        for item in [outer, *outer.get("spec", {}).get("workload", {}).get("manifests", [])]
+        if item["kind"] in kinds
+    ]
+
+
 def test_only_the_placement_is_wanted_until_clusters_are_chosen():
     assert [item["kind"] for item in wanted(FL, [], SITE)] == ["Placement"]
 
 
 def test_the_hub_runs_the_aggregator_and_each_spoke_gets_one_work():
     assert matches("federation", wanted(FL, [BERLIN, LYON], SITE))
+
+
+def test_a_federation_that_names_no_image_runs_what_the_controller_was_told():
+    site = replace(SITE, images=Images(aggregator="registry/aggregator:2", collaborator="registry/collaborator:2"))
+    for named, expected in (({}, "registry/{}:2"), ({"image": "own"}, "own")):
+        fl = parse.federated_learning(build.federated_learning(server=named, client=named))
+        objects = wanted(fl, [BERLIN], site)
+        for pods, component in ((pods_of(objects, "Deployment"), "aggregator"), (pods_of(objects, "Job"), "collaborator")):
+            found = {it["image"] for pod in pods for it in [*pod.get("initContainers", []), *pod["containers"]]}
+            assert found == {expected.format(component)}
 
 
 def test_works_of_equally_named_federations_in_two_namespaces_never_meet():
@@ -45,12 +65,7 @@ def test_works_of_equally_named_federations_in_two_namespaces_never_meet():
 
 
 def test_no_container_may_write_to_its_root_or_gain_rights():
-    pods = [
-        item["spec"]["template"]["spec"]
-        for outer in wanted(FL, [BERLIN], SITE)
-        for item in [outer, *outer.get("spec", {}).get("workload", {}).get("manifests", [])]
-        if item["kind"] in ("Deployment", "Job")
-    ]
+    pods = pods_of(wanted(FL, [BERLIN], SITE), "Deployment", "Job")
     containers = [container for pod in pods for container in [*pod.get("initContainers", []), *pod["containers"]]]
     assert len(containers) == 7
     for context in (container["securityContext"] for container in containers):

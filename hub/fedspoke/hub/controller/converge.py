@@ -5,7 +5,7 @@ server. When nothing is to be changed it only reads.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from functools import partial
 
@@ -22,7 +22,7 @@ from fedspoke.hub.controller.difference import covers, difference, going
 from fedspoke.hub.controller.events import transition
 from fedspoke.hub.controller.world import World, look, owned, works
 from fedspoke.hub.observed import Observed, unplaced
-from fedspoke.hub.reconcile import Site, wanted
+from fedspoke.hub.reconcile import Images, Site, wanted
 from fedspoke.hub.status import mirrored, status
 from fedspoke.hub.trust import Trust
 from fedspoke.kube.client import MANAGER, Kubernetes, MissingKindError, kind_of
@@ -45,6 +45,7 @@ class Controller:
 
     kube: Kubernetes
     trust: Trust
+    images: Images = field(default_factory=Images)
 
     def converge(self, namespace: str, name: str, now: datetime) -> timedelta | None:
         """One step; when the next is due if nothing is heard before, or None where there is nothing left to do.
@@ -95,7 +96,7 @@ class Controller:
         new = status(fl, found, before, now)
         if new.phase in ENDED:
             return self._tell(live, before, new, now)
-        site = Site(hub_id=self.trust.hub, gateway=_gateway(found), deadline=deadline, attempt=attempt)
+        site = Site(hub_id=self.trust.hub, gateway=_gateway(found), deadline=deadline, attempt=attempt, images=self.images)
         try:
             self._run(live, fl, world, found, site, now)
         except Failed as error:
