@@ -51,7 +51,9 @@ def daemon(name: str, arguments: list[str], home: Path) -> Iterator[psutil.Popen
     """
     program = Path(sys.executable).with_name(name)
     if not program.exists():
-        raise Final(f"there is no {program}; install fedspoke with the extra that this process needs (hub or collaborator)")
+        raise Final(
+            f"there is no {program}; install fedspoke with the extra that this process needs (aggregator or collaborator)"
+        )
     if (found := version("flwr")) != FLOWER:
         raise Final(f"Flower {found} is installed, and fedspoke works with {FLOWER} alone; install flwr=={FLOWER}")
     # Flower installs the app's names here once, and does not look again whether it was killed half-way.

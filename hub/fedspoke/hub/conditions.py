@@ -5,8 +5,8 @@ from datetime import datetime
 from typing import Literal
 
 from fedspoke.api.federated_learning import Condition, FederatedLearning
+from fedspoke.hub.aggregation.attendance import absent
 from fedspoke.hub.aggregation.convergence import over
-from fedspoke.hub.aggregation.rounds import absent
 from fedspoke.hub.observed import Observed, unplaced
 
 Answer = tuple[Literal["True", "False", "Unknown"], str, str]

@@ -4,8 +4,8 @@ from typing import Any
 import pytest
 
 from fedspoke.api.federated_learning import Lora
-from fedspoke.api.records import ClusterRound, Failure, HeldOut, Prepared, RoundRecord, Tensor, Trained
-from fedspoke.hub.aggregation.rounds import absent, hopeless, refusal, shortage, standing
+from fedspoke.api.records import Failure, HeldOut, Prepared, Tensor, Trained
+from fedspoke.hub.aggregation.rounds import hopeless, refusal, shortage, standing
 from fedspoke.hub.aggregation.slot import Upload
 from support import adapters
 
@@ -29,11 +29,6 @@ def trained(**changes: object) -> Trained:
 
 def held(digest: str, examples: int, path: Path) -> Upload:
     return Upload(path=path, digest=digest, examples=examples, size=1)
-
-
-def record(number: int, *clusters: str, **refused: str) -> RoundRecord:
-    part = ClusterRound(loss=1, examples=1, seconds=1, bytes_in=1, bytes_out=1)
-    return RoundRecord(round=number, digest=DIGEST, loss=1, seconds=1, clusters=dict.fromkeys(clusters, part), refused=refused)
 
 
 def test_a_cluster_that_was_not_chosen_is_nobody() -> None:
@@ -153,17 +148,6 @@ def test_a_quorum_larger_than_the_choice_is_said_as_such() -> None:
     assert shortage("the federation", 2, ("cluster1",), {}).endswith(
         "needs 2 of cluster1, and cannot have them: there are only 1"
     )
-
-
-def test_who_missed_a_round_is_named_with_the_last_reason() -> None:
-    records = [record(1, "cluster1", cluster2="train failed: out of memory"), record(2, "cluster1", "cluster2")]
-    assert absent(CLUSTERS, records, {"cluster3": "no post is left"}) == (
-        "cluster2 took part in 1 of 2 rounds (train failed: out of memory); cluster3 took part in 0 of 2 rounds (no post is left)"
-    )
-
-
-def test_nobody_is_named_when_all_took_part_in_all_rounds() -> None:
-    assert absent(CLUSTERS, [record(1, *CLUSTERS), record(2, *CLUSTERS)], {"cluster1": "an old sorrow"}) == ""
 
 
 def test_a_failure_that_may_pass_is_none_for_good() -> None:

@@ -15,6 +15,7 @@ from fedspoke.api.records import AggregatorSettings, Digest, FinishOrder, TrainO
 from fedspoke.hub.aggregation import rounds
 from fedspoke.hub.aggregation.asking import Asking, Limit
 from fedspoke.hub.aggregation.assembly import Assembly
+from fedspoke.hub.aggregation.attendance import absent
 from fedspoke.hub.aggregation.combine import combine
 from fedspoke.hub.aggregation.convergence import over
 from fedspoke.hub.aggregation.finish import Outcome, left_out, refusal
@@ -70,8 +71,8 @@ class Federation:
         records = self.state.records()
         done = f"{over(self.settings.server, records)}, the model is saved"
         reasons = {name: cluster.reason for name, cluster in self.account.progress.clusters.items()}
-        absent = rounds.absent(self.settings.clusters, records, reasons)
-        self.account.say("; ".join(filter(None, (done, absent, unfinished))), phase="Completed")
+        missed = absent(self.settings.clusters, records, reasons)
+        self.account.say("; ".join(filter(None, (done, missed, unfinished))), phase="Completed")
 
     def _train(self) -> tuple[Path, Digest]:
         """All rounds that are not done yet: the last one's adapter and the adapter's digest."""

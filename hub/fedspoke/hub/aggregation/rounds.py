@@ -5,13 +5,13 @@ cluster's, and under it its uploads come, one for each cluster and round.
 """
 
 from collections import Counter
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import Lora
-from fedspoke.api.records import Digest, Failure, Finished, HeldOut, Prepared, RoundRecord, Trained
+from fedspoke.api.records import Digest, Failure, Finished, HeldOut, Prepared, Trained
 from fedspoke.hub.aggregation import layout as layouts
 
 Layout = layouts.Layout
@@ -112,24 +112,6 @@ def unlikely(posts: int, measured: HeldOut | None) -> str | None:
     if measured and measured.posts > posts:
         return f"it says that it held out {measured.posts} posts, but when it was ready it had {posts}"
     return None
-
-
-def absent(clusters: Collection[str], records: Sequence[RoundRecord], reasons: Mapping[str, str]) -> str:
-    """`cluster2 took part in 1 of 2 rounds (train failed: …)` for each that missed one; empty if none did.
-
-    Args:
-        clusters: The chosen ones.
-        records: The finished rounds.
-        reasons: What is known of clusters that no round refused, as they were never there.
-    """
-    missed = []
-    for cluster in clusters:
-        part = sum(cluster in record.clusters for record in records)
-        if part < len(records):
-            refused = [record.refused[cluster] for record in records if cluster in record.refused]
-            reason = refused[-1] if refused else reasons.get(cluster, "")
-            missed.append(f"{cluster} took part in {part} of {len(records)} rounds{f' ({reason})' if reason else ''}")
-    return "; ".join(missed)
 
 
 def shortage(what: str, need: int, clusters: Collection[str], lost: Mapping[str, str]) -> str:
