@@ -4,7 +4,7 @@ RUN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 FUZZ_TARGETS := posts archive photograph words
 
-.PHONY: help install demo test e2e fleet go soak fuzz check bench bench-gpu study crd clean
+.PHONY: help install demo test e2e fleet go soak fuzz check images bench bench-gpu study crd clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -59,6 +59,10 @@ check: install ## Check format, lint, types and layers
 	$(RUN)/mypy
 	$(RUN)/lint-imports
 
+IMAGES ?= operator aggregator agent collaborator
+images: ## Build the container images, or those of IMAGES="operator agent", on BASE, with buildah; archives are in images/out
+	@BASE=$(BASE) TAG=$(TAG) images/build $(IMAGES)
+
 bench: install ## Measure a round beside its floor, stock Flower and NVFlare, a decision over 10,000 clusters, exports of up to 50,000 posts
 	for each in round placement exports; do PYTHONPATH=tests $(RUN)/python -m benchmarks.$$each || exit 1; done
 
@@ -81,4 +85,4 @@ crd: install ## Write hub/deploy/crd.yaml anew from the API's models
 	$(RUN)/fedspoke crd > hub/deploy/crd.yaml.new && mv hub/deploy/crd.yaml.new hub/deploy/crd.yaml
 
 clean: ## Remove what the targets above made
-	rm -rf .venv .tools .bench demo fuzz out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis
+	rm -rf .venv .tools .bench demo fuzz out images/out .mypy_cache .ruff_cache .pytest_cache .import_linter_cache .hypothesis

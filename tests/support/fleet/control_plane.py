@@ -68,6 +68,8 @@ def with_nodes(authority: Authority) -> list[str]:
         "--authorization-mode=Node,RBAC",
         "--enable-admission-plugins=NodeRestriction",
         "--allow-privileged=true",
+        "--feature-gates=MutatingAdmissionPolicy=true",  # by which a cluster can be made like OpenShift
+        "--runtime-config=admissionregistration.k8s.io/v1beta1=true",
         "--kubelet-preferred-address-types=InternalIP",  # their names are known to nobody
         f"--kubelet-certificate-authority={authority.certificate}",
         f"--kubelet-client-certificate={kubelets.certificate}",

@@ -42,7 +42,7 @@ def ready(fleet: OwnFleet, folder: Path) -> Iterator[OwnFleet]:
         spoke.kubernetes.apply(_namespace(NAMESPACE))
         platform = _PLATFORM[spoke.name]
         for claim, files in ((f"{platform}-data", f"exports/{platform}"), ("model", "model")):
-            _offer(spoke, claim, f"{claim}-{folder.name}", folder / "example" / files)  # each time another volume
+            offer(spoke, claim, f"{claim}-{folder.name}", folder / "example" / files)  # each time another volume
         hub.kubernetes.merge(ocm.CLUSTER, spoke.name, {"metadata": {"labels": {platform_label(platform): "true"}}})
     command = [sys.executable, "-m", "fedspoke.cli", "operator", "--namespace", HOME, "--agent-image", images.TESTS]
     hub.machine.start(CONTROLLER, "env", f"KUBECONFIG={as_controller(hub.kubernetes, hub.kubeconfig, folder)}", *command)
@@ -119,7 +119,7 @@ def _namespace(name: str) -> Object:
     return {"apiVersion": NAMESPACES.api_version, "kind": "Namespace", "metadata": {"name": name}}
 
 
-def _offer(spoke: Cluster, claim: str, volume: str, files: Path) -> None:
+def offer(spoke: Cluster, claim: str, volume: str, files: Path) -> None:
     """A volume with these files, readable for whoever a pod runs as, and the claim that gets it."""
     folder = spoke.volume(volume)
     shutil.copytree(files, folder, dirs_exist_ok=True)

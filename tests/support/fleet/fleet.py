@@ -45,8 +45,10 @@ class OwnFleet(Fleet):
 
 
 @contextmanager
-def own(spokes: int, say: binaries.Say, kept: Path) -> Iterator[OwnFleet]:
+def own(spokes: int, say: binaries.Say, kept: Path, shown: tuple[Path, ...] | None = None) -> Iterator[OwnFleet]:
     """A fleet of so many spokes for the length of the block; if it does not come up, its logs are copied to `kept`.
+
+    Its containers see `shown` of this machine; if not said, what the tests' own image needs.
 
     Raises:
         Failed: something is missing on this machine, or does not come up.
@@ -57,20 +59,20 @@ def own(spokes: int, say: binaries.Say, kept: Path) -> Iterator[OwnFleet]:
     manifests.folder(say)
     with claim.number() as (number, folder), closing(Network(number, folder / "network")) as network:
         try:
-            fleet = _up(spokes, network, folder)
+            fleet = _up(spokes, network, folder, images.python() if shown is None else shown)
         except Failed as failed:
             evidence.logs(folder.iterdir(), kept)
             raise Failed(f"{failed}; all logs are in {kept}") from failed
         yield fleet
 
 
-def _up(spokes: int, network: Network, folder: Path) -> OwnFleet:
+def _up(spokes: int, network: Network, folder: Path, shown: tuple[Path, ...]) -> OwnFleet:
     names = ["hub", *(f"spoke{each}" for each in range(1, spokes + 1))]
     machines = [network.machine(name, socket, folder / name / "log") for socket, name in enumerate(names, 1)]
     hub, *others = [Cluster(machine, folder / machine.name) for machine in machines]
     archives = images.own(folder / "images")
     with ThreadPoolExecutor() as side_by_side:
-        list(side_by_side.map(lambda cluster: cluster.up(archives, images.python()), (hub, *others)))
+        list(side_by_side.map(lambda cluster: cluster.up(archives, shown), (hub, *others)))
     ocm_hub.start(hub, network)
     with ThreadPoolExecutor() as side_by_side:
         list(side_by_side.map(lambda spoke: klusterlet.join(spoke, hub), others))

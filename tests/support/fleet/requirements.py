@@ -21,8 +21,8 @@ _PACKAGES = {  # a program of each, and Debian's name of the package
 _WATCHERS, _ENOUGH = Path("/proc/sys/fs/inotify/max_user_instances"), 1024
 
 
-def provide(say: Say = print) -> None:
-    """Install what is missing.
+def provide(say: Say = print, also: dict[str, str] | None = None) -> None:
+    """Install what is missing; `also` is what is needed beside a fleet's own: a program of each package, and its name.
 
     Raises:
         Failed: it is no Linux, we are not root, or the packages cannot be had.
@@ -36,7 +36,7 @@ def provide(say: Say = print) -> None:
             "a fleet's networks and containers need root; use sudo, or name clusters of yours in FEDSPOKE_HUB_KUBECONFIG"
         )
     _let_many_watch_files(say)
-    missing = [package for program, package in _PACKAGES.items() if not shutil.which(program, path=PATH)]
+    missing = [package for program, package in (_PACKAGES | (also or {})).items() if not shutil.which(program, path=PATH)]
     if not missing:
         return
     if not shutil.which("apt-get"):
