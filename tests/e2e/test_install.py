@@ -1,14 +1,13 @@
 """hub/deploy on a real API server: it is taken whole, and its service account may do what the controller does, and no more."""
 
-import os
-import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from datetime import UTC, datetime
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 
-import httpx
 import pytest
 from kubernetes import config
 
@@ -19,18 +18,17 @@ from fedspoke.hub.addon.authority import trust
 from fedspoke.hub.controller import kinds
 from fedspoke.hub.controller.converge import Controller
 from fedspoke.kube.client import Kubernetes as Client
-from fedspoke.local import ports
 from support import build
-from support.fleet import manifests, ocm
+from support.fleet import ocm
 from support.fleet.deployed import FEDERATION, HOME, as_controller, deploy
 from support.fleet.kubernetes import NODE, Kind, Kubernetes
-from support.fleet.processes import running
+from support.fleet.operator import operator
 from support.fleet.wait import until
 from support.fleet.worlds import Hub
 
 USERS, NAME = "team", "social"
 _REVIEW = Kind("authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False)
-_NAMES = {"AddonAPIServiceCABundle": "", "ClusterManagerNamespace": ""}
+_LEASE = Kind("coordination.k8s.io/v1", "leases")
 _SECONDS = 90
 
 
@@ -54,11 +52,7 @@ class Installed:
 @pytest.fixture(scope="module")
 def installed(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Installed:
     admin = hub.server.kubernetes
-    for each in ("*work.open-cluster-management.io_manifestworks*", "*addon.open-cluster-management.io_*"):
-        for definition in manifests.rendered(sorted(manifests.folder().glob(f"cluster-manager/hub/crds/{each}")), _NAMES):
-            definition["spec"].pop("conversion", None)  # by a webhook, which is not here
-            admin.apply(definition)
-    until("OCM's kinds are served", lambda: (admin.all(ocm.WORK), admin.all(ocm.MANAGEMENT_ADDON)), _SECONDS)
+    ocm.define_works_and_addons(hub.server)
     deploy(admin)
     kubeconfig = as_controller(admin, hub.server.kubeconfig, tmp_path_factory.mktemp("operator"))
     kube = Client(config.new_client_from_config(str(kubeconfig)))
@@ -152,29 +146,61 @@ def test_the_service_account_may_do_what_it_needs_and_nothing_else(
     assert installed.account.create(_REVIEW, review)["status"]["allowed"] is may
 
 
-def test_the_operator_watches_with_these_rights_and_says_that_it_is_well(federation: Installed, tmp_path: Path) -> None:
-    (port,) = ports.free(1)
-    arguments = ["-m", "fedspoke.cli", "operator", "--namespace", HOME, "--health-port", str(port)]
-    log = tmp_path / "operator.log"
-    environment = os.environ | {"KUBECONFIG": str(federation.kubeconfig)}
-    with running(sys.executable, *arguments, log=log, environment=environment) as process:
-        said = partial(_phase, federation)
-        until("the federation says something", said, _SECONDS, [process], so=bool)
-        until("the operator is well", partial(_answers, port), _SECONDS, [process])
-    assert "ot enough permissions" not in log.read_text()
-    assert "forbidden" not in log.read_text().lower()
+def test_the_operator_watches_with_these_rights_and_one_alone_is_ready(federation: Installed, tmp_path: Path) -> None:
+    with operator(federation.kubeconfig, tmp_path) as first:
+        until("it is at work", first.ready, _SECONDS, [first.process])
+        until("the federation says something", lambda: federation.federation().get("status"), _SECONDS, [first.process], so=bool)
+        with operator(federation.kubeconfig, tmp_path) as second:
+            until("another waits", lambda: "holds it" in second.process.words(), _SECONDS, [second.process])
+            assert (second.answers("/healthz"), second.answers("/readyz")) == (200, 503)
+        assert (first.answers("/healthz"), first.answers("/readyz")) == (200, 200)
+    assert "ot enough permissions" not in first.process.words()
+    assert "forbidden" not in first.process.words().lower()
 
 
-def _phase(federation: Installed) -> str:
-    phase: str = federation.federation().get("status", {}).get("phase", "")
-    return phase
+def test_a_hub_of_fifty_finished_federations_is_only_read(installed: Installed, tmp_path: Path) -> None:
+    admin, kind = installed.admin, replace(FEDERATION, with_status=True)
+    admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": USERS}})
+    names = [f"finished-{number}" for number in range(50)]
+    for name, phase in zip(names, cycle(("Completed", "Failed")), strict=False):
+        at = "2026-11-21T12:00:00Z"
+        said = {"phase": phase, "message": "as it was", "observedGeneration": 1, "startTime": at, "completionTime": at}
+        admin.create(kind, build.federated_learning(name, USERS) | {"status": said})
+        installed.controller.converge(USERS, name, datetime.now(UTC))
+
+    before = _writes(admin)
+    with operator(installed.kubeconfig, tmp_path) as it:
+        until("it is at work", it.ready, _SECONDS, [it.process])
+        # Longer than any pause of the controller but those of five minutes, after which it looks as it does when it starts.
+        until(
+            "it has been so for 65 s",
+            partial(_held, admin),
+            2 * _SECONDS,
+            [it.process],
+            so=lambda held: held > timedelta(seconds=65),
+        )
+    assert _writes(admin) == before, "besides its Lease, which it renews, it has written"
+    assert "tried again" not in it.process.words()
+    for name in names:
+        admin.merge(FEDERATION, name, {"metadata": {"finalizers": None}}, USERS)
+        admin.delete(FEDERATION, name, USERS)
 
 
-def _answers(port: int) -> bool | None:
-    try:
-        return httpx.get(f"http://127.0.0.1:{port}/healthz").is_success or None
-    except httpx.TransportError:
-        return None
+def _writes(admin: Kubernetes) -> dict[tuple[str, str], int]:
+    """How often what was written so far, by whomever, by verb and resource."""
+    found: Counter[tuple[str, str]] = Counter()
+    for labels, count in admin.counted("apiserver_request_total").items():
+        of = dict(labels)
+        if of["verb"] not in ("GET", "LIST", "WATCH") and of["resource"] != "leases":
+            found[of["verb"], of["resource"]] += count
+    return found
+
+
+def _held(admin: Kubernetes) -> timedelta:
+    """For how long the Lease has been the same controller's."""
+    lease = admin.get(_LEASE, "fedspoke", HOME)["spec"]
+    renewed, acquired = (datetime.fromisoformat(lease[each]) for each in ("renewTime", "acquireTime"))
+    return renewed - acquired
 
 
 def _versions(federation: Installed) -> dict[str, str]:

@@ -77,8 +77,8 @@ def test_a_quota_that_forbids_the_aggregators_pod_is_said(ready: OwnFleet) -> No
     metadata = {"name": "none", "namespace": USERS}
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": {"pods": "0"}}}
     with ready.hub.kubernetes.temporarily(quota), federation.federation(ready, "forbidden") as name:
-        begins = "waiting for the aggregator's pod: pods "
-        said = until("it says why", partial(_message, ready, name), _SECONDS, so=lambda it: it.startswith(begins))
+        said = until("it says why", partial(_message, ready, name), _SECONDS, so=lambda it: "pods" in it)
+        assert said.startswith("waiting for the aggregator's pod: pods ")
         assert "is forbidden: exceeded quota: none" in said
 
 

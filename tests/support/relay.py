@@ -22,9 +22,9 @@ class Relay:
 
 
 @contextmanager
-def relay(target: int, cuts: Sequence[int] = ()) -> Iterator[Relay]:
+def relay(target: int, cuts: Sequence[int] = (), port: int = 0) -> Iterator[Relay]:
     """A running relay; its connections end with the block. The n-th is cut after the n-th of `cuts` bytes to the target."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
+    with socket.create_server(("127.0.0.1", port)) as server:
         kept = Relay(server.getsockname()[1], target)
         threading.Thread(target=_accept, args=(server, kept, cuts), daemon=True).start()
         yield kept

@@ -81,7 +81,7 @@ class Attempt:
 
 
 def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place | None = None) -> list[Object]:
-    """ConfigMap, volume, Deployment and Service of one federation's aggregator.
+    """ConfigMap, volume, service account, Deployment and Service of one federation's aggregator.
 
     Args:
         fl: the federation.
@@ -102,6 +102,7 @@ def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place
             "data": _files(fl, attempt, place),
         },
         _volume_claim(fl),
+        *_account(fl, metadata),  # before the Deployment: without it no pod is made
         {
             "apiVersion": "apps/v1",
             "kind": "Deployment",
@@ -119,7 +120,6 @@ def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place
             "metadata": metadata,
             "spec": {"type": exposed(fl).type, "selector": selector, "ports": [_service_port(fl, place)]},
         },
-        *_account(fl, metadata),
     ]
 
 

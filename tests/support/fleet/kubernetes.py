@@ -103,11 +103,11 @@ class Kubernetes:
         """Let a pod be gone at once, as when its node dies."""
         self._ask("DELETE", f"{_path(POD, namespace)}/{pod}", params={"gracePeriodSeconds": "0"})
 
-    def counted(self, metric: str) -> dict[tuple[tuple[str, str], ...], float]:
+    def counted(self, metric: str) -> dict[tuple[tuple[str, str], ...], int]:
         """What the API server has counted so far, by labels."""
         lines = self._answer("GET", "/metrics").text.splitlines()
         found = [_SAMPLE.fullmatch(line) for line in lines if line.startswith(f"{metric}{{")]
-        return {tuple(sorted(_LABEL.findall(it[1]))): float(it[2]) for it in found if it}
+        return {tuple(sorted(_LABEL.findall(it[1]))): int(float(it[2])) for it in found if it}
 
     def delete_all(self, kind: Kind, namespace: str | None = None) -> None:
         """Ask that every object of a kind goes."""

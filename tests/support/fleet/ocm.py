@@ -43,6 +43,24 @@ def define_kinds(server: ApiServer, say: binaries.Say = print) -> None:
         until(f"{kind.plural} are served", partial(server.kubernetes.all, kind), _SECONDS, [server.process])
 
 
+def define_works_and_addons(server: ApiServer, say: binaries.Say = print) -> None:
+    """Make an API server know ManifestWorks and add-ons, too.
+
+    Raises:
+        Failed: the definitions cannot be had.
+    """
+    folder, names = (
+        manifests.folder(say) / "cluster-manager/hub/crds",
+        {"AddonAPIServiceCABundle": "", "ClusterManagerNamespace": ""},
+    )
+    for each in ("*work.open-cluster-management.io_manifestworks*", "*addon.open-cluster-management.io_*"):
+        for definition in manifests.rendered(sorted(folder.glob(each)), names):
+            definition["spec"].pop("conversion", None)  # by a webhook, which is not here
+            server.kubernetes.apply(definition)
+    for kind in (WORK, ADDON, MANAGEMENT_ADDON):
+        until(f"{kind.plural} are served", partial(server.kubernetes.all, kind), _SECONDS, [server.process])
+
+
 @contextmanager
 def placement_controller(server: ApiServer, folder: Path, say: binaries.Say = print) -> Iterator[Process]:
     """OCM's placement controller at work on an API server, with all its files in `folder`.
