@@ -200,6 +200,17 @@ def test_why_a_collaborator_does_not_run_is_on_the_hub_within_half_a_minute(addo
         until(f"{name} is gone from the spoke", partial(_pods, spoke, name), _SECONDS, so=[].__eq__)
 
 
+def test_what_forbids_a_collaborators_pod_is_on_the_hub_within_half_a_minute(addon: Manager, fleet: Fleet) -> None:
+    spoke = fleet.spokes[0]
+    until(f"the add-on on {spoke.name}", partial(_conditions, fleet, spoke), _SECONDS, so=_is_well)
+    metadata = {"name": "none", "namespace": NAMESPACE}
+    quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": {"pods": "0"}}}
+    with spoke.kubernetes.temporarily(quota), fleet.hub.kubernetes.temporarily(_work("no-room", spoke.name)):
+        heard = until("the hub hears why", partial(_heard, fleet, spoke, "no-room"), HEARD, so=lambda it: it.get("reason"))
+    assert str(heard["reason"]).startswith('its pod cannot be made: pods "default.no-room-')
+    assert " is forbidden: exceeded quota: none, " in str(heard["reason"])
+
+
 def test_when_the_add_on_is_taken_away_nothing_of_it_stays(addon: Manager, fleet: Fleet) -> None:
     hub = fleet.hub.kubernetes
     hub.delete(ocm.MANAGEMENT_ADDON, ADDON)

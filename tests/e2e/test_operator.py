@@ -1,6 +1,7 @@
 """The controller on a hub that is not as it should be: it says why it waits, stays, and goes on once that is mended."""
 
 import json
+import signal
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -51,8 +52,9 @@ def test_it_waits_for_an_api_server_then_for_its_rights_then_for_ocm_and_ends_if
                 until("it goes on", said, _SECONDS, [it.process], so=lambda words: words.startswith(goes_on))
                 assert "Traceback" not in it.process.words()
 
-                server.process.handle.kill()
+                server.process.handle.send_signal(signal.SIGSTOP)  # its connections stay, and are silent
                 it.process.handle.wait(_SECONDS)
+                server.process.handle.send_signal(signal.SIGCONT)
                 assert "another controller has taken the Lease, or the API server was away for too long" in it.process.last_words
 
 
@@ -63,8 +65,8 @@ def _led_through(kubeconfig: Path, port: int) -> int:
     there = urlsplit(cluster["cluster"]["server"]).port
     cluster["cluster"]["server"] = f"https://127.0.0.1:{port}"
     kubeconfig.write_text(json.dumps(content))
-    assert there
-    return there
+    assert there is not None
+    return int(there)
 
 
 def _is_well_and_not_ready(it: Operator) -> None:

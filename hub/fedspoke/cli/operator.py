@@ -3,7 +3,7 @@
 import logging
 import os
 import socket
-import threading
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
@@ -16,7 +16,7 @@ from fedspoke.hub.addon.authority import trust
 from fedspoke.hub.controller.converge import Controller
 from fedspoke.hub.controller.handlers import Step, registry
 from fedspoke.hub.controller.health import Health, served
-from fedspoke.hub.controller.lease import leading
+from fedspoke.hub.controller.lease import lead
 from fedspoke.hub.reconcile import Images
 from fedspoke.hub.trust import Trust
 from fedspoke.kube.client import Kubernetes
@@ -48,11 +48,11 @@ def operator(namespace: str, agent_image: str, aggregator_image: str, collaborat
     kopf.configure(log_format=kopf.LogFormat.JSON)
     for talkative in ("leaderelection", "kopf.objects"):  # of every renewal, of every event
         logging.getLogger(talkative).setLevel(logging.WARNING)
-    kube = Kubernetes.of_environment()
+    kube, health = Kubernetes.of_environment(), Health()
     images = Images(agent=agent_image, aggregator=aggregator_image, collaborator=collaborator_image)
-    me, health = os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}", Health()
-    with served(health, health_port), leading(namespace, me) as lost:
-        controller = Controller(kube, _first_trust(kube, namespace, lost), images)
+    with served(health, health_port):
+        lead(namespace, os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}", _end)
+        controller = Controller(kube, _first_trust(kube, namespace), images)
 
         def federation(of: str, name: str) -> Step:
             return lambda now: controller.converge(of, name, now)
@@ -63,22 +63,20 @@ def operator(namespace: str, agent_image: str, aggregator_image: str, collaborat
                 log.info(sentence)
             return _ADDON
 
-        kopf.run(
-            registry=registry(federation, addon, health),
-            clusterwide=True,
-            standalone=True,
-            stop_flag=lost,
-        )
-    if lost.is_set():
-        raise Failed(_LOST)
+        kopf.run(registry=registry(federation, addon, health), clusterwide=True, standalone=True)
 
 
-def _first_trust(kube: Kubernetes, namespace: str, lost: threading.Event) -> Trust:
+def _end() -> None:
+    """At once, in the middle of whatever it does: nobody may wait for an answer to what another controller decides by now."""
+    click.echo(f"fedspoke: {_LOST}", err=True)
+    os._exit(1)
+
+
+def _first_trust(kube: Kubernetes, namespace: str) -> Trust:
     """However long the hub refuses it: a right that is missing is given while this waits, and no pod has to end for that."""
     while True:
         try:
             return trust(kube, namespace, datetime.now(UTC))
         except (Failed, Refused) as error:
             log.warning("%s; tried again in %d s", error, _AGAIN)
-        if lost.wait(_AGAIN):
-            raise Failed(_LOST)
+        time.sleep(_AGAIN)

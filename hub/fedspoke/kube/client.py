@@ -16,6 +16,7 @@ MANAGER = "fedspoke"
 """The field manager of all that the hub controller applies."""
 
 _NOT_FOUND, _CONFLICT = 404, 409
+_PATIENCE = 30  # seconds
 _MERGE = "application/merge-patch+json"
 
 
@@ -53,7 +54,7 @@ class Kubernetes:
             raise Failed(
                 f"no Kubernetes API to speak to: {error}; set KUBECONFIG, or run in a pod with a service account"
             ) from None
-        return cls(ApiClient())
+        return cls(_Impatient())
 
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
         """One object; None if there is none of the name."""
@@ -129,6 +130,13 @@ class Kubernetes:
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Failed(silence(self._client.configuration.host, error)) from None
         return answer
+
+
+class _Impatient(ApiClient):
+    """Waits for no answer for ever: a line that was cut says nothing of it."""
+
+    def call_api(self, *arguments: Any, **named: Any) -> Any:
+        return super().call_api(*arguments, **named | {"_request_timeout": _PATIENCE})
 
 
 class _Absent(Failed):

@@ -3,24 +3,23 @@
 import json
 import logging
 import threading
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from itertools import count
 from typing import Any
 
 import urllib3.exceptions
+from kubernetes.client import ApiClient, Configuration, CoordinationV1Api
 from kubernetes.client.exceptions import ApiException
 from kubernetes.leaderelection.electionconfig import Config
 from kubernetes.leaderelection.leaderelection import LeaderElection
 from kubernetes.leaderelection.resourcelock.leaselock import LeaseLock
 
-from fedspoke.api.errors import Failed
 from fedspoke.kube.client import MANAGER, silence
 
 log = logging.getLogger("fedspoke")
 
 _LASTS, _RENEWED_WITHIN, _TRIED_EVERY = 15, 10, 2  # seconds, as Kubernetes' own controllers have them
-_ANSWERED_WITHIN = 5  # of these: an answer that never comes must not hide that the Lease has run out
+_ANSWERED_WITHIN = 4  # of these: an answer that never comes must not hide that the Lease has run out
 _TOLD_EVERY = 30  # tries
 
 
@@ -48,40 +47,43 @@ class _Asked:
         return call
 
 
-@contextmanager
-def leading(namespace: str, me: str) -> Iterator[threading.Event]:
-    """Waits for the Lease, and says so; yields what is set once it is lost: then another may be at work.
+def lead(namespace: str, me: str, lost: Callable[[], None]) -> None:
+    """Waits for the Lease, and says so; returns once it is had.
 
-    It is not given back at the end: whoever follows waits until it has run out.
-
-    Raises:
-        Failed: it cannot be waited for any longer.
+    Args:
+        namespace: where it is.
+        me: who is to hold it.
+        lost: called once it is not kept any more: another may be at work from now on. It is not given back otherwise; whoever
+            follows waits until it has run out.
     """
-    mine, lost = threading.Event(), threading.Event()
+    mine = threading.Event()
     lock = LeaseLock(MANAGER, namespace, me)
-    asked = _Asked(lock.api_instance)
+    once = Configuration.get_default_copy()
+    once.retries = False  # which would take longer than the Lease lasts
+    asked = _Asked(CoordinationV1Api(ApiClient(once)))
     lock.api_instance = asked  # type: ignore[assignment]  # the lock calls nothing else of it
-    election = LeaderElection(Config(lock, _LASTS, _RENEWED_WITHIN, _TRIED_EVERY, mine.set, lost.set))
+    election = LeaderElection(Config(lock, _LASTS, _RENEWED_WITHIN, _TRIED_EVERY, mine.set, _nothing))
 
     def elect() -> None:
         try:
             election.run()
         finally:  # whatever ended it, nobody renews the Lease any more
-            lost.set()
+            lost()
 
     threading.Thread(target=elect, name="lease", daemon=True).start()
     told = ""
     for tries in count():
         if mine.wait(_TRIED_EVERY):
-            break
-        if lost.is_set():
-            raise Failed(f"the election for the Lease {namespace}/{MANAGER} met an error of its own; the log has it")
+            return
         holder = election.observed_record.holder_identity if election.observed_record else "nobody that the API server tells of"
         why = asked.trouble or f"{holder} holds it"
         if why != told or not tries % _TOLD_EVERY:
             log.warning("waiting for the Lease %s/%s: %s; tried again every %d s", namespace, MANAGER, why, _TRIED_EVERY)
             told = why
-    yield lost
+
+
+def _nothing() -> None:
+    """What the election does when it ends; `elect` does more."""
 
 
 def _message(error: ApiException) -> str:

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import pytest
 from kubernetes.client import Configuration
 
-from fedspoke.hub.controller.lease import leading
+from fedspoke.hub.controller.lease import lead
 from fedspoke.local import ports
 
 _SECONDS = 60
@@ -67,28 +67,25 @@ def port() -> Iterator[int]:
     before = Configuration.get_default_copy()
     configuration = Configuration()
     configuration.host = f"http://127.0.0.1:{port}"
-    configuration.retries = False
     Configuration.set_default(configuration)
     yield port
     Configuration.set_default(before)
 
 
 def test_it_is_waited_for_with_the_reason_and_had_once_the_api_server_is_there(port: int):
-    leads = threading.Event()
-
-    def lead() -> None:
-        with leading("fedspoke", "me"):
-            leads.set()
-
+    lost = threading.Event()
+    waits = threading.Thread(target=lead, args=("fedspoke", "me", lost.set), daemon=True)
     with hearing() as told:
-        threading.Thread(target=lead, daemon=True).start()
+        waits.start()
         assert told.anything.wait(_SECONDS)
-        assert not leads.is_set()
+        assert waits.is_alive()
         with ThreadingHTTPServer(("127.0.0.1", port), Leases) as server:
             threading.Thread(target=server.serve_forever, daemon=True).start()
-            assert leads.wait(_SECONDS)
+            waits.join(_SECONDS)
+            assert not waits.is_alive()
             server.shutdown()
     assert told.words[0].startswith(
         f"waiting for the Lease fedspoke/fedspoke: the Kubernetes API at http://127.0.0.1:{port} does not answer: "
     )
     assert len(told.words) == 1
+    assert not lost.is_set()
