@@ -296,5 +296,6 @@ class FederatedLearning(Api):
 
     namespace: str
     name: str
+    uid: str = ""
     generation: int = 1
     spec: FederatedLearningSpec

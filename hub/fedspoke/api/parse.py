@@ -54,7 +54,8 @@ def federated_learning(document: Object) -> FederatedLearning:
     name, namespace = metadata.get("name"), metadata.get("namespace") or "default"
     generation = found if isinstance(found := metadata.get("generation"), int) else 1  # only the API server counts it
     spec = _spec(document, FederatedLearningSpec, [*_strays(document), *_bad_metadata(document), *_bad_names(name, namespace)])
-    return FederatedLearning(namespace=namespace, name=str(name), generation=generation, spec=spec)
+    uid = str(metadata.get("uid") or "")
+    return FederatedLearning(namespace=namespace, name=str(name), uid=uid, generation=generation, spec=spec)
 
 
 def placement(document: Object) -> PlacementSpec:

@@ -90,6 +90,7 @@ class AggregatorSettings(Record):
     fusion: str = Field(description="host:port of the fusion service.")
     deadline: datetime
     attempt: str = Field("", description="Which attempt at the federation this is; what it says of itself bears the same.")
+    federation: str = Field("", description="The uid of its resource, whose folder is no other's; empty where there is no hub.")
 
 
 class FusionSettings(Record):

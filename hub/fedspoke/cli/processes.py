@@ -26,7 +26,8 @@ def aggregator(path: Path) -> None:
 @click.command
 @click.option("--state", type=click.Path(path_type=Path), required=True, help="The aggregator's folder.")
 @click.option("--config-map", required=True, metavar="NAMESPACE/NAME", help="Where the controller looks for it.")
-def reporter(state: Path, config_map: str) -> None:
+@click.option("--federation", default="", help="The uid of its resource; another's rounds are not told.")
+def reporter(state: Path, config_map: str, federation: str) -> None:
     """Tell the controller how a federation goes (a container's command)."""
     from fedspoke.hub import reporter
     from fedspoke.kube.client import Kubernetes
@@ -35,6 +36,7 @@ def reporter(state: Path, config_map: str) -> None:
     reporter.report(
         Kubernetes.of_environment(),
         state,
+        federation,
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"namespace": namespace, "name": name}},
     )
 

@@ -140,6 +140,7 @@ def _files(fl: FederatedLearning, attempt: Attempt, place: Place) -> dict[str, s
         fusion=f"127.0.0.1:{place.fusion_port}",
         deadline=attempt.deadline,
         attempt=attempt.name,
+        federation=fl.uid,
     )
     fusion = FusionSettings(
         run=run,
@@ -215,6 +216,8 @@ def _pod(fl: FederatedLearning, image: str, place: Place) -> Object:
                     place.state,
                     "--config-map",
                     f"{fl.namespace}/{progress_name(fl.name)}",
+                    "--federation",
+                    fl.uid,
                 ],
                 "volumeMounts": [state | {"readOnly": True}, scratch, {"name": "token", "mountPath": _TOKEN, "readOnly": True}],
             }

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed
 from fedspoke.api.records import RoundRecord
-from fedspoke.hub.aggregation import releases
+from fedspoke.hub.aggregation import owner, releases
 from fedspoke.kube.client import Kubernetes
 
 log = logging.getLogger("fedspoke")
@@ -26,11 +26,13 @@ _ROOM = 700_000
 """Characters of rounds, of the million that a ConfigMap takes; the oldest are left out."""
 
 
-def report(kube: Kubernetes, state: Path, config_map: Object, wait: Callable[[float], None] = time.sleep) -> None:
+def report(
+    kube: Kubernetes, state: Path, federation: str, config_map: Object, wait: Callable[[float], None] = time.sleep
+) -> None:
     """For ever: a change of the files is in the ConfigMap a moment later. What cannot be told is told later."""
     told: dict[str, str] = {}
     while True:
-        now = read(state)
+        now = read(state, federation)
         if now == told:
             wait(_LOOK)
             continue
@@ -44,10 +46,10 @@ def report(kube: Kubernetes, state: Path, config_map: Object, wait: Callable[[fl
             wait(_LOOK)
 
 
-def read(state: Path) -> dict[str, str]:
-    """What there is to tell."""
+def read(state: Path, federation: str) -> dict[str, str]:
+    """What there is to tell of the federation with this uid; where the folder is another's, that it was refused."""
     found = {}
-    for name in _FILES:
+    for name in _FILES if not owner.others(state, federation) else [PROGRESS]:
         try:
             found[name] = (state / name).read_bytes().decode(errors="replace")  # of a line that is being written, half a letter
         except FileNotFoundError:

@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from fedspoke.hub import reporter
+from fedspoke.hub.aggregation import owner
 from support.kube import Lists
 
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "social-progress", "namespace": "default"}}
@@ -27,7 +28,7 @@ def report(kube: Lists, state: Path, *steps: object) -> list[float]:
             step()
 
     with pytest.raises(_Over):
-        reporter.report(kube, state, CONFIG_MAP, wait)
+        reporter.report(kube, state, "", CONFIG_MAP, wait)
     return waited
 
 
@@ -67,15 +68,23 @@ def test_what_could_not_be_told_is_told_later(tmp_path: Path):
 def test_a_round_that_is_still_being_written_is_left_for_later(tmp_path: Path):
     rounds = tmp_path / "rounds.jsonl"
     rounds.write_bytes('{"round":1}\n{"round":2,"refused":"ü'.encode()[:-1])
-    assert reporter.read(tmp_path) == {"rounds.jsonl": '{"round":1}\n'}
+    assert reporter.read(tmp_path, "") == {"rounds.jsonl": '{"round":1}\n'}
     rounds.write_text('{"round":1}\n{"round":2}\n')
-    assert reporter.read(tmp_path) == {"rounds.jsonl": '{"round":1}\n{"round":2}\n'}
+    assert reporter.read(tmp_path, "") == {"rounds.jsonl": '{"round":1}\n{"round":2}\n'}
 
 
 def test_of_very_many_rounds_the_last_ones_are_told_and_each_is_whole(tmp_path: Path):
     lines = [f'{{"round":{number},"what":"{"x" * 1000}"}}\n' for number in range(1000)]
     (tmp_path / "rounds.jsonl").write_text("".join(lines))
-    kept = reporter.read(tmp_path)["rounds.jsonl"]
+    kept = reporter.read(tmp_path, "")["rounds.jsonl"]
     assert kept.endswith(lines[-1])
     assert set(kept.splitlines(keepends=True)) <= set(lines)
     assert 600_000 < len(kept) < 800_000
+
+
+def test_of_a_folder_that_is_another_federations_only_the_refusal_is_told(tmp_path: Path):
+    owner.take(tmp_path, "uid-1")
+    for name in ("progress.json", "rounds.jsonl", "releases.json"):
+        (tmp_path / name).write_text("{}\n")
+    assert reporter.read(tmp_path, "uid-1").keys() == {"progress.json", "rounds.jsonl", "releases.json"}
+    assert reporter.read(tmp_path, "uid-2").keys() == {"progress.json"}

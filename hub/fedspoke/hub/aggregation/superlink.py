@@ -20,7 +20,7 @@ from fedspoke.api.errors import Failed, Final
 from fedspoke.api.records import AggregatorSettings
 from fedspoke.api.status import ENDED
 from fedspoke.flower import programs
-from fedspoke.hub.aggregation import progress
+from fedspoke.hub.aggregation import owner, progress
 
 _POLL = 0.1
 _UP = 180.0
@@ -42,6 +42,12 @@ def run(settings: AggregatorSettings, told: Path) -> None:
     state = Path(settings.state)
     state.mkdir(parents=True, exist_ok=True)
     file = state / "progress.json"
+    try:
+        owner.take(state, settings.federation)
+    except Failed as error:
+        told_by_us = progress.Account(file, settings.clusters, settings.attempt).progress
+        progress.write(file, told_by_us.model_copy(update={"phase": "Failed", "message": str(error)}))
+        raise
     before = progress.read(file)
     if before and before.phase == "Completed":
         progress.write(file, before.model_copy(update={"attempt": settings.attempt}))

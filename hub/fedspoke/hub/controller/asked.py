@@ -35,7 +35,7 @@ def supported(live: Object) -> FederatedLearning:
 
 def _bare(live: Object) -> Object:
     """The object as a user would have written it."""
-    metadata = {key: live["metadata"][key] for key in ("name", "namespace", "generation") if key in live["metadata"]}
+    metadata = {key: live["metadata"][key] for key in ("name", "namespace", "uid", "generation") if key in live["metadata"]}
     return {"apiVersion": live["apiVersion"], "kind": live["kind"], "metadata": metadata, "spec": live.get("spec") or {}}
 
 
