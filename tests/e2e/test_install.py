@@ -84,6 +84,11 @@ def federation(installed: Installed) -> Iterator[Installed]:
         admin.merge(FEDERATION, NAME, {"metadata": {"finalizers": None}}, USERS)
 
 
+def test_the_controller_knows_what_kinds_there_are(installed: Installed) -> None:
+    kube = installed.controller.kube
+    assert [kube.knows(kind) for kind in (kinds.FEDERATED_LEARNING, kinds.OPENSHIFT)] == [True, False]
+
+
 def test_a_federation_goes_from_its_creation_to_its_deletion_with_these_rights(federation: Installed) -> None:
     admin = federation.admin
     for _ in range(2):

@@ -13,12 +13,12 @@ import kopf
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.hub.addon import manager
 from fedspoke.hub.addon.authority import trust
+from fedspoke.hub.controller import kinds
 from fedspoke.hub.controller.converge import Controller
 from fedspoke.hub.controller.handlers import Step, registry
 from fedspoke.hub.controller.health import Health, served
 from fedspoke.hub.controller.lease import lead
 from fedspoke.hub.reconcile import Images
-from fedspoke.hub.trust import Trust
 from fedspoke.kube.client import Kubernetes
 
 log = logging.getLogger("fedspoke")
@@ -52,7 +52,7 @@ def operator(namespace: str, agent_image: str, aggregator_image: str, collaborat
     images = Images(agent=agent_image, aggregator=aggregator_image, collaborator=collaborator_image)
     with served(health, health_port):
         lead(namespace, os.environ.get("POD_NAME") or f"{socket.gethostname()}-{os.getpid()}", _end)
-        controller = Controller(kube, _first_trust(kube, namespace), images)
+        controller = _begun(kube, namespace, images)
 
         def federation(of: str, name: str) -> Step:
             return lambda now: controller.converge(of, name, now)
@@ -72,11 +72,12 @@ def _end() -> None:
     os._exit(1)
 
 
-def _first_trust(kube: Kubernetes, namespace: str) -> Trust:
+def _begun(kube: Kubernetes, namespace: str, images: Images) -> Controller:
     """However long the hub refuses it: a right that is missing is given while this waits, and no pod has to end for that."""
     while True:
         try:
-            return trust(kube, namespace, datetime.now(UTC))
+            first = trust(kube, namespace, datetime.now(UTC))
+            return Controller(kube, first, images, openshift=kube.knows(kinds.OPENSHIFT))
         except (Failed, Refused) as error:
             log.warning("%s; tried again in %d s", error, _AGAIN)
         time.sleep(_AGAIN)

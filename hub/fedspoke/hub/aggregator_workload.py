@@ -13,7 +13,7 @@ from fedspoke.api.names import OURS, identity, labels, run_name
 from fedspoke.api.records import AggregatorSettings, FusionSettings
 from fedspoke.hub import gateway
 from fedspoke.manifestworks import envoy
-from fedspoke.manifestworks.collaborator import HARDENED, UNPRIVILEGED
+from fedspoke.manifestworks.collaborator import HARDENED, unprivileged
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,6 +31,7 @@ class Place:
     adapters_port: int = 9093
     fusion_port: int = 9094
     reports: bool = True  # to the hub's API server; a laptop has none
+    openshift: bool = False
 
 
 def aggregator_name(fl: FederatedLearning) -> str:
@@ -230,7 +231,7 @@ def _pod(fl: FederatedLearning, image: str, place: Place) -> Object:
     return {
         "serviceAccountName": name,
         "automountServiceAccountToken": False,  # only the reporter gets the token
-        "securityContext": UNPRIVILEGED,
+        "securityContext": unprivileged(openshift=place.openshift),
         "containers": [container | hardened for container in containers],
         "volumes": [
             {"name": "token", "projected": {"sources": _TOKEN_SOURCES}},

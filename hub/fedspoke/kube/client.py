@@ -1,6 +1,7 @@
 """The only place that speaks to a Kubernetes API: plain objects in, plain objects out, and errors as sentences."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any, NamedTuple
 
 import urllib3.exceptions
@@ -63,6 +64,15 @@ class Kubernetes:
         except _Absent:
             return None
 
+    def knows(self, kind: Kind) -> bool:
+        """Whether there are objects of this kind, for whoever may ask for them."""
+        try:
+            with self._in_sentences(f"say whether it knows {kind.kind}"):
+                self._resource(kind)
+        except MissingKindError:
+            return False
+        return True
+
     def all(
         self,
         kind: Kind,
@@ -115,21 +125,31 @@ class Kubernetes:
 
     def _ask(self, kind: Kind, verb: str, subresource: str | None = None, **request: Any) -> Object:
         given = {name: value for name, value in request.items() if value is not None}
-        try:
-            known = self._dynamic = self._dynamic or dynamic.DynamicClient(self._client)  # threads may forget it, each for all
-            resource = known.resources.get(api_version=kind.api_version, kind=kind.kind)
+        what = f"{verb.removeprefix('server_side_')} {kind.kind}"
+        with self._in_sentences(f"{what} {request.get('name', '')}".strip()):
+            resource = self._resource(kind)
             target = resource.subresources[subresource] if subresource else resource
             answer: Object = getattr(target, verb)(**given).to_dict()
+        return answer
+
+    def _resource(self, kind: Kind) -> Any:
+        known = self._dynamic = self._dynamic or dynamic.DynamicClient(self._client)  # threads may forget it, each for all
+        try:
+            return known.resources.get(api_version=kind.api_version, kind=kind.kind)
         except ResourceNotFoundError:
             self._dynamic = None  # what it discovered is old, should the kind be installed later
             missing = f"the API server knows no {kind.kind} of {kind.api_version}"
             raise MissingKindError(f"{missing}; install what defines it (OCM, or hub/deploy/crd.yaml)") from None
+
+    @contextmanager
+    def _in_sentences(self, what: str) -> Iterator[None]:
+        """Of errors, while the API server is asked to do something."""
+        try:
+            yield
         except (DynamicApiError, ApiException) as error:
-            what = f"{verb.removeprefix('server_side_')} {kind.kind}"
-            raise _refusal(error, f"{what} {request.get('name', '')}".strip()) from None
+            raise _refusal(error, what) from None
         except (urllib3.exceptions.HTTPError, OSError) as error:
             raise Failed(silence(self._client.configuration.host, error)) from None
-        return answer
 
 
 class _Impatient(ApiClient):

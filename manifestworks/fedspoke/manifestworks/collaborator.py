@@ -16,6 +16,7 @@ NAMESPACE = "open-cluster-management-agent-addon"
 # What PodSecurity `restricted` and OpenShift's restricted-v2 ask of every pod and container, on hub and spokes; no fixed UID.
 UNPRIVILEGED: Object = {"runAsNonRoot": True, "seccompProfile": {"type": "RuntimeDefault"}}
 HARDENED: Object = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem": True, "capabilities": {"drop": ["ALL"]}}
+_GROUP: Object = {"fsGroup": 65532, "fsGroupChangePolicy": "OnRootMismatch"}
 CERTIFICATE_SECRET = f"{ADDON}-{SIGNER.replace('/', '-')}-client-cert"  # the klusterlet's name for it
 CA_CONFIG_MAP = f"{ADDON}-ca"  # comes with the agent's ManifestWork
 AGENT = f"{ADDON}-agent"  # the add-on's own Deployment, and its service account
@@ -52,6 +53,14 @@ class Spoke:
 
     cluster: str
     datasets: Mapping[Platform, str]
+    openshift: bool = False
+
+
+def unprivileged(*, openshift: bool) -> Object:
+    """A pod that writes to a volume: a new one is root's alone, unless the pod names a group. OpenShift names one, and no other
+    is let in.
+    """
+    return UNPRIVILEGED if openshift else UNPRIVILEGED | _GROUP
 
 
 def settings(fl: FederatedLearning, spoke: Spoke, place: Place) -> CollaboratorSettings:
@@ -140,7 +149,7 @@ def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str
     pod: Object = {
         "automountServiceAccountToken": False,
         "restartPolicy": "OnFailure",
-        "securityContext": UNPRIVILEGED,
+        "securityContext": unprivileged(openshift=spoke.openshift),
         "initContainers": [_contained(image, gateway, always=True), _contained(image, mcp_server, always=True)],
         "containers": [_contained(image, flower_client)],
         "volumes": [

@@ -31,6 +31,11 @@ def claims(cluster: Object) -> dict[str, str]:
     return {claim["name"]: claim.get("value") or "" for claim in (cluster.get("status") or {}).get("clusterClaims") or []}
 
 
+def is_openshift(cluster: Object) -> bool:
+    """Whether the cluster claims to be one, as ACM's klusterlet does for it."""
+    return claims(cluster).get("product.open-cluster-management.io") == "OpenShift"
+
+
 def count(cluster: Object, claim: str) -> int | None:
     """A claim that is a number as CEL's `int` reads one; None if there is none, or it is no number."""
     text = claims(cluster).get(claim, "")

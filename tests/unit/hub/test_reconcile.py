@@ -5,6 +5,7 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from fedspoke.api import parse
+from fedspoke.hub.aggregator_workload import Place
 from fedspoke.hub.reconcile import Images, Site, wanted
 from fedspoke.manifestworks.collaborator import Hub, Spoke
 from support import build
@@ -47,6 +48,13 @@ def test_a_federation_that_names_no_image_runs_what_the_controller_was_told():
         for pods, component in ((pods_of(objects, "Deployment"), "aggregator"), (pods_of(objects, "Job"), "collaborator")):
             found = {it["image"] for pod in pods for it in [*pod.get("initContainers", []), *pod["containers"]]}
             assert found == {expected.format(component)}
+
+
+def test_a_pod_names_the_group_that_may_write_to_its_volumes_but_on_openshift_which_names_one():
+    for openshift, group in ((False, 65532), (True, None)):
+        site = replace(SITE, hub_place=Place(openshift=openshift))
+        objects = wanted(FL, [replace(BERLIN, openshift=openshift)], site)
+        assert [pod["securityContext"].get("fsGroup") for pod in pods_of(objects, "Deployment", "Job")] == [group, group]
 
 
 def test_works_of_equally_named_federations_in_two_namespaces_never_meet():

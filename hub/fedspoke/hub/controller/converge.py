@@ -14,7 +14,7 @@ from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
 from fedspoke.api.names import FEDERATED_LEARNING, FINALIZER, RETRY
 from fedspoke.api.status import ENDED
-from fedspoke.hub.aggregator_workload import aggregator_name, progress_name
+from fedspoke.hub.aggregator_workload import Place, aggregator_name, progress_name
 from fedspoke.hub.controller import asked, kinds, seen
 from fedspoke.hub.controller.bindings import missing
 from fedspoke.hub.controller.certificates import certificates
@@ -46,6 +46,7 @@ class Controller:
     kube: Kubernetes
     trust: Trust
     images: Images = field(default_factory=Images)
+    openshift: bool = False
 
     def converge(self, namespace: str, name: str, now: datetime) -> timedelta | None:
         """One step; when the next is due if nothing is heard before, or None where there is nothing left to do.
@@ -96,7 +97,14 @@ class Controller:
         new = status(fl, found, before, now)
         if new.phase in ENDED:
             return self._tell(live, before, new, now)
-        site = Site(hub_id=self.trust.hub, gateway=_gateway(found), deadline=deadline, attempt=attempt, images=self.images)
+        site = Site(
+            hub_id=self.trust.hub,
+            gateway=_gateway(found),
+            deadline=deadline,
+            attempt=attempt,
+            images=self.images,
+            hub_place=Place(openshift=self.openshift),
+        )
         try:
             self._run(live, fl, world, found, site, now)
         except Failed as error:

@@ -63,7 +63,11 @@ def decided(fl: FederatedLearning, world: World, now: datetime) -> Decision:
 def spokes(fl: FederatedLearning, world: World, decision: Decision) -> list[Spoke]:
     """What each chosen cluster offers. A label names no path: its dataset is where its volume is mounted by default."""
     clusters = {declared.name(it): it for it in world.fleet.clusters}
-    return [Spoke(cluster=name, datasets=_datasets(fl, clusters[name])) for name, _ in decision.decisions if name in clusters]
+    return [
+        Spoke(cluster=name, datasets=_datasets(fl, it), openshift=declared.is_openshift(it))
+        for name, it in ((name, clusters.get(name)) for name, _ in decision.decisions)
+        if it
+    ]
 
 
 def listener(fl: FederatedLearning, world: World) -> ListenerStatus | str:

@@ -10,6 +10,7 @@ from fedspoke.api.federated_learning import ListenerStatus
 from fedspoke.api.names import run_name
 from fedspoke.hub.controller import seen
 from fedspoke.hub.controller.world import World
+from fedspoke.placement.evaluate import Decision
 from fedspoke.placement.fleet import Fleet
 from support import build
 from support.hub import FL, NAMESPACE, NOW, node
@@ -153,6 +154,13 @@ class TestADecision:
         fleet = Fleet(clusters=self.FLEET.clusters, decisions=(group(10, "oslo"), group(2, "berlin")))
         found = seen.decided(federation(), world(fleet=fleet), NOW)
         assert [name for name, _ in found.decisions] == ["berlin", "oslo"]
+
+
+def test_a_cluster_that_claims_to_be_openshift_is_one():
+    clusters = (build.cluster("berlin", claims={"product.open-cluster-management.io": "OpenShift"}), build.cluster("lyon"))
+    chosen = Decision(decisions=(("berlin", 0), ("lyon", 0)), rejected=())
+    found = seen.spokes(federation(), world(fleet=Fleet(clusters=clusters)), chosen)
+    assert [(it.cluster, it.openshift) for it in found] == [("berlin", True), ("lyon", False)]
 
 
 class TestAClustersWork:
