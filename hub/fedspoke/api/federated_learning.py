@@ -152,6 +152,10 @@ def _enough_responses() -> Iterator[Rule]:
         )
 
 
+MAY_CHANGE = ("min_available_clients", "min_responses", "round_timeout", "convergence")
+"""Of the server's fields, once rounds have begun (hub/deploy/changes.yaml); the rest is part of what was trained."""
+
+
 class Server(Api):
     """The aggregator on the hub."""
 

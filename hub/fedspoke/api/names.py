@@ -12,6 +12,7 @@ ADDON = "federated-learning"
 SIGNER = f"{DOMAIN}/collaborator"
 FINALIZER = f"{DOMAIN}/cleanup"
 APPLIED = f"{DOMAIN}/applied"  # annotation: a digest of what the controller applied last
+SETTINGS = f"{DOMAIN}/settings"  # annotation of the aggregator's pod: a digest of what it is told once
 RETRY = f"{DOMAIN}/retry"  # annotation: try a federation that failed once more; the controller takes it away
 FEDERATED_LEARNING = f"{DOMAIN}/federated-learning"  # label: <namespace>.<name> of the owning CR
 PHASE_LABEL = f"{DOMAIN}/phase"
@@ -23,6 +24,7 @@ PLATFORMS: tuple[Platform, ...] = ("facebook", "instagram")
 PLACEMENT = ("cluster.open-cluster-management.io/v1beta1", "Placement")
 MANAGED_CLUSTER = ("cluster.open-cluster-management.io/v1", "ManagedCluster")
 
+LONGEST_LABEL = 63  # a value, as Kubernetes has it
 LONGEST_NAME = 52  # of a FederatedLearning: `<name>-aggregator` is a Service's name, which has at most 63 characters
 
 

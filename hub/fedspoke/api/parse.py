@@ -12,7 +12,7 @@ from fedspoke.api import documents
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningSpec
-from fedspoke.api.names import API_VERSION, KIND, LONGEST_NAME, PLACEMENT, run_name
+from fedspoke.api.names import API_VERSION, KIND, LONGEST_LABEL, LONGEST_NAME, PLACEMENT, run_name
 from fedspoke.api.placement_spec import PlacementSpec
 from fedspoke.api.problems import nearest, problems, shown
 
@@ -125,8 +125,8 @@ def _bad_names(name: Any, namespace: Any) -> Iterator[str]:
         yield bad[0]
     elif len(name) > LONGEST_NAME:
         yield f"metadata.name has {len(name)} characters, but must have at most {LONGEST_NAME}: objects add a suffix to it"
-    elif len(run := run_name(namespace, name)) > 63:
-        yield f"metadata.namespace and name, as {run}, have {len(run)} characters, but a label's value has at most 63"
+    elif len(run := run_name(namespace, name)) > LONGEST_LABEL:
+        yield f"metadata.namespace and name, as {run}, have {len(run)} characters; a label's value has at most {LONGEST_LABEL}"
 
 
 def _no_label(field: str, value: Any) -> Iterator[str]:

@@ -2,7 +2,9 @@
 
 import logging
 import os
+import signal
 import socket
+import sys
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -48,6 +50,8 @@ def operator(namespace: str, agent_image: str, aggregator_image: str, collaborat
     kopf.configure(log_format=kopf.LogFormat.JSON)
     for talkative in ("leaderelection", "kopf.objects"):  # of every renewal, of every event
         logging.getLogger(talkative).setLevel(logging.WARNING)
+    # A container's first process ignores it otherwise, until kopf has its own way to end.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     kube, health = Kubernetes.of_environment(), Health()
     images = Images(agent=agent_image, aggregator=aggregator_image, collaborator=collaborator_image)
     with served(health, health_port):

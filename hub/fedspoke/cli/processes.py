@@ -1,5 +1,7 @@
 """The processes that the images run. Each reads one settings file (fedspoke.api.records), which holds no secret."""
 
+import signal
+import sys
 from pathlib import Path
 from typing import TypeVar
 
@@ -32,6 +34,7 @@ def reporter(state: Path, config_map: str, federation: str) -> None:
     from fedspoke.hub import reporter
     from fedspoke.kube.client import Kubernetes
 
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))  # a container's first process ignores it otherwise
     namespace, _, name = config_map.partition("/")
     reporter.report(
         Kubernetes.of_environment(),

@@ -3,13 +3,15 @@
 Only the gateway's port is reachable; everything else listens on the pod's loopback.
 """
 
+import hashlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
-from fedspoke.api.federated_learning import FederatedLearning, Listener, Object
-from fedspoke.api.names import OURS, identity, labels, run_name
+from fedspoke.api.federated_learning import MAY_CHANGE, FederatedLearning, Listener, Object
+from fedspoke.api.names import OURS, SETTINGS, identity, labels, run_name
 from fedspoke.api.records import AggregatorSettings, FusionSettings
 from fedspoke.hub import gateway
 from fedspoke.manifestworks import envoy
@@ -95,12 +97,13 @@ def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place
     name = aggregator_name(fl)
     metadata = {"name": name, "namespace": fl.namespace, "labels": labels(run)}
     selector = {"app.kubernetes.io/component": "aggregator"} | labels(run)
+    settings = _settings(fl, attempt, place)
     return [
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": metadata,
-            "data": _files(fl, attempt, place),
+            "data": _files(fl, attempt, place, settings),
         },
         _volume_claim(fl),
         *_account(fl, metadata),  # before the Deployment: without it no pod is made
@@ -112,7 +115,10 @@ def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place
                 "replicas": 1,
                 "strategy": {"type": "Recreate"},  # two aggregators must never write one checkpoint
                 "selector": {"matchLabels": selector},
-                "template": {"metadata": {"labels": selector}, "spec": _pod(fl, image, place)},
+                "template": {
+                    "metadata": {"labels": selector, "annotations": {SETTINGS: _fixed(settings)}},
+                    "spec": _pod(fl, image, place),
+                },
             },
         },
         {
@@ -124,10 +130,9 @@ def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place
     ]
 
 
-def _files(fl: FederatedLearning, attempt: Attempt, place: Place) -> dict[str, str]:
-    run = run_name(fl.namespace, fl.name)
-    settings = AggregatorSettings(
-        run=run,
+def _settings(fl: FederatedLearning, attempt: Attempt, place: Place) -> AggregatorSettings:
+    return AggregatorSettings(
+        run=run_name(fl.namespace, fl.name),
         clusters=tuple(attempt.clusters),
         server=fl.spec.server,
         lora=fl.spec.training.lora,
@@ -143,8 +148,17 @@ def _files(fl: FederatedLearning, attempt: Attempt, place: Place) -> dict[str, s
         attempt=attempt.name,
         federation=fl.uid,
     )
+
+
+def _fixed(settings: AggregatorSettings) -> str:
+    """A digest of what a running aggregator does not look for again: it is started anew where this changes."""
+    followed: Any = {"clusters": True, "deadline": True, "server": set(MAY_CHANGE)}
+    return hashlib.sha256(settings.model_dump_json(exclude=followed).encode()).hexdigest()
+
+
+def _files(fl: FederatedLearning, attempt: Attempt, place: Place, settings: AggregatorSettings) -> dict[str, str]:
     fusion = FusionSettings(
-        run=run,
+        run=settings.run,
         clusters=tuple(attempt.clusters),
         profiles=fl.spec.profiles,
         folder=f"{place.state}/profiles",

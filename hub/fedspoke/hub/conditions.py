@@ -7,7 +7,7 @@ from typing import Literal
 from fedspoke.api.federated_learning import Condition, FederatedLearning
 from fedspoke.hub.aggregation.attendance import absent
 from fedspoke.hub.aggregation.convergence import over
-from fedspoke.hub.observed import Observed, unplaced
+from fedspoke.hub.observed import UNREADY, Observed, unplaced
 
 Answer = tuple[Literal["True", "False", "Unknown"], str, str]
 """Status, reason (one word for programs), message (a sentence for people)."""
@@ -67,7 +67,9 @@ def _collaborators(fl: FederatedLearning, seen: Observed) -> Answer:
         return "False", "NotPlaced", "there are too few clusters to start with"
     if lost := seen.lost():
         return "False", "ClusterLost", _named(lost)
-    waiting = {name: seen.cluster(name).reason for name in seen.chosen if seen.cluster(name).phase in ("Waiting", "Preparing")}
+    begun = {name for name in seen.chosen if seen.cluster(name).phase not in UNREADY}
+    reasons = {name: "; ".join(filter(None, (seen.cluster(name).reason, seen.restarted.get(name)))) for name in seen.chosen}
+    waiting = {name: why for name, why in reasons.items() if name not in begun or name in seen.restarted}
     if waiting:
         names = (f"{name} ({reason})" if reason else name for name, reason in waiting.items())
         return "False", "Waiting", f"not ready yet: {', '.join(names)}"

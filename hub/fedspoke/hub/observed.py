@@ -8,6 +8,9 @@ from fedspoke.api.names import Platform
 from fedspoke.api.records import ClusterProgress, Progress, RoundRecord
 from fedspoke.placement.evaluate import Decision
 
+UNREADY = ("Waiting", "Preparing")
+"""A cluster that no round can ask yet."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Observed:

@@ -15,7 +15,7 @@ from fedspoke.api.records import HeldOut, RoundRecord
 from fedspoke.api.status import ENDED, Evaluation
 from fedspoke.hub.aggregation.means import held_out_losses
 from fedspoke.hub.conditions import conditions
-from fedspoke.hub.observed import Observed, unplaced
+from fedspoke.hub.observed import UNREADY, Observed, unplaced
 from fedspoke.hub.spent import spent
 
 _SHOWN_ROUNDS = 20  # the status holds the last ones; rounds.jsonl holds all
@@ -68,7 +68,10 @@ def _phase(fl: FederatedLearning, seen: Observed) -> tuple[Phase, str]:
     if seen.progress is None:
         return "Waiting", f"waiting for {seen.waits}" if seen.waits else f"the aggregator is starting{restarted}"
     waits = f"; but it waits for {seen.waits}" if seen.waits else ""
-    return seen.progress.phase, f"{seen.progress.message}{restarted}{waits}"
+    phase = seen.progress.phase
+    awaited = [it for it in seen.chosen if it in seen.restarted and seen.cluster(it).phase in UNREADY and phase == "Waiting"]
+    ill = "".join(f"; {it}: {seen.restarted[it]}" for it in awaited)
+    return phase, f"{seen.progress.message}{restarted}{waits}{ill}"
 
 
 def _cluster(name: str, seen: Observed) -> ClusterStatus:

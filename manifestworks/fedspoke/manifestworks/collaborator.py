@@ -2,6 +2,7 @@
 beyond the pod's loopback, and the dataset is mounted read-only.
 """
 
+import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -101,19 +102,26 @@ def collaborator(fl: FederatedLearning, spoke: Spoke, hub: Hub, image: str, plac
     files = {"collaborator.json": settings(fl, spoke, place).model_dump_json(by_alias=True, indent=1)} | {
         name: json.dumps(content, indent=1) for name, content in sidecar.files(wire).items()
     }
+    template = {"metadata": {"labels": labels(run)}, "spec": _pod(fl, spoke, image, place, run)}
     return [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": files},
         {
             "apiVersion": "batch/v1",
             "kind": "Job",
-            "metadata": metadata,
-            "spec": {
-                "backoffLimit": _NEVER_GIVEN_UP,
-                "template": {"metadata": {"labels": labels(run)}, "spec": _pod(fl, spoke, image, place, run)},
-            },
+            "metadata": metadata | {"name": _job_name(run, template, files)},
+            "spec": {"backoffLimit": _NEVER_GIVEN_UP, "template": template},
         },
         *report(run, NAMESPACE, AGENT),
     ]
+
+
+def _job_name(run: str, *content: Object) -> str:
+    """Another one for another content: nobody may change a Job's template, nor do its processes read their settings again.
+
+    It is the value of a label, too, so that it has 63 characters at the most.
+    """
+    digest = hashlib.sha256(json.dumps(content, sort_keys=True).encode()).hexdigest()[:8]
+    return f"{run[:54].rstrip('.-')}-{digest}"
 
 
 def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str) -> Object:

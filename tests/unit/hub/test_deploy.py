@@ -9,9 +9,8 @@ from pydantic.alias_generators import to_camel
 
 from fedspoke.api import documents
 from fedspoke.api.base import Api, Object
-from fedspoke.api.federated_learning import Client, FederatedLearningSpec, Server
+from fedspoke.api.federated_learning import MAY_CHANGE, Client, FederatedLearningSpec, Server
 from fedspoke.api.names import RETRY
-from fedspoke.hub.aggregation.assembly import MAY_CHANGE
 from fedspoke.hub.controller import kinds
 from fedspoke.manifestworks.collaborator import HARDENED, UNPRIVILEGED
 from support.hub import FL, Hub
@@ -87,6 +86,8 @@ def test_the_controller_runs_hardened_and_is_asked_whether_it_is_well():
 def used() -> set[tuple[str, str, str]]:
     """(verb, group, resource with its subresource) of all that converge calls, from creation to end in each way."""
     hubs = [Hub.running(ttlSecondsAfterFinished=60), Hub.running()]
+    hubs[0].pod({"phase": "Pending"}, "pod2")
+    hubs[0].converge()
     hubs[0].fails()
     hubs[0].annotate(**{RETRY: "true"})
     hubs[0].settle()

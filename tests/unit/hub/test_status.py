@@ -149,6 +149,14 @@ def test_a_rank_for_a_cluster_that_was_not_chosen_is_said():
     )
 
 
+def test_a_federation_that_waits_says_what_keeps_each_cluster():
+    why = "the image fedspoke-collaborator:9 of mcp-server cannot be had (ErrImagePull)"
+    seen = Observed(decision=BOTH, progress=progress("Waiting"), restarted={"lyon": why})
+    told = status(FL, seen, NOTHING, NOW)
+    assert told.message == f"Waiting: as the aggregator says; lyon: {why}"
+    assert condition(told, "CollaboratorsReady").message == f"not ready yet: berlin, lyon ({why})"
+
+
 def test_collaborators_that_were_never_placed_have_not_answered():
     assert condition(status(FL, Observed(decision=ONE), NOTHING, NOW), "CollaboratorsReady").reason == "NotPlaced"
 

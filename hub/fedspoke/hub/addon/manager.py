@@ -45,7 +45,7 @@ def converge(kube: Kubernetes, trust: Trust, image: str, now: datetime) -> list[
     there = {_key(it): it for kind in (kinds.ROLE, kinds.ROLE_BINDING, kinds.WORK) for it in kube.all(kind, labels=labels())}
     enabled = (it for cluster, it in addons.items() if cluster in hub.clusters and "deletionTimestamp" not in it["metadata"])
     done = [each for addon in enabled for each in _install(kube, addon, there, trust, image, now)]
-    return done + [_answer(kube, request, hub, trust, now) for request in requests]
+    return done + [_answered(kube, request, hub, trust, now) for request in requests]
 
 
 def _requests(kube: Kubernetes, signer: str) -> Iterator[Object]:
@@ -96,6 +96,14 @@ def _answer(kube: Kubernetes, request: Object, hub: Registered, trust: Trust, no
         signed = {"certificate": b64encode(certificate).decode()}
         kube.replace(approved | {"status": approved["status"] | signed}, "status")
     return f"certificate request {name}: {'signed' if ours else 'approved'} for {cluster}"
+
+
+def _answered(kube: Kubernetes, request: Object, hub: Registered, trust: Trust, now: datetime) -> str:
+    """What the API server refuses of one request stops no other."""
+    try:
+        return _answer(kube, request, hub, trust, now)
+    except Failed as failed:
+        return f"certificate request {request['metadata']['name']}: not answered, {failed}"
 
 
 def _deny(kube: Kubernetes, request: Object, why: str, now: datetime) -> str:

@@ -8,6 +8,7 @@ from datetime import datetime
 from types import MappingProxyType
 
 from fedspoke.api.errors import Failed
+from fedspoke.api.federated_learning import MAY_CHANGE
 from fedspoke.api.records import AggregatorSettings, FinishOrder, Trained, TrainOrder
 from fedspoke.hub.aggregation import rounds
 from fedspoke.hub.aggregation.asking import Asking, Limit, Lost
@@ -18,9 +19,6 @@ from fedspoke.hub.aggregation.tickets import Tickets
 
 POLL = 0.3
 """Seconds between two looks at what came; Flower's own loop takes 3."""
-
-MAY_CHANGE = ("min_available_clients", "min_responses", "round_timeout", "convergence")
-"""Of the server's settings, once rounds have begun (hub/deploy/changes.yaml); the rest is part of what was trained."""
 
 Orders = Mapping[str, TrainOrder] | Mapping[str, FinishOrder]
 """By cluster: they differ in the adapter that they name."""

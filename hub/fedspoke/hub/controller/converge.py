@@ -4,6 +4,7 @@ It may be called at any moment and any number of times, by a controller that was
 server. When nothing is to be changed it only reads.
 """
 
+import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -12,7 +13,7 @@ from functools import partial
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
-from fedspoke.api.names import FEDERATED_LEARNING, FINALIZER, RETRY
+from fedspoke.api.names import FEDERATED_LEARNING, FINALIZER, RETRY, run_name
 from fedspoke.api.status import ENDED
 from fedspoke.hub.aggregator_workload import Place, aggregator_name, progress_name
 from fedspoke.hub.controller import asked, kinds, seen
@@ -28,6 +29,8 @@ from fedspoke.hub.trust import Trust
 from fedspoke.kube.client import MANAGER, Kubernetes, MissingKindError, kind_of
 from fedspoke.manifestworks.collaborator import Hub
 from fedspoke.placement.objects import bindings, placement
+
+log = logging.getLogger("fedspoke")
 
 RESYNC = timedelta(minutes=5)
 """Between two looks at a federation of which nothing is heard."""
@@ -63,8 +66,8 @@ class Controller:
         except _Told:
             raise
         except (Failed, Refused) as error:  # the person who waits reads the status, not our log
-            if live := self.kube.get(kinds.FEDERATED_LEARNING, name, namespace):
-                before = asked.last_status(live)
+            live = self.kube.get(kinds.FEDERATED_LEARNING, name, namespace)
+            if live and (before := asked.last_status(live)).phase not in ENDED:  # how it ended stays said
                 said = {"message": f"waiting for the hub: {error}", "observed_generation": live["metadata"].get("generation")}
                 self._tell(live, before, before.model_copy(update=said), now)
             raise
@@ -90,7 +93,7 @@ class Controller:
         start = before.start_time or now.replace(microsecond=0)
         before = before.model_copy(update={"start_time": start})
         world, deadline, attempt = look(self.kube, fl), start + fl.spec.deadline, start.isoformat()
-        found = seen.observed(fl, world, attempt, now)
+        found = seen.observed(fl, world, before.listeners, attempt, now)
         if now > deadline + _GRACE and not (found.progress and found.progress.phase in ENDED):
             words = status(fl, found, before, now).message
             found = replace(found, failure=f"not completed within spec.deadline; the last word was: {words}")
@@ -132,7 +135,7 @@ class Controller:
         world = look(self.kube, fl)
         told = progress_name(fl.name)
         self._apply(live, world, [*bindings(fl), placement(fl)], lambda it: it["metadata"]["name"] != told)
-        found = replace(seen.observed(fl, world, "", now), progress=None, waits="spec.suspend to become false")
+        found = replace(seen.observed(fl, world, before.listeners, "", now), progress=None, waits="spec.suspend to become false")
         new = status(fl, found, before, now)
         done = new.rounds.completed if new.rounds else 0
         words = f"suspended by spec.suspend after {done} of {fl.spec.server.rounds} rounds; it goes on once that is false"
@@ -174,7 +177,10 @@ class Controller:
         if live.get("status") != said and self.kube.replace(live | {"status": said}, "status") is None:
             return _SOON  # somebody changed it meanwhile
         if event := transition(live, before, new, now):
-            self.kube.create(event)
+            try:
+                self.kube.create(event)
+            except Failed as error:  # a quota, say: the status says the same, and stands
+                log.warning("no event of %s: %s", run_name(live["metadata"]["namespace"], live["metadata"]["name"]), error)
         return _SOON if new.phase in ENDED else _WATCHED
 
     def _retire(self, live: Object, before: FederatedLearningStatus, now: datetime) -> timedelta:
@@ -201,8 +207,8 @@ class Controller:
         if not left:
             self._finalizers(live, [it for it in metadata["finalizers"] if it != FINALIZER])
             return None
-        for it in left:
-            if not going(it):
+        for it in [*owned(self.kube, metadata["namespace"], metadata["name"]), *left]:
+            if it["kind"] != kinds.CLAIM.kind and not going(it):  # the claim goes with the federation
                 self.kube.delete(it)
         clusters = ", ".join(sorted(it["metadata"]["namespace"] for it in left))
         words = f"being deleted since {metadata['deletionTimestamp']}: waiting for {clusters} to take away what ran there"

@@ -1,6 +1,6 @@
 """What the live objects mean for one federation: pure functions from one look at the world."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -23,10 +23,10 @@ from fedspoke.placement.evaluate import Decision, evaluate
 from fedspoke.placement.objects import placement
 
 
-def observed(fl: FederatedLearning, world: World, attempt: str, now: datetime) -> Observed:
-    """What status.py needs."""
+def observed(fl: FederatedLearning, world: World, before: Sequence[ListenerStatus], attempt: str, now: datetime) -> Observed:
+    """What status.py needs; `before` is where the gateway was when it was last looked at."""
     decision, progress = decided(fl, world, now), _progress(fl, world, attempt)
-    where = listener(fl, world)
+    where = listener(fl, world, {it.address for it in before})
     return Observed(
         decision=decision,
         platforms={spoke.cluster: tuple(spoke.datasets) for spoke in spokes(fl, world, decision)},
@@ -70,8 +70,11 @@ def spokes(fl: FederatedLearning, world: World, decision: Decision) -> list[Spok
     ]
 
 
-def listener(fl: FederatedLearning, world: World) -> ListenerStatus | str:
-    """Where spokes reach the gateway, or what has to come before there is such an address."""
+def listener(fl: FederatedLearning, world: World, known: Collection[str] = ()) -> ListenerStatus | str:
+    """Where spokes reach the gateway, or what has to come before there is such an address.
+
+    An address that they know stays as long as a ready node has it: collaborators are started anew for another one.
+    """
     service = world.named("Service", aggregator_name(fl))
     if service is None:
         return "the aggregator's Service"
@@ -83,7 +86,8 @@ def listener(fl: FederatedLearning, world: World) -> ListenerStatus | str:
             return f"an address of the LoadBalancer Service {aggregator_name(fl)}; the hub needs a provider of load balancers"
         address, number = given[0].get("ip") or given[0]["hostname"], port["port"]
     else:
-        found = asked.ip or next(_addresses(world), None)
+        usable = sorted(_addresses(world), key=lambda it: it not in known)
+        found = asked.ip or next(iter(usable), None)
         if not found or "nodePort" not in port:
             return "a node of the hub that is ready and has an address; or name one in spec.server.listeners[0].ip"
         address, number = found, port["nodePort"]
@@ -134,7 +138,7 @@ def _hub_waits(fl: FederatedLearning, world: World, where: ListenerStatus | str)
     youngest = max(
         world.pods, key=lambda it: it["metadata"].get("creationTimestamp", "")
     )  # one that was evicted stays for a while
-    reason = stuck(youngest)
+    reason = stuck(youngest, world.events)
     return f"the aggregator's pod: {reason}" if reason else ""
 
 

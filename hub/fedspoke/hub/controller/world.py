@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from fedspoke.api.base import Object
 from fedspoke.api.federated_learning import FederatedLearning
-from fedspoke.api.names import FEDERATED_LEARNING, run_name
+from fedspoke.api.names import FEDERATED_LEARNING, LONGEST_LABEL, run_name
 from fedspoke.hub.controller import kinds
 from fedspoke.kube.client import Kubernetes
 from fedspoke.placement.fleet import PLACEMENT_LABEL, Fleet
@@ -24,6 +24,8 @@ class World:
     """Its ManifestWorks, one in each cluster's namespace."""
     pods: tuple[Object, ...]
     """The aggregator's."""
+    events: tuple[Object, ...]
+    """Warnings of the namespace's pods, while one of the aggregator's has not started."""
     nodes: tuple[Object, ...]
 
     def named(self, kind: str, name: str) -> Object | None:
@@ -38,6 +40,9 @@ def look(kube: Kubernetes, fl: FederatedLearning) -> World:
         Failed: the API server does not answer, or does not let us, or knows no OCM.
     """
     ours, named = {FEDERATED_LEARNING: run_name(fl.namespace, fl.name)}, fl.spec.server.storage.name
+    pods = tuple(kube.all(kinds.POD, fl.namespace, ours))
+    pending = any((it.get("status") or {}).get("phase") == "Pending" for it in pods)
+    warnings = {"involvedObject.kind": "Pod", "type": "Warning"}
     return World(
         fleet=Fleet(
             clusters=tuple(kube.all(kinds.CLUSTER)),
@@ -49,17 +54,21 @@ def look(kube: Kubernetes, fl: FederatedLearning) -> World:
         owned=tuple(owned(kube, fl.namespace, fl.name)),
         claims=tuple(kube.all(kinds.CLAIM, fl.namespace, fields={"metadata.name": named}) if named else ()),
         works=tuple(works(kube, fl.namespace, fl.name)),
-        pods=tuple(kube.all(kinds.POD, fl.namespace, ours)),
+        pods=pods,
+        events=tuple(kube.all(kinds.EVENT, fl.namespace, fields=warnings)) if pending else (),
         nodes=tuple(kube.all(kinds.NODE)),
     )
 
 
 def owned(kube: Kubernetes, namespace: str, name: str) -> list[Object]:
     """All that one federation has in its own namespace."""
-    ours = {FEDERATED_LEARNING: run_name(namespace, name)}
-    return [it for kind in kinds.OWNED for it in kube.all(kind, namespace, ours)]
+    ours = run_name(namespace, name)
+    if len(ours) > LONGEST_LABEL:  # nothing bears it, and nobody may ask for it
+        return []
+    return [it for kind in kinds.OWNED for it in kube.all(kind, namespace, {FEDERATED_LEARNING: ours})]
 
 
 def works(kube: Kubernetes, namespace: str, name: str) -> list[Object]:
     """Its ManifestWorks, one in each cluster's namespace."""
-    return kube.all(kinds.WORK, labels={FEDERATED_LEARNING: run_name(namespace, name)})
+    ours = run_name(namespace, name)
+    return kube.all(kinds.WORK, labels={FEDERATED_LEARNING: ours}) if len(ours) <= LONGEST_LABEL else []

@@ -23,7 +23,7 @@ FEDERATION = parse.federated_learning(build.federated_learning(FL))
 
 
 def world(*owned: Object) -> World:
-    return World(fleet=Fleet(), owned=owned, claims=(), works=(), pods=(), nodes=())
+    return World(fleet=Fleet(), owned=owned, claims=(), events=(), works=(), pods=(), nodes=())
 
 
 def made(*owned: Object, now: datetime = NOW) -> Object:

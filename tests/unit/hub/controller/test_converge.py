@@ -11,6 +11,7 @@ from fedspoke.api.names import FINALIZER, PHASE_LABEL, RETRY, ROUND_LABEL
 from fedspoke.hub.controller import kinds
 from support import build
 from support.hub import CLIENT, FL, NAMESPACE, Hub, node
+from support.kube import Lists
 
 _MINUTE = timedelta(minutes=1)
 
@@ -223,6 +224,34 @@ def test_one_cluster_whose_namespace_refuses_its_work_does_not_stop_the_other():
 
 
 class TestAnErrorOfTheApiServer:
+    @pytest.mark.parametrize("end", [Hub.completes, Hub.fails])
+    def test_after_the_end_leaves_the_last_word(self, end):
+        hub = Hub.running()
+        end(hub)
+        before = hub.status()
+        hub.kube.lacks.add(kinds.CONFIG_MAP)
+        with pytest.raises(Failed):
+            hub.converge()
+        assert hub.status() == before
+
+    def test_after_a_failure_does_not_swallow_that_the_spec_was_changed(self):
+        hub = Hub.running()
+        hub.fails()
+        hub.asks(deadline="2h")
+        hub.kube.lacks.add(kinds.CONFIG_MAP)
+        with pytest.raises(Failed):
+            hub.converge()
+        hub.kube.lacks.clear()
+        hub.converge()
+        assert hub.message() == "tried again, as its spec was changed"
+
+    def test_that_refuses_an_event_keeps_the_status(self):
+        hub = Hub.running()
+        hub.kube.refuses = {"Event"}
+        hub.tells("Completed", rounds=3, model="a" * 64, profile="b" * 64)
+        hub.converge()
+        assert hub.status()["phase"] == "Completed"
+
     @pytest.mark.parametrize("kind", ["Placement", "Deployment", "Secret", "ManifestWork"])
     def test_is_told_in_the_status_until_it_has_passed(self, kind):
         hub = Hub.with_federation()
@@ -455,7 +484,11 @@ class TestDeletion:
         hub.kube.delete(hub.federation())
         hub.writes()
         hub.converge()
-        assert [it for it in hub.writes() if it.startswith("delete")] == [f"delete ManifestWork {NAMESPACE}.{FL}"] * 2
+        gone = {it.removeprefix("delete ") for it in hub.writes() if it.startswith("delete")}
+        assert {f"ManifestWork {NAMESPACE}.{FL}", f"Deployment {FL}-aggregator", f"Service {FL}-aggregator"} < gone
+        assert f"PersistentVolumeClaim {FL}-aggregator" not in gone, (
+            "the claim goes with the federation, by the garbage collector"
+        )
         assert hub.message() == "being deleted since 2026-11-21T12:00:00Z: waiting for berlin, lyon to take away what ran there"
         hub.converge()
         assert hub.writes() == []
@@ -517,6 +550,29 @@ def test_a_binding_that_somebody_else_made_is_left_as_it_is():
     (binding,) = hub.kube.all(kinds.BINDING)
     assert "labels" not in binding["metadata"]
     assert "ownerReferences" not in binding["metadata"]
+
+
+def test_a_federation_whose_name_no_object_can_bear_is_refused_and_can_be_deleted():
+    hub = Hub(Lists(build.federated_learning("f" * 34, "n" * 33)))
+    where = "n" * 33, "f" * 34
+    hub.controller.converge(*where, hub.now)
+    said = hub.kube.objects[*kinds.FEDERATED_LEARNING, *where]["status"]
+    assert said["phase"] == "Failed"
+    assert said["message"].endswith("have 68 characters; a label's value has at most 63")
+    hub.kube.delete(hub.kube.objects[*kinds.FEDERATED_LEARNING, *where])
+    hub.controller.converge(*where, hub.now)
+    assert (*kinds.FEDERATED_LEARNING, *where) not in hub.kube.objects
+
+
+def test_what_is_told_once_starts_what_runs_anew_and_what_is_followed_does_not():
+    hub = Hub.running()
+    hub.writes()
+    hub.asks(server={"minAvailableClients": 2, "minResponses": 1})
+    hub.settle()
+    assert "apply Deployment social-aggregator" not in hub.writes()
+    hub.asks(training={"learningRate": 0.1}, server={"minAvailableClients": 2, "rounds": 9})
+    hub.settle()
+    assert "apply Deployment social-aggregator" in hub.writes()
 
 
 def test_an_object_of_somebody_elses_is_left_as_it_is_and_named():

@@ -26,8 +26,9 @@ def listening(**listener: object):
     return federation(server={"listeners": [{"name": "public"} | listener]})
 
 
-def world(*owned: Object, nodes=(), pods=(), works=(), fleet=None) -> World:
-    return World(fleet=fleet or Fleet(), owned=owned, claims=(), works=tuple(works), pods=tuple(pods), nodes=tuple(nodes))
+def world(*owned: Object, nodes=(), pods=(), events=(), works=(), fleet=None) -> World:
+    there = {"pods": pods, "events": events, "works": works, "nodes": nodes}
+    return World(fleet=fleet or Fleet(), owned=owned, claims=(), **{name: tuple(it) for name, it in there.items()})
 
 
 def service(*ingress: Object, **port: int) -> Object:
@@ -67,6 +68,13 @@ class TestTheListener:
         found = seen.listener(listening(type="NodePort", port=30443), world(service(nodePort=30443), nodes=nodes))
         assert found == at("198.51.100.2", 30443)
 
+    def test_of_a_node_port_stays_where_it_is_as_long_as_that_node_is_ready(self):
+        nodes = [node("a", InternalIP="192.0.2.1"), node("b", InternalIP="192.0.2.2")]
+        asked, there = listening(type="NodePort", port=30443), service(nodePort=30443)
+        assert seen.listener(asked, world(there, nodes=nodes), {"192.0.2.2"}) == at("192.0.2.2", 30443)
+        nodes[1] = node("b", ready=False, InternalIP="192.0.2.2")
+        assert seen.listener(asked, world(there, nodes=nodes), {"192.0.2.2"}) == at("192.0.2.1", 30443)
+
     def test_of_a_node_port_waits_for_a_node(self):
         said = seen.listener(listening(type="NodePort", port=30443), world(service(nodePort=30443)))
         assert said == "a node of the hub that is ready and has an address; or name one in spec.server.listeners[0].ip"
@@ -87,7 +95,7 @@ class TestTheListener:
 class TestTheAggregatorsPod:
     def waits(self, *pods: Object, conditions: tuple[Object, ...] = ()) -> str:
         given = world(service(nodePort=30443), deployment(*conditions), nodes=[node()], pods=pods)
-        return seen.observed(federation(), given, "", NOW).waits
+        return seen.observed(federation(), given, (), "", NOW).waits
 
     def test_that_runs_keeps_nothing_waiting(self):
         assert self.waits(pod({"phase": "Running"}, "2026-11-21T12:00:00Z")) == ""
@@ -111,15 +119,15 @@ class TestTheAggregatorsPod:
 class TestWhatTheAggregatorTells:
     def test_of_another_attempt_is_not_believed(self):
         given = world(progress(**{"progress.json": '{"attempt":"one","phase":"Failed","message":"no"}'}))
-        assert seen.observed(federation(), given, "two", NOW).progress is None
-        told = seen.observed(federation(), given, "one", NOW).progress
+        assert seen.observed(federation(), given, (), "two", NOW).progress is None
+        told = seen.observed(federation(), given, (), "one", NOW).progress
         assert told is not None
         assert told.phase == "Failed"
 
     @pytest.mark.parametrize("said", ["{", '{"of": "another version"}', ""])
     def test_and_cannot_be_read_counts_as_nothing(self, said):
         given = world(progress(**{"progress.json": said, "rounds.jsonl": said}))
-        found = seen.observed(federation(), given, "", NOW)
+        found = seen.observed(federation(), given, (), "", NOW)
         assert (found.progress, found.rounds) == (None, ())
 
 
@@ -167,7 +175,7 @@ class TestAClustersWork:
     def restarted(self, status: Object, *clusters: Object) -> str:
         work = {"metadata": {"name": RUN, "namespace": "berlin"}, "status": status}
         given = world(works=[work], fleet=Fleet(clusters=clusters))
-        return seen.observed(federation(), given, "", NOW).restarted.get("berlin", "")
+        return seen.observed(federation(), given, (), "", NOW).restarted.get("berlin", "")
 
     def test_that_no_agent_has_taken_says_so(self):
         assert self.restarted({}) == "the cluster's work agent has not taken the collaborator yet"
