@@ -177,10 +177,12 @@ class Controller:
         if live.get("status") != said and self.kube.replace(live | {"status": said}, "status") is None:
             return _SOON  # somebody changed it meanwhile
         if event := transition(live, before, new, now):
+            run = run_name(live["metadata"]["namespace"], live["metadata"]["name"])
+            log.info("%s: %s, %s", run, new.phase, new.message, extra={"federation": run})
             try:
                 self.kube.create(event)
             except Failed as error:  # a quota, say: the status says the same, and stands
-                log.warning("no event of %s: %s", run_name(live["metadata"]["namespace"], live["metadata"]["name"]), error)
+                log.warning("%s: no event of this: %s", run, error, extra={"federation": run})
         return _SOON if new.phase in ENDED else _WATCHED
 
     def _retire(self, live: Object, before: FederatedLearningStatus, now: datetime) -> timedelta:

@@ -65,9 +65,9 @@ class Converging:
             try:
                 due = await asyncio.to_thread(step, self.now())
             except (Failed, Refused) as error:
-                log.warning("%s: %s; tried again in %.0f s", name, error, pause)
+                log.warning("%s: %s; tried again in %.0f s", name, error, pause, extra={"federation": name})
             except Exception:  # whatever it is, the others go on, and so may this one
-                log.exception("%s: tried again in %.0f s", name, pause)
+                log.exception("%s: tried again in %.0f s", name, pause, extra={"federation": name})
             else:
                 if due is None and not self._wake[name].is_set():  # what came while it looked may be another one of the name
                     del self._tasks[name], self._wake[name]
