@@ -110,7 +110,8 @@ def test_every_expression_selects_what_it_selects_in_ocm(hub: Hub) -> None:
         fleet = replace(world.fleet, clusters=tuple(controller.kubernetes.all(ocm.CLUSTER)))
         cases = [_case(controller, replace(fleet, decisions=controller.decisions()), placement) for placement in wanted]
 
-    assert {it: (case.ours, case.theirs) for it, case in zip(all_of_them, cases, strict=True) if case.differs} == {}
+    differing = {it: case for it, case in zip(all_of_them, cases, strict=True) if case.differs}
+    assert {it: (case.ours, case.theirs) for it, case in differing.items() if _differs(hub, _alone(case))} == {}
 
 
 @pytest.mark.parametrize("expression", ONLY_ON_A_HUB)

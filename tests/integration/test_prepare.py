@@ -107,8 +107,7 @@ def test_the_second_of_two_runs_at_once_is_refused(export: Path, tmp_path: Path)
     assert first.wait() == 0
 
 
-def test_ctrl_c_is_one_sentence_and_leaves_nobody_behind(tmp_path: Path) -> None:
-    export = large(tmp_path / "export", 4000)
+def test_ctrl_c_is_one_sentence_and_leaves_nobody_behind(export: Path, tmp_path: Path) -> None:
     command = [sys.executable, "-m", "fedspoke.cli", "data", "prepare", str(export), str(tmp_path / "out")]
     run = subprocess.Popen(command, stderr=subprocess.PIPE, text=True)
     while not (children := psutil.Process(run.pid).children(recursive=True)) and run.poll() is None:
@@ -128,15 +127,9 @@ def test_memory_does_not_grow_with_the_export(tmp_path: Path) -> None:
     assert peaks[1] - peaks[0] < 18 << 20
 
 
-def large(folder: Path, posts: int) -> Path:
-    """An export of so many posts of 10 kB."""
-    build.write(folder, {build.FACEBOOK_POSTS: [build.facebook_post(f"{n} " * 2000, at=n + 1) for n in range(posts)]})
-    return folder
-
-
 def extracting(folder: Path, posts: int) -> int:
     """The most memory that a process has in which so many posts of 10 kB are extracted, in bytes."""
-    export = large(folder / "export", posts)
+    build.write(folder / "export", {build.FACEBOOK_POSTS: [build.facebook_post(f"{n} " * 2000, at=n + 1) for n in range(posts)]})
     lines = (
         "import sys, pathlib",
         "from fedspoke.data import extract, output, prepare",
@@ -144,7 +137,7 @@ def extracting(folder: Path, posts: int) -> int:
         "with output.Output.open(paths[1]) as out: extract.extract(prepare.find_for(paths[:1], paths[1]), out, lambda *_: None)",
         "print(pathlib.Path('/proc/self/status').read_text())",
     )
-    command = [sys.executable, "-c", "\n".join(lines), str(export), str(folder / "out")]
+    command = [sys.executable, "-c", "\n".join(lines), str(folder / "export"), str(folder / "out")]
     status = subprocess.run(command, check=True, capture_output=True, text=True).stdout
     [peak] = [line.split()[1] for line in status.splitlines() if line.startswith("VmHWM:")]
     return int(peak) << 10
