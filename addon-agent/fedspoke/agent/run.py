@@ -11,7 +11,7 @@ from threading import Event
 from fedspoke.agent.lease import RENEWED, lease
 from fedspoke.agent.report import podless, reports
 from fedspoke.api.errors import Failed
-from fedspoke.api.names import ADDON
+from fedspoke.api.names import OURS
 from fedspoke.kube.client import Kind, Kubernetes
 from fedspoke.manifestworks.report import report_name
 
@@ -22,7 +22,6 @@ LOOK = 5.0
 
 _POD, _JOB = Kind("v1", "Pod"), Kind("batch/v1", "Job")
 _EVENT, _CONFIG_MAP = Kind("v1", "Event"), Kind("v1", "ConfigMap")
-_OURS = {"app.kubernetes.io/name": "fedspoke", "app.kubernetes.io/managed-by": ADDON}
 
 
 def run(kube: Kubernetes, namespace: str, holder: str, stopped: Event, now: Callable[[], datetime]) -> None:
@@ -47,7 +46,7 @@ def tell(kube: Kubernetes, namespace: str) -> None:
     Raises:
         Failed: the API server does not answer, or does not let us look.
     """
-    pods, jobs = kube.all(_POD, namespace, _OURS), kube.all(_JOB, namespace, _OURS)
+    pods, jobs = kube.all(_POD, namespace, OURS), kube.all(_JOB, namespace, OURS)
     pending = any((it.get("status") or {}).get("phase") == "Pending" for it in pods)
     silent = [*(["Pod"] if pending else []), *(["Job"] if podless(pods, jobs) else [])]  # they may have told events alone
     events = [

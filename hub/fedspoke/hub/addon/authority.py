@@ -13,7 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.names import ADDON
+from fedspoke.api.names import ADDON, OURS
 from fedspoke.hub.addon.signer import CLOCK_SKEW, Authority
 from fedspoke.hub.controller import kinds
 from fedspoke.hub.trust import Trust
@@ -31,7 +31,6 @@ _KEY, _CERTIFICATE = KEY_FILE, CERTIFICATE_FILE  # signs
 _NEXT_KEY, _NEXT_CERTIFICATE = "next.key", "next.crt"  # will sign; believed already
 _BEFORE = AUTHORITY_FILE  # signs no more; believed still
 
-_OURS = {"app.kubernetes.io/name": "fedspoke", "app.kubernetes.io/managed-by": ADDON}
 _Data = Mapping[str, bytes]
 
 
@@ -119,12 +118,12 @@ def _signing(authority: Authority) -> dict[str, bytes]:
 
 
 def _secret(namespace: str, data: _Data) -> Object:
-    metadata = {"name": NAME, "namespace": namespace, "labels": _OURS}
+    metadata = {"name": NAME, "namespace": namespace, "labels": OURS}
     return {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata, "data": _encoded(data)}
 
 
 def _is_ours(secret: Object) -> bool:
-    return _OURS.items() <= (secret["metadata"].get("labels") or {}).items()
+    return OURS.items() <= (secret["metadata"].get("labels") or {}).items()
 
 
 def _data(secret: Object | None) -> dict[str, bytes]:

@@ -15,7 +15,7 @@ from fedspoke.hub.addon.certificate_request import Registered, awaits, concerns,
 from fedspoke.hub.addon.health import status
 from fedspoke.hub.addon.registration import KUBE_CLIENT, labels, owner, rights
 from fedspoke.hub.controller import kinds
-from fedspoke.hub.controller.difference import covers
+from fedspoke.hub.controller.difference import covers, key
 from fedspoke.hub.trust import Trust
 from fedspoke.kube.client import Kind, Kubernetes
 
@@ -42,7 +42,7 @@ def converge(kube: Kubernetes, trust: Trust, image: str, now: datetime) -> list[
     requests = [it for signer in (SIGNER, KUBE_CLIENT) for it in _requests(kube, signer)]
     addons = {it["metadata"]["namespace"]: it for it in kube.all(MANAGED_CLUSTER_ADDON, fields={"metadata.name": ADDON})}
     hub = Registered(clusters={it["metadata"]["name"]: it for it in kube.all(kinds.CLUSTER)}, addons=addons)
-    there = {_key(it): it for kind in (kinds.ROLE, kinds.ROLE_BINDING, kinds.WORK) for it in kube.all(kind, labels=labels())}
+    there = {key(it): it for kind in (kinds.ROLE, kinds.ROLE_BINDING, kinds.WORK) for it in kube.all(kind, labels=labels())}
     enabled = (it for cluster, it in addons.items() if cluster in hub.clusters and "deletionTimestamp" not in it["metadata"])
     done = [each for addon in enabled for each in _install(kube, addon, there, trust, image, now)]
     return done + [_answered(kube, request, hub, trust, now) for request in requests]
@@ -61,7 +61,7 @@ def _install(
     refused = ""
     try:
         for it in [*rights(cluster, ours), agent_work(cluster, ours, trust.bundle, image)]:
-            if not covers(there.get(_key(it)), it):
+            if not covers(there.get(key(it)), it):
                 kube.apply(it)
                 yield f"{it['kind']} {it['metadata']['name']} of {cluster} is applied"
     except Failed as failed:
@@ -119,7 +119,3 @@ def _with(request: Object, kind: str, reason: str, message: str, now: datetime) 
     said = {"type": kind, "status": "True", "reason": reason, "message": message, "lastUpdateTime": at, "lastTransitionTime": at}
     status: Object = request.get("status") or {}
     return request | {"status": status | {"conditions": [*(status.get("conditions") or []), said]}}
-
-
-def _key(it: Object) -> tuple[str, str, str]:
-    return it["kind"], it["metadata"].get("namespace", ""), it["metadata"]["name"]

@@ -95,11 +95,13 @@ class Federation:
     def _round(self, number: int, start: Path, digest: Digest) -> tuple[Path, Digest]:
         """One round, tried again while those that it lost may come back: its adapter and the adapter's digest."""
         began, what, tally = self.now(), f"round {number}", Tally(number)
-        self.uploads.open(number, self._terms(start, digest))
+        given = self._terms(start, digest)
+        self.uploads.open(number, given)
         for attempt in range(1, _ATTEMPTS + 1):
             ready = self._clusters.gather(what, self._quorum, self._deadline, done=tally.parts, lost=tally.lost)
-            given = self._terms(start, digest)
-            self.uploads.join(number, given)
+            if given.keys() != set(self.settings.clusters):
+                given = self._terms(start, digest)
+                self.uploads.join(number, given)
             self._attempt(tally, given, {name: node for name, node in ready.items() if name not in tally.parts})
             quorum = self._quorum()
             if len(tally.parts) >= quorum:

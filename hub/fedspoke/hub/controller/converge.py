@@ -19,7 +19,7 @@ from fedspoke.hub.aggregator_workload import Place, aggregator_name, progress_na
 from fedspoke.hub.controller import asked, kinds, seen
 from fedspoke.hub.controller.bindings import missing
 from fedspoke.hub.controller.certificates import certificates
-from fedspoke.hub.controller.difference import covers, difference, going
+from fedspoke.hub.controller.difference import covers, difference, going, key
 from fedspoke.hub.controller.events import transition
 from fedspoke.hub.controller.world import World, look, owned, works
 from fedspoke.hub.observed import Observed, unplaced
@@ -147,13 +147,14 @@ class Controller:
         owner, refused = _reference(live), list[str]()
         shared = [it for it in objects if FEDERATED_LEARNING not in it["metadata"]["labels"]]
         own = [_owned(it, owner) for it in objects if it not in shared]
-        change = difference(own, [*world.owned, *world.works])
+        there = [*world.owned, *world.works]
+        change, known = difference(own, there), set(map(key, there))
         for it in missing([it for it in shared if it["kind"] == kinds.BINDING.kind], world.fleet.bindings, owner):
             refused += _refusal(partial(self.kube.apply, it, f"{MANAGER}-{owner['uid']}"))
         for it in [it for it in shared if it["kind"] == kinds.CLAIM.kind and not world.claims]:
             refused += _refusal(partial(self.kube.create, it))  # and not applied: one that is there by now stays as it is
         for it in change.apply:
-            refused += _refusal(partial(self._put, it))
+            refused += _refusal(partial(self.kube.apply if key(it) in known else self._make, it))
         for it in change.delete:
             if it["kind"] != kinds.CLAIM.kind and superfluous(it):  # what was trained outlives the run
                 refused += _refusal(partial(self.kube.delete, it))
@@ -161,8 +162,8 @@ class Controller:
             more = f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
             raise Failed(f"{'; '.join(refused[:_SHOWN])}{more}")
 
-    def _put(self, wanted: Object) -> None:
-        """Applied, unless an object of that name is somebody else's."""
+    def _make(self, wanted: Object) -> None:
+        """A new object, unless there is one of that name, which is somebody else's."""
         metadata, kind = wanted["metadata"], kind_of(wanted)
         for it in self.kube.all(kind, metadata.get("namespace"), fields={"metadata.name": metadata["name"]}):
             if (it["metadata"].get("labels") or {}).get(FEDERATED_LEARNING) != metadata["labels"][FEDERATED_LEARNING]:
@@ -209,9 +210,7 @@ class Controller:
         if not left:
             self._finalizers(live, [it for it in metadata["finalizers"] if it != FINALIZER])
             return None
-        for it in [*owned(self.kube, metadata["namespace"], metadata["name"]), *left]:
-            if it["kind"] != kinds.CLAIM.kind and not going(it):  # the claim goes with the federation
-                self.kube.delete(it)
+        self._sweep(live)
         clusters = ", ".join(sorted(it["metadata"]["namespace"] for it in left))
         words = f"being deleted since {metadata['deletionTimestamp']}: waiting for {clusters} to take away what ran there"
         self._tell(live, before, before.model_copy(update={"message": words}), now)

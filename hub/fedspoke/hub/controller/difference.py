@@ -22,12 +22,12 @@ def difference(wanted: Sequence[Object], live: Iterable[Object]) -> Difference:
 
     One that is being deleted is neither: what is wanted in its place comes once it has gone.
     """
-    there = {_key(it): it for it in live}
+    there = {key(it): it for it in live}
     wanted = [stamped(it) for it in wanted]
-    names = {_key(it) for it in wanted}
+    names = {key(it) for it in wanted}
     return Difference(
-        apply=[it for it in wanted if (found := there.get(_key(it))) is None or not (going(found) or covers(found, it))],
-        delete=[it for key, it in there.items() if key not in names and not going(it)],
+        apply=[it for it in wanted if (found := there.get(key(it))) is None or not (going(found) or covers(found, it))],
+        delete=[it for known, it in there.items() if known not in names and not going(it)],
     )
 
 
@@ -51,7 +51,8 @@ def covers(live: Any, wanted: Any) -> bool:
     return bool(live == wanted) or _same_quantity(live, wanted)
 
 
-def _key(it: Object) -> tuple[str, str, str]:
+def key(it: Object) -> tuple[str, str, str]:
+    """Kind, namespace and name."""
     return it["kind"], it["metadata"].get("namespace", ""), it["metadata"]["name"]
 
 
