@@ -24,6 +24,8 @@ from support.whole_run import example
 SEEDS = range(int(os.environ.get("FAULTS", "2")))
 KILLS = int(os.environ.get("FAULTS_KILLS", "0"))
 ROUNDS = 5
+LONG = 12
+"""Rounds that outlast five kills, on a machine however fast, though no kill holds up the cluster that is left."""
 ALWAYS = {cluster: {"checkpointSeconds": 0} for cluster in ("berlin", "lyon")}
 """A checkpoint after each step."""
 LATE = ("aggregator", "flower-client", "steps or ClientApp", "spoke's gateway", "trainer between two steps")
@@ -31,10 +33,10 @@ LATE = ("aggregator", "flower-client", "steps or ClientApp", "spoke's gateway", 
 
 
 def small(folder: Path, **spec: Any) -> Example:
-    """The demo's federation with little to train, and time enough to be started over and over."""
+    """The demo's federation with a second's training each round, and time enough to be started over and over."""
     given = copied(example(), folder)
     server = {"roundTimeout": "20m", "rounds": ROUNDS} | spec.pop("server", {})
-    given.change(deadline="1h", server=server, training={"steps": 4}, **spec)
+    given.change(deadline="1h", server=server, training={"steps": 30}, **spec)
     return given
 
 
@@ -88,7 +90,7 @@ def test_a_federation_that_goes_on_without_the_late_counts_each_update_once_and_
     tmp_path: Path, seed: int
 ) -> None:
     privacy = {"mechanism": "gaussian", "clip": 1.0, "noiseMultiplier": 0.5}
-    server = {"minResponses": 1, "aggregation": {"strategy": "fedyogi"}}
+    server = {"rounds": LONG, "minResponses": 1, "aggregation": {"strategy": "fedyogi"}}
     given = small(tmp_path / "example", server=server, privacy={"adapters": privacy})
     with recombined.keeping(given.out, tmp_path / "kept") as kept:
         to_the_end(given, seed, LATE, tmp_path / "run.log", in_rounds=True)
@@ -96,7 +98,7 @@ def test_a_federation_that_goes_on_without_the_late_counts_each_update_once_and_
     records, how = rounds(given.out), parse.federated_learning(parse.document(given.cr)).spec.server.aggregation
     file = given.out / "hub/state" / releases.FILE
     account, counts = json.loads(file.read_text()), releases.counts(file)
-    assert [record.round for record in records] == list(range(1, ROUNDS + 1))
+    assert [record.round for record in records] == list(range(1, LONG + 1))
     used: list[str] = []
     for record, before in zip(records, [None, *records], strict=False):
         made_of = kept.made_of(record, before, how, tmp_path)
