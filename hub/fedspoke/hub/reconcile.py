@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from importlib.metadata import version
 
 from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.hub.aggregator_workload import Attempt, aggregator
@@ -12,14 +13,16 @@ from fedspoke.manifestworks.collaborator import Place as SpokePlace
 from fedspoke.manifestworks.work import manifest_work
 from fedspoke.placement.objects import bindings, placement
 
+_VERSION = version("fedspoke")
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Images:
     """What hub and spokes run; the last two where a federation names none of its own."""
 
-    agent: str = "fedspoke-agent:0.1.0"
-    aggregator: str = "fedspoke-aggregator:0.1.0"
-    collaborator: str = "fedspoke-collaborator:0.1.0"
+    agent: str = f"fedspoke-agent:{_VERSION}"
+    aggregator: str = f"fedspoke-aggregator:{_VERSION}"
+    collaborator: str = f"fedspoke-collaborator:{_VERSION}"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

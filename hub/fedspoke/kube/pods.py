@@ -5,6 +5,7 @@ Whatever a status says is worth telling, even of a container that is about to be
 
 import re
 from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 
 from fedspoke.api.base import Object
 
@@ -16,6 +17,7 @@ _NO_CLAIMS = " no new claims to deallocate,"  # said of every pod that no node t
 _BACK_OFF = "CrashLoopBackOff"  # what it says is in how the container ended
 START_ERROR = "StartError"
 """Of a container that never ran: its message is the container runtime's."""
+_LATELY = timedelta(minutes=5)
 _PHRASES = (  # what the scheduler says, and what it means
     (re.compile(r"Insufficient ([^\s,.]+(?:\.[^\s,.]+)*)"), "no node has enough {} free"),
     (re.compile(r"untolerated taint(?:\(s\))?(?: \{(.+?)\})?"), "it does not tolerate the taint of a node {}"),
@@ -40,6 +42,15 @@ def stuck(pod: Object, events: Sequence[Object] = ()) -> str:
         return sentence(status["reason"], status.get("message"))
     found = (*_conditions(pod, status), *_containers(status), *_mounts(pod, status, events))
     return next(iter(found), "")
+
+
+def restarted(pod: Object, now: datetime) -> str:
+    """Which container ended in the last five minutes and runs again, how often that was, and why; empty if none did."""
+    for it in _statuses(pod.get("status") or {}):
+        ended = (it.get("lastState") or {}).get("terminated") or {}
+        if "running" in it["state"] and ended and now - datetime.fromisoformat(ended["finishedAt"]) < _LATELY:
+            return sentence(f"{it['name']} {_how(ended)}, and runs again{_again(it)}", ended.get("message"))
+    return ""
 
 
 def _conditions(pod: Object, status: Object) -> Iterator[str]:

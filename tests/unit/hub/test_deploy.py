@@ -1,6 +1,8 @@
 """What hub/deploy installs: it is complete, hardened, and lets the controller do what it does and nothing else."""
 
+from collections.abc import Iterable
 from datetime import timedelta
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -11,9 +13,12 @@ from fedspoke.api import documents
 from fedspoke.api.base import Api, Object
 from fedspoke.api.federated_learning import MAY_CHANGE, Client, FederatedLearningSpec, Server
 from fedspoke.api.names import RETRY
+from fedspoke.hub.addon import authority, manager
 from fedspoke.hub.controller import kinds
 from fedspoke.manifestworks.collaborator import HARDENED, UNPRIVILEGED
-from support.hub import FL, Hub
+from support.addon import cluster, enabled, request
+from support.hub import FL, NOW, Hub
+from support.kube import Lists, Right
 
 DEPLOY = Path(__file__).parents[3] / "hub/deploy"
 KUSTOMIZATION = yaml.safe_load((DEPLOY / "kustomization.yaml").read_text())
@@ -41,6 +46,16 @@ BESIDES = {
 }
 """What is granted although `converge` does not call it, and for whom."""
 
+BESIDES_FOR_ADDONS = {
+    ("create", _OCM, "addonplacementscores"): "the agents' Roles grant it",
+    ("patch", _OCM, "addonplacementscores"): "the agents' Roles grant it",
+    ("patch", _OCM, "addonplacementscores/status"): "the agents' Roles grant it",
+    ("update", "addon.open-cluster-management.io", "managedclusteraddons/finalizers"): "OpenShift asks it, as above",
+    ("approve", "certificates.k8s.io", "signers"): "the API server asks it of whoever approves",
+    ("sign", "certificates.k8s.io", "signers"): "the API server asks it of whoever signs",
+}
+"""The same of the add-on's part."""
+
 
 def named(kind: str, name: str) -> Object:
     (found,) = [it for it in INSTALLED if (it["kind"], it["metadata"]["name"]) == (kind, name)]
@@ -66,8 +81,11 @@ def test_every_field_of_a_federation_is_free_to_change_in_a_run_or_refused():
     assert (refused | free, refused & free) == (fields, set())
 
 
-def test_every_role_is_bound_to_the_service_account_and_no_other():
-    roles = {(it["kind"], it["metadata"]["name"]) for it in INSTALLED if it["kind"] in ("Role", "ClusterRole")}
+FOR_PEOPLE = {("ClusterRole", "fedspoke:view"), ("ClusterRole", "fedspoke:edit")}
+
+
+def test_every_role_but_those_for_people_is_bound_to_the_service_account_and_no_other():
+    roles = {(it["kind"], it["metadata"]["name"]) for it in INSTALLED if it["kind"] in ("Role", "ClusterRole")} - FOR_PEOPLE
     bound = [it for it in INSTALLED if it["kind"] in ("RoleBinding", "ClusterRoleBinding")]
     assert {(it["roleRef"]["kind"], it["roleRef"]["name"]) for it in bound} == roles
     account = {"kind": "ServiceAccount", "name": "fedspoke", "namespace": "fedspoke"}
@@ -99,8 +117,7 @@ def used() -> set[tuple[str, str, str]]:
     hubs[1].kube.rights.discard(("delete", kinds.FEDERATED_LEARNING, ""))
     hubs[1].converge()
     assert not hubs[1].has(kinds.FEDERATED_LEARNING, FL)
-    rights = {right for hub in hubs for right in hub.kube.rights}
-    return {(verb, _group(kind.api_version), _plural(kind.kind, subresource)) for verb, kind, subresource in rights}
+    return _as_granted(right for hub in hubs for right in hub.kube.rights)
 
 
 def test_the_controller_may_do_what_it_does_and_nothing_else(used):
@@ -108,10 +125,35 @@ def test_the_controller_may_do_what_it_does_and_nothing_else(used):
     assert not used & BESIDES.keys()
 
 
-def granted(role: str) -> set[tuple[str, str, str]]:
+def test_the_add_ons_part_may_do_what_it_does_and_nothing_else():
+    hubs = [Lists(cluster(), enabled(), it) for it in (request(), request(named="c2"))]
+    system = {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": "kube-system", "uid": "hub"}}
+    hubs[0].keep(system)
+    for now in (NOW, NOW + authority.LIFETIME):  # made, and renewed
+        trust = authority.trust(hubs[0], "fedspoke", now)
+    for hub in hubs:
+        manager.converge(hub, trust, "fedspoke-agent:0.1.0", now)
+    used = _as_granted(right for hub in hubs for right in hub.rights)
+    in_its_own_namespace = granted("fedspoke:authority", "Role")
+    assert in_its_own_namespace == {it for it in used if it[2] == "secrets"}
+    assert granted("fedspoke:addon-manager") == used - in_its_own_namespace | BESIDES_FOR_ADDONS.keys()
+    assert not used & BESIDES_FOR_ADDONS.keys()
+
+
+def test_its_images_are_of_this_version():
+    (container,) = named("Deployment", "fedspoke-operator")["spec"]["template"]["spec"]["containers"]
+    images = [container["image"], *(it["value"] for it in container["env"] if it["name"].startswith("RELATED_IMAGE_"))]
+    assert images == [f"fedspoke-{it}:{version('fedspoke')}" for it in ("operator", "agent", "aggregator", "collaborator")]
+
+
+def _as_granted(rights: Iterable[Right]) -> set[tuple[str, str, str]]:
+    return {(verb, _group(kind.api_version), _plural(kind.kind, subresource)) for verb, kind, subresource in rights}
+
+
+def granted(role: str, kind: str = "ClusterRole") -> set[tuple[str, str, str]]:
     return {
         (verb, group, resource)
-        for rule in named("ClusterRole", role)["rules"]
+        for rule in named(kind, role)["rules"]
         for verb in rule["verbs"]
         for group in rule["apiGroups"]
         for resource in rule["resources"]

@@ -1,9 +1,11 @@
 """What keeps a pod from running, told apart."""
 
+from datetime import UTC, datetime
+
 import pytest
 
 from fedspoke.api.base import Object
-from fedspoke.kube.pods import stuck
+from fedspoke.kube.pods import restarted, stuck
 from support.pods import RUNS, WAITS, container, ended, event, of, pod, unscheduled
 
 _PREEMPTION = " preemption: 0/1 nodes are available: 1 No preemption victims found for incoming pod."
@@ -151,3 +153,28 @@ def test_an_old_event_of_a_pod_that_has_begun_is_no_news():
 
 def test_a_very_long_message_is_cut():
     assert len(stuck(unscheduled("x" * 5000))) == 1000
+
+
+class TestWhatWasStartedAgain:
+    KILLED: Object = {"exitCode": 137, "reason": "OOMKilled", "finishedAt": "2026-11-21T12:00:00Z"}
+
+    def said(self, minute: int, state: Object = RUNS, **ended: object) -> str:
+        it = of(container(state, "aggregator", lastState={"terminated": self.KILLED | ended}, restartCount=2), phase="Running")
+        return restarted(it, datetime(2026, 11, 21, 12, minute, tzinfo=UTC))
+
+    def test_is_told_with_the_reason(self):
+        why = "aggregator was killed, as it needs more memory than its limit (OOMKilled), and runs again, after 2 restarts"
+        assert self.said(4) == why
+        assert self.said(4, exitCode=1, reason="Error", message="fedspoke: no\n") == (
+            "aggregator ended with exit code 1, and runs again, after 2 restarts: fedspoke: no"
+        )
+
+    def test_is_no_news_after_five_minutes(self):
+        assert self.said(5) == ""
+
+    def test_is_what_keeps_the_pod_from_running_as_long_as_it_does_not_run_again(self):
+        assert self.said(4, BACK_OFF) == ""
+
+    def test_is_nothing_where_nothing_ended(self):
+        assert restarted(of(container(RUNS), phase="Running"), datetime(2026, 11, 21, 12, tzinfo=UTC)) == ""
+        assert restarted(pod({}), datetime(2026, 11, 21, 12, tzinfo=UTC)) == ""

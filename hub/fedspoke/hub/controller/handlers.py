@@ -22,7 +22,6 @@ from fedspoke.placement.fleet import PLACEMENT_LABEL
 log = logging.getLogger("fedspoke")
 
 _QUIET = 0.3  # seconds in which what belongs together has come
-_AGAIN = (2.0, 60.0)  # seconds after a failure, doubled up to the second
 
 _FLEET = "cluster.open-cluster-management.io"
 _OWNED = (
@@ -42,6 +41,8 @@ class Converging:
     """One task for each thing that is converged, by name."""
 
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    again: tuple[float, float] = (2.0, 60.0)
+    """Seconds until it is tried again after a failure, doubled up to the second, unless something happens meanwhile."""
     _wake: dict[str, asyncio.Event] = field(default_factory=dict)
     _tasks: dict[str, asyncio.Task[None]] = field(default_factory=dict)
 
@@ -59,27 +60,24 @@ class Converging:
         return True
 
     async def _tend(self, name: str, step: Step) -> None:
-        pause = _AGAIN[0]
+        pause, longest = self.again
         while True:
             self._wake[name].clear()
             try:
                 due = await asyncio.to_thread(step, self.now())
-            except (Failed, Refused) as error:
-                log.warning("%s: %s; tried again in %.0f s", name, error, pause, extra={"federation": name})
-            except Exception:  # whatever it is, the others go on, and so may this one
-                log.exception("%s: tried again in %.0f s", name, pause, extra={"federation": name})
-            else:
                 if due is None and not self._wake[name].is_set():  # what came while it looked may be another one of the name
                     del self._tasks[name], self._wake[name]
                     return
-                due = due or timedelta(0)
-                pause = _AGAIN[0]
-                await asyncio.sleep(_QUIET)
-                with suppress(TimeoutError):
-                    await asyncio.wait_for(self._wake[name].wait(), max(0.0, due.total_seconds() - _QUIET))
-                continue
-            await asyncio.sleep(pause)
-            pause = min(2 * pause, _AGAIN[1])
+            except Exception as error:  # whatever it is, the others go on, and so may this one
+                unforeseen = None if isinstance(error, Failed | Refused) else error
+                told = f"{type(error).__name__}" if unforeseen else error
+                log.warning("%s: %s; tried again in %.0f s", name, told, pause, exc_info=unforeseen, extra={"federation": name})
+                due, pause = timedelta(seconds=pause), min(2 * pause, longest)
+            else:
+                due, pause = due or timedelta(0), self.again[0]
+            await asyncio.sleep(_QUIET)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._wake[name].wait(), max(0.0, due.total_seconds() - _QUIET))
 
 
 def registry(federation: Callable[[str, str], Step], addon: Step, health: Health) -> kopf.OperatorRegistry:

@@ -16,7 +16,7 @@ from fedspoke.hub.aggregator_workload import aggregator_name, claim_name, expose
 from fedspoke.hub.controller.away import kept, unheard
 from fedspoke.hub.controller.world import World
 from fedspoke.hub.observed import Observed
-from fedspoke.kube.pods import stuck
+from fedspoke.kube.pods import restarted, stuck
 from fedspoke.manifestworks.collaborator import Spoke
 from fedspoke.placement import declared
 from fedspoke.placement.evaluate import Decision, evaluate
@@ -36,6 +36,7 @@ def observed(fl: FederatedLearning, world: World, before: Sequence[ListenerStatu
         releases=releases.counts_told(_told(fl, world).get(releases.FILE, "")),
         waits=_hub_waits(fl, world, where),
         restarted=dict(_stuck(world)),
+        hub_restarted=restarted(_youngest(world.pods), now) if world.pods else "",
         model=_artifact(fl, "global/adapter_model.safetensors", progress.model if progress else None),
         profile=_artifact(fl, "general_profile.json", progress.profile if progress else None),
     )
@@ -135,11 +136,13 @@ def _hub_waits(fl: FederatedLearning, world: World, where: ListenerStatus | str)
         return where
     if not world.pods:
         return f"the aggregator's pod{_not_made(world.named('Deployment', aggregator_name(fl)))}"
-    youngest = max(
-        world.pods, key=lambda it: it["metadata"].get("creationTimestamp", "")
-    )  # one that was evicted stays for a while
-    reason = stuck(youngest, world.events)
+    reason = stuck(_youngest(world.pods), world.events)
     return f"the aggregator's pod: {reason}" if reason else ""
+
+
+def _youngest(pods: Sequence[Object]) -> Object:
+    """One that was evicted stays for a while."""
+    return max(pods, key=lambda it: str(it["metadata"].get("creationTimestamp", "")))
 
 
 def _not_made(deployment: Object | None) -> str:

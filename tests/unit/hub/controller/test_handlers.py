@@ -67,6 +67,17 @@ def test_it_tries_again_after_a_failure_and_after_a_bug():
     asyncio.run(scenario())
 
 
+def test_what_happens_after_a_failure_is_not_kept_waiting():
+    async def scenario() -> None:
+        converging, steps = Converging(again=(3600, 3600)), _Steps(_refuses)
+        converging.begin("social", steps)
+        await steps.until(1)
+        assert converging.wake("social")
+        await steps.until(2)
+
+    asyncio.run(scenario())
+
+
 def test_what_comes_during_a_last_look_is_looked_at():
     async def scenario() -> None:
         converging = Converging()

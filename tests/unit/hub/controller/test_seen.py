@@ -110,6 +110,12 @@ class TestTheAggregatorsPod:
         assert self.waits(evicted) == "the aggregator's pod: Evicted"
         assert self.waits(evicted, pod({"phase": "Running"}, "2026-11-21T12:05:00Z")) == ""
 
+    def test_whose_container_was_started_again_says_so(self):
+        ended = {"exitCode": 137, "reason": "OOMKilled", "finishedAt": f"{NOW:%FT%TZ}"}
+        again = {"name": "aggregator", "state": {"running": {}}, "lastState": {"terminated": ended}, "restartCount": 1}
+        given = world(pods=[pod({"phase": "Running", "containerStatuses": [again]}, "2026-11-21T12:00:00Z")])
+        assert "OOMKilled" in seen.observed(federation(), given, (), "", NOW).hub_restarted
+
     def test_that_is_not_made_says_what_the_deployment_says(self):
         quota = {"type": "ReplicaFailure", "status": "True", "message": 'pods "x" is forbidden: exceeded quota: compute'}
         assert self.waits() == "the aggregator's pod"
