@@ -17,6 +17,7 @@ from fedspoke.hub import reporter
 from fedspoke.hub.addon.authority import trust
 from fedspoke.hub.controller import kinds
 from fedspoke.hub.controller.converge import Controller
+from fedspoke.kube.client import OPENSHIFT
 from fedspoke.kube.client import Kubernetes as Client
 from support import build
 from support.fleet import ocm
@@ -86,7 +87,7 @@ def federation(installed: Installed) -> Iterator[Installed]:
 
 def test_the_controller_knows_what_kinds_there_are(installed: Installed) -> None:
     kube = installed.controller.kube
-    assert [kube.knows(kind) for kind in (kinds.FEDERATED_LEARNING, kinds.OPENSHIFT)] == [True, False]
+    assert [kube.knows(kind) for kind in (kinds.FEDERATED_LEARNING, OPENSHIFT)] == [True, False]
 
 
 def test_a_federation_goes_from_its_creation_to_its_deletion_with_these_rights(federation: Installed) -> None:

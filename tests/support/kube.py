@@ -41,6 +41,9 @@ class Lists(Kubernetes):
         self._asked("get", kind)
         return copy.deepcopy(self.objects.get((*kind, namespace or "", name)))
 
+    def knows(self, kind: Kind) -> bool:
+        return any(kind_of(it) == kind for it in self.objects.values())
+
     def all(
         self,
         kind: Kind,

@@ -1,20 +1,14 @@
 """`fedspoke data`: what an export holds, and the records that training would see."""
 
 import json
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from fedspoke.api.errors import Failed, Refused
-
-if TYPE_CHECKING:
-    from fedspoke.data.progress import Progress
+from fedspoke.cli.progress import shown
 
 _EXPORT = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
 _OUTPUT = click.option("-o", "output", type=click.Choice(["text", "json"]), default="text", help="json for programs.")
@@ -32,7 +26,7 @@ def inspect(paths: tuple[Path, ...], output: str) -> None:
     """Count what the export at PATH holds. Nothing is written, and no photo is opened."""
     from fedspoke.data.inspect import inspect
 
-    with _progress() as progress:
+    with shown() as progress:
         found = inspect(paths, progress)
     first, last = _day(found.first), _day(found.last)
     if output == "json":
@@ -66,7 +60,7 @@ def prepare(paths: tuple[Path, ...], out: Path, rules: tuple[str, ...], output: 
         for rule in rules:
             if rule not in RULES:
                 raise Refused(f"--without {rule} names no rule; the rules are {', '.join(RULES)}")
-        with _progress() as progress:
+        with shown() as progress:
             made = prepare(paths, out, progress, frozenset(rules))
     except KeyboardInterrupt:
         raise Failed("interrupted; the same command goes on where this one stopped") from None
@@ -94,20 +88,6 @@ def rules(output: str) -> None:
     width = max(map(len, RULES))
     for name, reason in RULES.items():
         click.echo(f"{name:{width}}  {reason}")
-
-
-@contextmanager
-def _progress() -> Iterator["Progress"]:
-    """On stderr: a line that changes on a terminal, else a new one every few seconds."""
-    from fedspoke.data.progress import paced
-
-    if not sys.stderr.isatty():
-        yield paced(lambda line: click.echo(line, err=True), seconds=5)
-        return
-    try:
-        yield paced(lambda line: click.echo(f"\r\x1b[K{line}", nl=False, err=True), seconds=0.2)
-    finally:
-        click.echo("\r\x1b[K", nl=False, err=True)
 
 
 def _day(timestamp: int | None) -> str | None:

@@ -15,6 +15,8 @@ COMMANDS = {  # name: (module, one line for --help)
     "status": ("status", "Show how a federation is doing."),
     "data": ("data", "Inspect or prepare a Facebook or Instagram export."),
     "model": ("model", "Make a tiny LLaVA, or download the real one."),
+    "upload": ("upload", "Bring an export, or a model, into a volume of a cluster."),
+    "receive": ("upload", "Take an upload into a volume (a container's command)."),
     "crd": ("crd", "Print the FederatedLearning CRD as YAML."),
     "agent": ("agent", "Run a spoke's agent (a container's command)."),
     "aggregator": ("processes", "Run a federation's aggregator (a container's command)."),

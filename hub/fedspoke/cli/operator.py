@@ -15,13 +15,12 @@ import kopf
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.hub.addon import manager
 from fedspoke.hub.addon.authority import trust
-from fedspoke.hub.controller import kinds
 from fedspoke.hub.controller.converge import Controller
 from fedspoke.hub.controller.handlers import Step, registry
 from fedspoke.hub.controller.health import Health, served
 from fedspoke.hub.controller.lease import lead
 from fedspoke.hub.reconcile import Images
-from fedspoke.kube.client import Kubernetes
+from fedspoke.kube.client import OPENSHIFT, Kubernetes
 
 log = logging.getLogger("fedspoke")
 
@@ -81,7 +80,7 @@ def _begun(kube: Kubernetes, namespace: str, images: Images) -> Controller:
     while True:
         try:
             first = trust(kube, namespace, datetime.now(UTC))
-            return Controller(kube, first, images, openshift=kube.knows(kinds.OPENSHIFT))
+            return Controller(kube, first, images, openshift=kube.knows(OPENSHIFT))
         except (Failed, Refused) as error:
             log.warning("%s; tried again in %d s", error, _AGAIN)
         time.sleep(_AGAIN)

@@ -1,17 +1,20 @@
 """The only place that speaks to a Kubernetes API: plain objects in, plain objects out, and errors as sentences."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import urllib3.exceptions
 from kubernetes import config, dynamic
-from kubernetes.client import ApiClient
+from kubernetes.client import ApiClient, CoreV1Api
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
 
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed
+
+if TYPE_CHECKING:
+    from fedspoke.kube.exec import Exec
 
 MANAGER = "fedspoke"
 """The field manager of all that the hub controller applies."""
@@ -26,6 +29,10 @@ class Kind(NamedTuple):
 
     api_version: str
     kind: str
+
+
+OPENSHIFT = Kind("security.openshift.io/v1", "SecurityContextConstraints")
+"""Known to OpenShift alone, which gives each pod its users and groups by them."""
 
 
 class MissingKindError(Failed):
@@ -122,6 +129,17 @@ class Kubernetes:
             self._ask(kind_of(it), "delete", name=metadata["name"], namespace=metadata.get("namespace"), body=options)
         except _Absent:
             return
+
+    def exec(self, pod: str, namespace: str, command: Sequence[str]) -> "Exec":
+        """Start a process in a pod's only container."""
+        from kubernetes.stream import stream  # only who uploads needs it
+
+        from fedspoke.kube.exec import Exec
+
+        streams = {"stdin": True, "stdout": True, "stderr": True, "tty": False}
+        with self._in_sentences(f"run {command[0]} in the pod {pod}"):
+            ask = CoreV1Api(self._client).connect_get_namespaced_pod_exec
+            return Exec(stream(ask, pod, namespace, command=[*command], _preload_content=False, binary=True, **streams))
 
     def _ask(self, kind: Kind, verb: str, subresource: str | None = None, **request: Any) -> Object:
         given = {name: value for name, value in request.items() if value is not None}

@@ -27,8 +27,5 @@ DEPLOYMENT = Kind("apps/v1", "Deployment")
 ROLE = Kind("rbac.authorization.k8s.io/v1", "Role")
 ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "RoleBinding")
 
-OPENSHIFT = Kind("security.openshift.io/v1", "SecurityContextConstraints")
-"""Known to OpenShift alone, which gives each pod its users and groups by them."""
-
 OWNED = (CONFIG_MAP, SECRET, SERVICE, SERVICE_ACCOUNT, CLAIM, DEPLOYMENT, ROLE, ROLE_BINDING, PLACEMENT)
 """Of these one federation has some in its own namespace; of ManifestWorks, one in each chosen cluster's; bindings are shared."""
