@@ -17,7 +17,14 @@ class Condition(Reported):
     """One aspect of the state (metav1.Condition)."""
 
     type: Literal[
-        "PlacementSatisfied", "AggregatorReady", "CollaboratorsReady", "Training", "ModelSaved", "ProfilesFused", "Degraded"
+        "PlacementSatisfied",
+        "AggregatorReady",
+        "CollaboratorsReady",
+        "Training",
+        "ModelSaved",
+        "ProfilesFused",
+        "Degraded",
+        "Suspended",
     ] = Field(description="The aspect that this condition is about.")
     status: Literal["True", "False", "Unknown"] = Field(description="Whether it holds.")
     reason: str = Field(description="Why, as one CamelCase word for programs.")

@@ -14,8 +14,8 @@ Answer = tuple[Literal["True", "False", "Unknown"], str, str]
 
 
 def conditions(fl: FederatedLearning, seen: Observed, before: Iterable[Condition], now: datetime) -> list[Condition]:
-    """All seven; the time of each is that of its last change of status."""
-    answers = {
+    """All seven, and while it is suspended, since when; the time of each is that of its last change of status."""
+    answers: dict[str, Answer] = {
         "PlacementSatisfied": _placement(fl, seen),
         "AggregatorReady": _aggregator(seen),
         "CollaboratorsReady": _collaborators(fl, seen),
@@ -24,6 +24,8 @@ def conditions(fl: FederatedLearning, seen: Observed, before: Iterable[Condition
         "ProfilesFused": _profiles(fl, seen),
         "Degraded": _degraded(seen),
     }
+    if fl.spec.suspend:
+        answers["Suspended"] = "True", "AskedFor", "spec.suspend is true"
     since: dict[tuple[str, str], datetime] = {(known.type, known.status): known.last_transition_time for known in before}
     return [
         Condition.model_validate(

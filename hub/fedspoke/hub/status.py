@@ -65,13 +65,13 @@ def _phase(fl: FederatedLearning, seen: Observed) -> tuple[Phase, str]:
     if missing and seen.progress is None:  # else it has begun, and goes on as long as a round finds its quorum
         return "Waiting", missing
     restarted = f"; the hub's {seen.hub_restarted}" if seen.hub_restarted else ""
+    awaited = [it for it in seen.chosen if it in seen.restarted and seen.cluster(it).phase in UNREADY]
+    ill = "".join(f"; {it}: {seen.restarted[it]}" for it in awaited)
     if seen.progress is None:
-        return "Waiting", f"waiting for {seen.waits}" if seen.waits else f"the aggregator is starting{restarted}"
+        return "Waiting", f"waiting for {seen.waits}{ill}" if seen.waits else f"the aggregator is starting{restarted}{ill}"
     waits = f"; but it waits for {seen.waits}" if seen.waits else ""
     phase = seen.progress.phase
-    awaited = [it for it in seen.chosen if it in seen.restarted and seen.cluster(it).phase in UNREADY and phase == "Waiting"]
-    ill = "".join(f"; {it}: {seen.restarted[it]}" for it in awaited)
-    return phase, f"{seen.progress.message}{restarted}{waits}{ill}"
+    return phase, f"{seen.progress.message}{restarted}{waits}{ill if phase == 'Waiting' else ''}"
 
 
 def _cluster(name: str, seen: Observed) -> ClusterStatus:

@@ -157,6 +157,12 @@ def test_a_federation_that_waits_says_what_keeps_each_cluster():
     assert condition(told, "CollaboratorsReady").message == f"not ready yet: berlin, lyon ({why})"
 
 
+def test_what_keeps_a_cluster_is_said_while_the_aggregator_starts_or_waits_too():
+    for waits, words in (("", "the aggregator is starting"), ("an address", "waiting for an address")):
+        seen = Observed(decision=BOTH, waits=waits, restarted={"lyon": "no node has enough nvidia.com/gpu free"})
+        assert status(FL, seen, NOTHING, NOW).message == f"{words}; lyon: no node has enough nvidia.com/gpu free"
+
+
 def test_collaborators_that_were_never_placed_have_not_answered():
     assert condition(status(FL, Observed(decision=ONE), NOTHING, NOW), "CollaboratorsReady").reason == "NotPlaced"
 

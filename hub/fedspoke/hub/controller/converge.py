@@ -7,7 +7,7 @@ server. When nothing is to be changed it only reads.
 import logging
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from functools import partial
 
 from fedspoke.api.base import Object
@@ -96,7 +96,8 @@ class Controller:
         found = seen.observed(fl, world, before.listeners, attempt, now)
         if now > deadline + _GRACE and not (found.progress and found.progress.phase in ENDED):
             words = status(fl, found, before, now).message
-            found = replace(found, failure=f"not completed within spec.deadline; the last word was: {words}")
+            passed = f"not completed within spec.deadline, which passed at {deadline.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
+            found = replace(found, failure=f"{passed}; the last word was: {words}")
         new = status(fl, found, before, now)
         if new.phase in ENDED:
             return self._tell(live, before, new, now)
@@ -138,7 +139,9 @@ class Controller:
         found = replace(seen.observed(fl, world, before.listeners, "", now), progress=None, waits="spec.suspend to become false")
         new = status(fl, found, before, now)
         done = new.rounds.completed if new.rounds else 0
-        words = f"suspended by spec.suspend after {done} of {fl.spec.server.rounds} rounds; it goes on once that is false"
+        since = next(it.last_transition_time for it in new.conditions if it.type == "Suspended").astimezone(UTC)
+        words = f"suspended by spec.suspend since {since:%Y-%m-%d %H:%M:%S} UTC, after {done} of {fl.spec.server.rounds} rounds"
+        words += f"; it goes on once that is false{f'; {_awaited(world.works)}' if world.works else ''}"
         self._tell(live, before, new.model_copy(update={"phase": "Waiting", "message": words, "start_time": None}), now)
         return RESYNC
 
@@ -211,8 +214,7 @@ class Controller:
             self._finalizers(live, [it for it in metadata["finalizers"] if it != FINALIZER])
             return None
         self._sweep(live)
-        clusters = ", ".join(sorted(it["metadata"]["namespace"] for it in left))
-        words = f"being deleted since {metadata['deletionTimestamp']}: waiting for {clusters} to take away what ran there"
+        words = f"being deleted since {metadata['deletionTimestamp']}: {_awaited(left)}"
         self._tell(live, before, before.model_copy(update={"message": words}), now)
         return _WATCHED
 
@@ -246,6 +248,12 @@ def _refusal(call: Callable[[], object]) -> list[str]:
     except Failed as error:
         return [str(error)]
     return []
+
+
+def _awaited(works: Sequence[Object]) -> str:
+    """Whose agents have yet to end what ran there."""
+    clusters = ", ".join(sorted(it["metadata"]["namespace"] for it in works))
+    return f"waiting for {clusters} to take away what ran there"
 
 
 def _gateway(found: Observed) -> Hub | None:

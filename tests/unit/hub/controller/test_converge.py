@@ -322,7 +322,8 @@ class TestTheEnd:
         assert hub.status()["phase"] == "Running"
         hub.converge(2 * _MINUTE)
         assert hub.status()["phase"] == "Failed"
-        assert hub.message() == "not completed within spec.deadline; the last word was: Running: it says"
+        passed = "not completed within spec.deadline, which passed at 2026-11-21 13:00:00 UTC"
+        assert hub.message() == f"{passed}; the last word was: Running: it says"
         hub.settle()
         assert hub.works() == []
 
@@ -449,17 +450,29 @@ class TestASuspendedFederation:
         hub = Hub.running()
         hub.tells(rounds=2)
         hub.settle()
+        since = hub.now + timedelta(seconds=1)
         hub.asks(suspend=True)
         hub.settle()
         assert hub.works() == hub.names(kinds.DEPLOYMENT) == hub.names(kinds.SECRET) == []
         assert hub.names(kinds.CLAIM) == [f"{FL}-aggregator"]
         assert hub.status()["phase"] == "Waiting"
-        assert hub.message() == "suspended by spec.suspend after 2 of 3 rounds; it goes on once that is false"
+        words = (
+            f"suspended by spec.suspend since {since:%Y-%m-%d %H:%M:%S} UTC, after 2 of 3 rounds; it goes on once that is false"
+        )
+        assert hub.message() == words
+        assert hub.condition("Suspended") == ("True", "spec.suspend is true")
         assert hub.condition("AggregatorReady") == ("False", "it waits for spec.suspend to become false")
         assert hub.condition("Training") == ("False", "2 of 3 rounds are done")
         hub.writes()
         hub.converge(_MINUTE)
         assert hub.writes() == []
+
+    def test_says_which_clusters_have_not_ended_what_ran_there(self):
+        hub = Hub.running()
+        hub.kube.objects[*kinds.WORK, "lyon", f"{NAMESPACE}.{FL}"]["metadata"]["finalizers"] = ["held"]
+        hub.asks(suspend=True)
+        hub.settle()
+        assert hub.message().endswith("; it goes on once that is false; waiting for lyon to take away what ran there")
 
     def test_goes_on_with_its_rounds_and_a_new_deadline(self):
         hub = Hub.running(deadline="1h")
@@ -470,6 +483,7 @@ class TestASuspendedFederation:
         hub.now += timedelta(days=1)
         hub.asks(suspend=False)
         hub.settle()
+        assert "Suspended" not in [it["type"] for it in hub.status()["conditions"]]
         assert hub.works() == ["berlin", "lyon"]
         assert hub.status()["phase"] == "Waiting"
         assert hub.status()["rounds"]["completed"] == 2
