@@ -5,16 +5,14 @@ from collections.abc import Iterator
 
 import pytest
 
-from support.fleet import federation, ocm
+from support.fleet import federation
 from support.fleet.federation import CONTROLLER, USERS
 from support.fleet.fleet import OwnFleet
-from support.fleet.kubernetes import JOB, POD, SERVICE, Kind
+from support.fleet.kubernetes import POD, SERVICE
 from support.fleet.wait import until
 
 _SECONDS = 600
 """For a whole federation, on a machine that has other things to do."""
-
-_WORKLOADS = (POD, SERVICE, Kind("apps/v1", "deployments"), Kind("v1", "persistentvolumeclaims"), ocm.PLACEMENT, ocm.BINDING)
 
 
 @pytest.fixture(scope="module")
@@ -33,9 +31,9 @@ def test_a_federation_goes_from_applied_to_completed_and_when_it_is_deleted_noth
         assert all(each["posts"] > 5 for each in said["clusters"])
         for part, file in (("model", "global/adapter_model.safetensors"), ("profile", "general_profile.json")):
             assert said[part]["digest"] == f"sha256:{hashlib.sha256((folder / file).read_bytes()).hexdigest()}"
-        until("what ran has gone", lambda: not _running(ready), _SECONDS)
+        until("what ran has gone", lambda: not federation.running(ready), _SECONDS)
 
-    assert not _left(ready)
+    assert not federation.nothing_left(ready)
 
 
 def test_two_federations_of_one_name_in_two_namespaces_run_at_once_and_never_meet(ready: OwnFleet) -> None:
@@ -64,7 +62,7 @@ def test_a_controller_that_is_killed_in_each_phase_goes_on_to_the_same_end(ready
         machine.restart(CONTROLLER)
 
         assert [each["round"] for each in federation.status(ready, name)["metrics"]] == [1, 2, 3]
-    assert not _left(ready)
+    assert not federation.nothing_left(ready)
 
 
 def test_an_aggregator_whose_pod_is_deleted_in_a_round_goes_on_and_counts_no_update_twice(ready: OwnFleet) -> None:
@@ -109,20 +107,3 @@ def _phases(fleet: OwnFleet, name: str) -> list[str]:
 
 def _message(fleet: OwnFleet, name: str, namespace: str) -> str:
     return str(federation.status(fleet, name, namespace).get("message", ""))
-
-
-def _running(fleet: OwnFleet) -> list[str]:
-    jobs = [job["metadata"]["name"] for spoke in fleet.spokes for job in spoke.kubernetes.all(JOB)]
-    return jobs + [pod["metadata"]["name"] for pod in fleet.hub.kubernetes.all(POD, USERS)]
-
-
-def _left(fleet: OwnFleet) -> list[str]:
-    """What is on hub and spokes of federations, a moment after the last of them has gone."""
-
-    def found() -> list[str]:
-        hub = [it["metadata"]["name"] for kind in _WORKLOADS for it in fleet.hub.kubernetes.all(kind, USERS)]
-        works = [it["metadata"]["name"] for spoke in fleet.spokes for it in fleet.hub.kubernetes.all(ocm.WORK, spoke.name)]
-        federations = [it for it in works if not it.startswith("addon-")]
-        return hub + federations + _running(fleet)
-
-    return until("nothing is left", found, 60, so=lambda it: not it)

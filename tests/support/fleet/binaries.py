@@ -50,6 +50,7 @@ PROGRAMS = {
     "kube-scheduler": Program("kubernetes", "k8s.io/kubernetes/cmd/kube-scheduler", 1, _VERSION),
     "kubelet": Program("kubernetes", "k8s.io/kubernetes/cmd/kubelet", 1, _VERSION),
     "kube-proxy": Program("kubernetes", "k8s.io/kubernetes/cmd/kube-proxy", 1, _VERSION),
+    "kubectl": Program("kubernetes", "k8s.io/kubernetes/cmd/kubectl", 1, _VERSION),
     "placement": Program("ocm", "open-cluster-management.io/ocm/cmd/placement", 4),
     "registration": Program("ocm", "open-cluster-management.io/ocm/cmd/registration", 1),
     "work": Program("ocm", "open-cluster-management.io/ocm/cmd/work", 1),

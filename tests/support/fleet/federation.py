@@ -17,8 +17,8 @@ from support.fleet import images, ocm
 from support.fleet.cluster import Cluster
 from support.fleet.deployed import FEDERATION, HOME, as_controller, deploy
 from support.fleet.fleet import OwnFleet
+from support.fleet.kubernetes import JOB, POD, SERVICE, Kind, Rejected
 from support.fleet.kubernetes import NAMESPACE as NAMESPACES
-from support.fleet.kubernetes import Kind, Rejected
 from support.fleet.wait import until
 
 USERS = "social"
@@ -27,6 +27,7 @@ CONTROLLER = "controller"
 """The program's name on the hub's machine: it can be killed and started again."""
 
 _CLAIM = Kind("v1", "persistentvolumeclaims")
+_WORKLOADS = (POD, SERVICE, Kind("apps/v1", "deployments"), _CLAIM, ocm.PLACEMENT, ocm.BINDING)
 _SECRET, _PLATFORM = Kind("v1", "secrets"), dict(zip(("spoke1", "spoke2"), PLATFORMS, strict=True))
 _SECONDS = 120
 
@@ -70,7 +71,8 @@ def federation(fleet: OwnFleet, name: str, namespace: str = USERS, **spec: Any) 
     try:
         yield name
     finally:
-        fleet.hub.kubernetes.delete(FEDERATION, name, namespace)
+        if not gone(fleet, name, namespace):
+            fleet.hub.kubernetes.delete(FEDERATION, name, namespace)
         until(f"{name} has gone", lambda: gone(fleet, name, namespace), _SECONDS)
 
 
@@ -92,6 +94,27 @@ def gone(fleet: OwnFleet, name: str, namespace: str = USERS) -> bool:
     except Rejected:
         return True
     return False
+
+
+def running(fleet: OwnFleet) -> list[str]:
+    """What of federations runs on hub and spokes."""
+    jobs = [job["metadata"]["name"] for spoke in fleet.spokes for job in spoke.kubernetes.all(JOB)]
+    return jobs + [pod["metadata"]["name"] for pod in fleet.hub.kubernetes.all(POD, USERS)]
+
+
+def nothing_left(fleet: OwnFleet) -> list[str]:
+    """What is on hub and spokes of federations, a moment after the last of them has gone: nothing.
+
+    Raises:
+        Failed: something stays.
+    """
+
+    def found() -> list[str]:
+        hub = [it["metadata"]["name"] for kind in _WORKLOADS for it in fleet.hub.kubernetes.all(kind, USERS)]
+        works = [it["metadata"]["name"] for spoke in fleet.spokes for it in fleet.hub.kubernetes.all(ocm.WORK, spoke.name)]
+        return hub + [it for it in works if not it.startswith("addon-")] + running(fleet)
+
+    return until("nothing is left", found, _SECONDS, so=[].__eq__)
 
 
 SPEC: dict[str, Any] = {
