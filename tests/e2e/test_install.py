@@ -20,8 +20,9 @@ from fedspoke.hub.controller.converge import Controller
 from fedspoke.kube.client import OPENSHIFT
 from fedspoke.kube.client import Kubernetes as Client
 from support import build
-from support.fleet import ocm
-from support.fleet.deployed import FEDERATION, HOME, as_controller, deploy
+from support.fleet import binaries, kubectl, ocm
+from support.fleet.binaries import Say
+from support.fleet.deployed import DEPLOY, FEDERATION, HOME, as_controller
 from support.fleet.kubernetes import NODE, Kind, Kubernetes
 from support.fleet.operator import operator
 from support.fleet.wait import until
@@ -51,10 +52,13 @@ class Installed:
 
 
 @pytest.fixture(scope="module")
-def installed(hub: Hub, tmp_path_factory: pytest.TempPathFactory) -> Installed:
+def installed(hub: Hub, tmp_path_factory: pytest.TempPathFactory, say: Say) -> Installed:
+    """By the very command of hub/README."""
     admin = hub.server.kubernetes
     ocm.define_works_and_addons(hub.server)
-    deploy(admin)
+    binaries.program("kubectl", say)
+    kubectl.kubectl(hub.server.kubeconfig, "apply", "-k", DEPLOY)
+    until("the CRD is served", partial(admin.all, FEDERATION), _SECONDS)
     kubeconfig = as_controller(admin, hub.server.kubeconfig, tmp_path_factory.mktemp("operator"))
     kube = Client(config.new_client_from_config(str(kubeconfig)))
     return Installed(hub, kubeconfig, admin, Kubernetes(kubeconfig), Controller(kube, trust(kube, HOME, datetime.now(UTC))))

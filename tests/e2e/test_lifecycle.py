@@ -33,7 +33,9 @@ _SECONDS = 600
 _TOLD = 30
 """Seconds within which the status says why a pod is pending: that is promised."""
 
-_TTL = 20
+_TTL = 10
+_HELD = "gpu"
+"""The one of the federations that lack something whose deletion is held up later."""
 
 _LACKS = {
     "gpu": "no node has enough nvidia.com/gpu free: ",
@@ -99,7 +101,10 @@ def pending(ready: OwnFleet, watched: Process) -> Iterator[Mapping[str, float]]:
         stack.enter_context(spoke.kubernetes.temporarily(_unbound("unbound")))
         for name, spec in lacking.items():
             stack.enter_context(federation.federation(ready, name, server=server, **spec))
-        yield _seconds_until_told(ready)
+        told = _seconds_until_told(ready)
+        for name in lacking.keys() - {_HELD}:
+            hub.delete(FEDERATION, name, USERS)
+        yield told
     hub.merge(ocm.CLUSTER, spoke.name, {"metadata": {"labels": {GPU_LABEL: None}}})
 
 
@@ -111,7 +116,7 @@ def failed(ready: OwnFleet, pending: Mapping[str, float]) -> Iterator[Object]:
     folder.mkdir()
     folder.chmod(0o777)
     owner.take(folder, "a stranger's uid")
-    server = SPEC["server"] | {"rounds": 4, "storage": {"path": "/paused"}}
+    server = SPEC["server"] | {"rounds": 3, "storage": {"path": "/paused"}}
     late = SPEC["server"] | {"rounds": 1}
     with (
         federation.federation(ready, "paused", server=server, training=_TRAINING, profiles=_NO_PROFILES),
@@ -132,10 +137,10 @@ def interrupted(ready: OwnFleet, failed: Object) -> Interrupted:
     until("nothing of it runs", partial(_parts, ready, "paused"), _SECONDS, so=[].__eq__)
 
     spoke.machine.kill("work-agent")
-    hub.kubernetes.delete(FEDERATION, "gpu", USERS)
-    _until(ready, "gpu", "it says what its deletion waits for", lambda it: it["message"].startswith("being deleted since "))
+    hub.kubernetes.delete(FEDERATION, _HELD, USERS)
+    _until(ready, _HELD, "it says what its deletion waits for", lambda it: it["message"].startswith("being deleted since "))
     _until(ready, "late", "it has failed", _has_failed)
-    before = {name: federation.status(ready, name) for name in ("paused", "late", "gpu")}
+    before = {name: federation.status(ready, name) for name in ("paused", "late", _HELD)}
     hub.machine.restart(CONTROLLER)
     generation = _ask(ready, "paused", deadline="25m")
     _until(ready, "paused", "the next controller looks at it", lambda it: it["observedGeneration"] == generation)
@@ -181,7 +186,7 @@ def test_a_suspended_federation_says_since_when_and_nothing_of_it_runs(interrupt
     said = interrupted.before["paused"]
     (since,) = [it["lastTransitionTime"] for it in said["conditions"] if it["type"] == "Suspended"]
     words = f"suspended by spec.suspend since {datetime.fromisoformat(since):%Y-%m-%d %H:%M:%S} UTC, after "
-    assert said["message"].startswith(f"{words}{len(interrupted.rounds)} of 4 rounds; ")
+    assert said["message"].startswith(f"{words}{len(interrupted.rounds)} of 3 rounds; ")
     assert said["phase"] == "Waiting"
 
 
@@ -199,17 +204,17 @@ def test_a_deletion_that_waits_for_a_cluster_says_so_and_is_done_by_the_controll
     ready: OwnFleet, interrupted: Interrupted, ended: Ended
 ) -> None:
     waits = f": waiting for {ready.spokes[0].name} to take away what ran there"
-    for said in (interrupted.before["gpu"], interrupted.after["gpu"]):
+    for said in (interrupted.before[_HELD], interrupted.after[_HELD]):
         assert said["message"].endswith(waits)
-    until("it has gone", partial(federation.gone, ready, "gpu"), _SECONDS)
+    until("it has gone", partial(federation.gone, ready, _HELD), _SECONDS)
 
 
 def test_a_federation_that_was_suspended_goes_on_after_its_last_round_and_counts_no_update_twice(
     interrupted: Interrupted, ended: Ended
 ) -> None:
     assert ended.rounds[: len(interrupted.rounds)] == interrupted.rounds
-    assert [it["round"] for it in ended.paused["metrics"]] == [1, 2, 3, 4]
-    assert ended.rounds == ended.rounds[:1] * 4
+    assert [it["round"] for it in ended.paused["metrics"]] == [1, 2, 3]
+    assert ended.rounds == ended.rounds[:1] * 3
     assert ended.rounds[0].keys() == {"spoke1", "spoke2"}
     assert "Suspended" not in [it["type"] for it in ended.paused["conditions"]]
 
@@ -226,13 +231,12 @@ def test_kubectl_shows_how_each_goes(ended: Ended) -> None:
     phases = [each[1] for each in shown if each[0] == "paused" and len(each) > 3]
     assert [phase for phase, _ in groupby(phases)][-3:] == ["Waiting", "Running", "Completed"]
     last = [each for each in shown if each[0] == "paused"][-1]
-    assert last[1:4] == ["Completed", "4/4", "2/2"]
+    assert last[1:4] == ["Completed", "3/3", "2/2"]
     assert float(last[4]) == pytest.approx(ended.paused["metrics"][-1]["loss"], abs=0.01)
 
 
 def test_when_all_of_them_have_gone_nothing_is_left(ready: OwnFleet, ended: Ended) -> None:
-    for name in ("paused", "image", "volume"):
-        ready.hub.kubernetes.delete(FEDERATION, name, USERS)
+    ready.hub.kubernetes.delete(FEDERATION, "paused", USERS)
     assert not federation.nothing_left(ready)
 
 

@@ -54,7 +54,7 @@ def own(spokes: int, say: binaries.Say, kept: Path, shown: tuple[Path, ...] | No
         Failed: something is missing on this machine, or does not come up.
     """
     requirements.provide(say)
-    for program in (*PROGRAMS, *ocm_hub.PROGRAMS):
+    for program in (*PROGRAMS, *ocm_hub.PROGRAMS, "kubectl"):
         binaries.program(program, say)
     manifests.folder(say)
     with claim.number() as (number, folder), closing(Network(number, folder / "network")) as network:
