@@ -2,12 +2,8 @@
 
 import base64
 import logging
-import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -17,19 +13,18 @@ from cryptography import x509
 from cryptography.x509.oid import ExtendedKeyUsageOID
 from kubernetes import config
 
-from fedspoke.api import documents, parse
+from fedspoke.api import parse
 from fedspoke.api.base import Object
 from fedspoke.api.names import ADDON, SIGNER, identity
-from fedspoke.hub.addon import authority, manager
+from fedspoke.hub.addon import manager
 from fedspoke.hub.addon.registration import KUBE_CLIENT
-from fedspoke.hub.trust import Trust
 from fedspoke.kube.client import Kubernetes as Client
 from fedspoke.manifestworks.collaborator import CA_CONFIG_MAP, CERTIFICATE_SECRET, NAMESPACE, Hub, Spoke, collaborator
 from fedspoke.manifestworks.work import manifest_work
 from support import build
 from support.addon import csr, request
 from support.fleet import images, ocm
-from support.fleet.deployed import ACCOUNT, DEPLOY, HOME, as_controller
+from support.fleet.addon import Manager, conditions, installed, is_well
 from support.fleet.fleet import Fleet, Member
 from support.fleet.kubernetes import POD, REQUEST, Kind, Kubernetes
 from support.fleet.wait import until
@@ -44,59 +39,15 @@ NAMESPACES = Kind("v1", "namespaces", namespaced=False)
 log = logging.getLogger(__name__)
 
 
-@dataclass(slots=True)
-class Manager:
-    """The add-on's manager at work: it looks every half second, which kopf's watches do better."""
-
-    kube: Client
-    lock: threading.Lock = field(default_factory=threading.Lock)
-    failure: Exception | None = None
-
-    def look(self) -> list[str]:
-        with self.lock:
-            return manager.converge(self.kube, self.trust(), images.TESTS, datetime.now(UTC))
-
-    def trust(self) -> Trust:
-        return authority.trust(self.kube, HOME, datetime.now(UTC))
-
-    @contextmanager
-    def at_work(self) -> Iterator[None]:
-        stopped = threading.Event()
-        thread = threading.Thread(target=self._work, args=[stopped])
-        thread.start()
-        try:
-            yield
-        finally:
-            stopped.set()
-            thread.join()
-        if self.failure:
-            raise self.failure
-
-    def _work(self, stopped: threading.Event) -> None:
-        while not stopped.wait(0.5):
-            try:
-                for done in self.look():
-                    log.info(done)
-            except Exception as error:  # noqa: BLE001  the test's own thread raises it
-                self.failure = error
-                return
-
-
 @pytest.fixture(scope="module")
 def addon(fleet: Fleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Manager]:
-    """The add-on as `kubectl apply -k hub/deploy` installs it, and its manager at work."""
-    hub = fleet.hub
-    for document in (_namespace(HOME), *_installed()):
-        hub.kubernetes.apply(document)
-    kubeconfig = as_controller(hub.kubernetes, hub.kubeconfig, tmp_path_factory.mktemp("manager"))
-    at_work = Manager(Client(config.new_client_from_config(str(kubeconfig))))
-    with at_work.at_work():
+    with installed(fleet, tmp_path_factory.mktemp("manager")) as at_work:
         yield at_work
 
 
 def test_the_add_on_is_available_on_both_spokes(addon: Manager, fleet: Fleet) -> None:
     for spoke in fleet.spokes:
-        until(f"the add-on on {spoke.name}", partial(_conditions, fleet, spoke), _SECONDS, so=_is_well)
+        until(f"the add-on on {spoke.name}", partial(conditions, fleet, spoke), _SECONDS, so=is_well)
 
 
 def test_each_spoke_has_a_certificate_of_its_own_name(addon: Manager, fleet: Fleet) -> None:
@@ -172,7 +123,7 @@ def test_an_agent_may_write_its_own_score_and_nothing_else(addon: Manager, fleet
 
 def test_why_a_collaborator_does_not_run_is_on_the_hub_within_half_a_minute(addon: Manager, fleet: Fleet) -> None:
     spoke = fleet.spokes[0]
-    until(f"the add-on on {spoke.name}", partial(_conditions, fleet, spoke), _SECONDS, so=_is_well)
+    until(f"the add-on on {spoke.name}", partial(conditions, fleet, spoke), _SECONDS, so=is_well)
     gpu = {"resources": {"limits": {"nvidia.com/gpu": "1"}}}
     runs = {
         "no-gpu": (_work("no-gpu", spoke.name, client=gpu), "no node has enough nvidia.com/gpu free: "),
@@ -202,7 +153,7 @@ def test_why_a_collaborator_does_not_run_is_on_the_hub_within_half_a_minute(addo
 
 def test_what_forbids_a_collaborators_pod_is_on_the_hub_within_half_a_minute(addon: Manager, fleet: Fleet) -> None:
     spoke = fleet.spokes[0]
-    until(f"the add-on on {spoke.name}", partial(_conditions, fleet, spoke), _SECONDS, so=_is_well)
+    until(f"the add-on on {spoke.name}", partial(conditions, fleet, spoke), _SECONDS, so=is_well)
     metadata = {"name": "none", "namespace": NAMESPACE}
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": {"pods": "0"}}}
     with spoke.kubernetes.temporarily(quota), fleet.hub.kubernetes.temporarily(_work("no-room", spoke.name)):
@@ -223,48 +174,12 @@ def test_when_the_add_on_is_taken_away_nothing_of_it_stays(addon: Manager, fleet
         assert spoke.kubernetes.get(NAMESPACES, NAMESPACE)["status"]["phase"] == "Active"
 
 
-def _installed() -> Iterator[Object]:
-    for file in ("addon-manager-role.yaml", "clustermanagementaddon.yaml"):
-        yield from documents.read(DEPLOY / file)
-    account = {"kind": "ServiceAccount", "name": ACCOUNT, "namespace": HOME}
-    rbac = "rbac.authorization.k8s.io"
-    yield {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": {"name": ACCOUNT, "namespace": HOME}}
-    for kind, name, where in (("ClusterRole", "fedspoke:addon-manager", {}), ("Role", "fedspoke:authority", {"namespace": HOME})):
-        yield {
-            "apiVersion": f"{rbac}/v1",
-            "kind": f"{kind}Binding",
-            "metadata": {"name": name} | where,
-            "roleRef": {"apiGroup": rbac, "kind": kind, "name": name},
-            "subjects": [account],
-        }
-
-
 def _known_as(spoke: Member, secret: str, namespace: str, folder: Path) -> Client:
     """The hub, asked as whoever a Secret on the spoke tells."""
     found = until(f"{spoke.name} has {secret}", partial(spoke.kubernetes.get, SECRET, secret, namespace), _SECONDS)
     for name, content in found["data"].items():
         (folder / name).write_bytes(base64.b64decode(content))
     return Client(config.new_client_from_config(str(folder / "kubeconfig")))
-
-
-def _namespace(name: str) -> Object:
-    return {"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}}
-
-
-def _conditions(fleet: Fleet, spoke: Member) -> dict[str, str]:
-    status = fleet.hub.kubernetes.get(ocm.ADDON, ADDON, spoke.name).get("status", {})
-    return {each["type"]: f"{each['status']} {each['message']}" for each in status.get("conditions", [])}
-
-
-def _is_well(conditions: dict[str, str]) -> bool:
-    wanted = {
-        "Available": "True",
-        "RegistrationApplied": "True",
-        "ManifestApplied": "True",
-        "Degraded": "False",
-        "Progressing": "False",
-    }
-    return all(conditions.get(kind, "").startswith(state) for kind, state in wanted.items())
 
 
 def _answer(hub: Kubernetes, name: str) -> list[Object]:

@@ -2,7 +2,7 @@
 
 import copy
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from itertools import count
 
@@ -48,7 +48,7 @@ class Lists(Kubernetes):
         self,
         kind: Kind,
         namespace: str | None = None,
-        labels: Mapping[str, str] | None = None,
+        labels: Mapping[str, str | None] | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> list[Object]:
         self._asked("list", kind)
@@ -57,9 +57,12 @@ class Lists(Kubernetes):
             for it in self.objects.values()
             if kind_of(it) == kind
             and namespace in (None, it["metadata"].get("namespace"))
-            and (labels or {}).items() <= (it["metadata"].get("labels") or {}).items()
+            and _labelled(it, labels or {})
             and all(_field(it, path) == value for path, value in (fields or {}).items())
         ]
+
+    def each(self, kind: Kind) -> Iterator[Object]:
+        return iter(self.all(kind))
 
     def apply(self, wanted: Object, manager: str = MANAGER) -> Object:
         self._asked("patch", kind_of(wanted))
@@ -154,6 +157,11 @@ def _served(it: Object) -> Object:
 
 def _key(it: Object) -> tuple[str, str, str, str]:
     return (*kind_of(it), it["metadata"].get("namespace", ""), it["metadata"]["name"])
+
+
+def _labelled(it: Object, wanted: Mapping[str, str | None]) -> bool:
+    labels = it["metadata"].get("labels") or {}
+    return all(key in labels and value in (None, labels[key]) for key, value in wanted.items())
 
 
 def _field(it: Object, path: str) -> object:

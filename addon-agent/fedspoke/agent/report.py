@@ -4,17 +4,14 @@ A pod's termination message ends in its logs' last lines, and those of a trainer
 itself in our own words leaves the spoke, or else the kind of its error.
 """
 
-import re
 from collections.abc import Iterable, Sequence
 
+from fedspoke.agent.words import own_words
 from fedspoke.api.base import Object
 from fedspoke.api.names import FEDERATED_LEARNING
 from fedspoke.kube.jobs import unmade
 from fedspoke.kube.pods import START_ERROR, stuck
 from fedspoke.manifestworks.report import PHASE, REASON
-
-_OWN_WORDS = "fedspoke: "
-_KIND = re.compile(r"(\w+(?:\.\w+)*(?:Error|Exception|Interrupt|Exit))(?::.*)?")
 
 
 def reports(pods: Iterable[Object], jobs: Iterable[Object], events: Sequence[Object]) -> dict[str, dict[str, str]]:
@@ -61,13 +58,4 @@ def _state(state: Object) -> Object:
     ended = state.get("terminated")
     if not ended or ended.get("reason") == START_ERROR:
         return state
-    return state | {"terminated": ended | {"message": _own(ended.get("message") or "")}}
-
-
-def _own(message: str) -> str:
-    for line in reversed(message.splitlines()):
-        if line.startswith(_OWN_WORDS):
-            return line.removeprefix(_OWN_WORDS)
-    last = next((line for line in reversed(message.splitlines()) if line.strip()), "")
-    kind = _KIND.fullmatch(last.strip())
-    return kind[1] if kind else ""
+    return state | {"terminated": ended | {"message": own_words(ended.get("message") or "")}}

@@ -15,6 +15,10 @@ APPLIED = f"{DOMAIN}/applied"  # annotation: a digest of what the controller app
 SETTINGS = f"{DOMAIN}/settings"  # annotation of the aggregator's pod: a digest of what it is told once
 RETRY = f"{DOMAIN}/retry"  # annotation: try a federation that failed once more; the controller takes it away
 FEDERATED_LEARNING = f"{DOMAIN}/federated-learning"  # label: <namespace>.<name> of the owning CR
+OFFERS = f"{DOMAIN}/platform"
+"""Label by which a spoke's owner offers a dataset; its value is the platform's name."""
+UPLOADED = f"{DOMAIN}/uploaded"
+"""Annotation of an offer that is given another value whenever its files have changed: when that was, for instance."""
 PHASE_LABEL = f"{DOMAIN}/phase"
 ROUND_LABEL = f"{DOMAIN}/round"
 
@@ -63,7 +67,16 @@ def posts_claim(platform: Platform) -> str:
 
 
 GPUS_CLAIM = f"gpus.{DOMAIN}"
+"""How many GPUs a cluster has, at work or not."""
+GPU_MODEL_CLAIM = f"gpu-model.{DOMAIN}"
 GPU_LABEL = "gpu"
+CLAIMS = (*(claim(it) for it in PLATFORMS for claim in (data_claim, posts_claim)), GPUS_CLAIM, GPU_MODEL_CLAIM)
+"""All that an agent ever makes."""
+
+
+def is_gpu(resource: str) -> bool:
+    """Whether a resource of a node or container is a GPU, of whatever make, or a part of one."""
+    return resource.endswith("/gpu") or "/mig-" in resource
 
 
 def platform_label(platform: Platform) -> str:

@@ -4,20 +4,33 @@ import logging
 import signal
 import socket
 from datetime import UTC, datetime
-from threading import Event
+from pathlib import Path
+from threading import Event, Thread
 
 import click
 
+from fedspoke.agent.publish import Scores
 from fedspoke.agent.run import run
+from fedspoke.agent.spoke import Spoke
 from fedspoke.kube.client import Kubernetes
 
 
 @click.command
 @click.option("--namespace", required=True, help="The one that the add-on is installed in, and its collaborators.")
-def agent(namespace: str) -> None:
-    """Run a spoke's agent: it keeps the add-on's Lease, and says why a collaborator does not run."""
+@click.option("--cluster", required=True, help="This cluster's name on the hub.")
+@click.option("--image", required=True, help="This agent's own, of which exports are inspected.")
+@click.option("--hub-kubeconfig", required=True, type=click.Path(path_type=Path), help="File by which the hub is reached.")
+def agent(namespace: str, cluster: str, image: str, hub_kubeconfig: Path) -> None:
+    """Run a spoke's agent: it declares what the cluster offers, and says why a collaborator does not run."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     stopped = Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopped.set())
-    run(Kubernetes.of_environment(), namespace, socket.gethostname(), stopped, lambda: datetime.now(UTC))
+    spoke = Spoke(Kubernetes.of_environment(), namespace, image, Scores(cluster, hub_kubeconfig))
+    scoring = Thread(target=run, args=(spoke.scoring(), stopped, _now), daemon=True)  # it may be waiting for the hub at the end
+    scoring.start()
+    run(spoke.tasks(socket.gethostname()), stopped, _now)
+
+
+def _now() -> datetime:
+    return datetime.now(UTC)

@@ -2,11 +2,12 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import urllib3.exceptions
 from kubernetes import config, dynamic
-from kubernetes.client import ApiClient, CoreV1Api
+from kubernetes.client import ApiClient, Configuration, CoreV1Api
 from kubernetes.client.exceptions import ApiException
 from kubernetes.dynamic.exceptions import DynamicApiError, ResourceNotFoundError
 
@@ -21,6 +22,7 @@ MANAGER = "fedspoke"
 
 _NOT_FOUND, _CONFLICT = 404, 409
 _PATIENCE = 30  # seconds
+_PAGE = 100
 _MERGE = "application/merge-patch+json"
 
 
@@ -64,6 +66,20 @@ class Kubernetes:
             ) from None
         return cls(_Impatient())
 
+    @classmethod
+    def of_file(cls, kubeconfig: Path) -> "Kubernetes":
+        """The cluster of a kubeconfig, as whom it names; what it names is read now.
+
+        Raises:
+            Failed: it is not there, or is none.
+        """
+        access = Configuration()
+        try:
+            config.load_kube_config(str(kubeconfig), client_configuration=access)
+        except (config.ConfigException, OSError, ValueError) as error:
+            raise Failed(f"the kubeconfig {kubeconfig} cannot be used: {error}") from None
+        return cls(_Impatient(access))
+
     def get(self, kind: Kind, name: str, namespace: str | None = None) -> Object | None:
         """One object; None if there is none of the name."""
         try:
@@ -80,14 +96,22 @@ class Kubernetes:
             return False
         return True
 
+    def each(self, kind: Kind) -> Iterator[Object]:
+        """Every object of a kind, of all namespaces, of which no more than a page is held in memory."""
+        more: str | None = ""
+        while more is not None:
+            page = self._ask(kind, "get", limit=_PAGE, _continue=more or None)
+            yield from page["items"]
+            more = page["metadata"].get("continue") or None
+
     def all(
         self,
         kind: Kind,
         namespace: str | None = None,
-        labels: Mapping[str, str] | None = None,
+        labels: Mapping[str, str | None] | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> list[Object]:
-        """Every object of a kind, of one namespace or of all, that has these labels and fields."""
+        """Every object of a kind, of one namespace or of all, that has these labels, None for any value, and fields."""
         selectors = {"label_selector": _selector(labels), "field_selector": _selector(fields)}
         found: list[Object] = self._ask(kind, "get", namespace=namespace, **selectors)["items"]
         # The items of a list do not say what they are, as objects do that are asked for by name.
@@ -195,8 +219,8 @@ def silence(host: str, error: Exception) -> str:
     return f"the Kubernetes API at {host} does not answer: {error}"
 
 
-def _selector(wanted: Mapping[str, str] | None) -> str | None:
-    return ",".join(f"{key}={value}" for key, value in wanted.items()) if wanted else None
+def _selector(wanted: Mapping[str, str | None] | Mapping[str, str] | None) -> str | None:
+    return ",".join(key if value is None else f"{key}={value}" for key, value in wanted.items()) if wanted else None
 
 
 def _refusal(error: DynamicApiError | ApiException, what: str) -> Failed:

@@ -20,6 +20,7 @@ HARDENED: Object = {"allowPrivilegeEscalation": False, "readOnlyRootFilesystem":
 _GROUP: Object = {"fsGroup": 65532, "fsGroupChangePolicy": "OnRootMismatch"}
 CERTIFICATE_SECRET = f"{ADDON}-{SIGNER.replace('/', '-')}-client-cert"  # the klusterlet's name for it
 CA_CONFIG_MAP = f"{ADDON}-ca"  # comes with the agent's ManifestWork
+DATASETS = f"{ADDON}-datasets"  # the ConfigMap in which an agent writes down what is offered, for the cluster's owner
 AGENT = f"{ADDON}-agent"  # the add-on's own Deployment, and its service account
 # Kubernetes counts restarts and evictions over a Job's whole life, and a Job that has given up stays away for the rest of a run
 # of days. What cannot run is told meanwhile, and ends with its federation. A podFailurePolicy could leave evictions out of the

@@ -9,7 +9,18 @@ from collections.abc import Iterable
 from itertools import product
 
 from fedspoke.api.federated_learning import Data, FederatedLearning, Object, Resources
-from fedspoke.api.names import GPU_LABEL, GPUS_CLAIM, OURS, PLACEMENT, data_claim, labels, platform_label, posts_claim, run_name
+from fedspoke.api.names import (
+    GPU_LABEL,
+    GPUS_CLAIM,
+    OURS,
+    PLACEMENT,
+    data_claim,
+    is_gpu,
+    labels,
+    platform_label,
+    posts_claim,
+    run_name,
+)
 from fedspoke.api.units import parse_quantity
 from fedspoke.placement.counts import AtLeast
 
@@ -52,7 +63,7 @@ def bindings(fl: FederatedLearning) -> list[Object]:
 def gpus(resources: Resources) -> int:
     """How many GPUs, of whatever make, one collaborator asks for."""
     asked = resources.requests | resources.limits  # for such resources Kubernetes wants both to be equal
-    return math.ceil(sum(parse_quantity(amount) for name, amount in asked.items() if name.endswith("/gpu") or "/mig-" in name))
+    return math.ceil(sum(parse_quantity(amount) for name, amount in asked.items() if is_gpu(name)))
 
 
 def _metadata(fl: FederatedLearning, name: str) -> Object:

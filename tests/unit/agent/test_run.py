@@ -1,18 +1,20 @@
-"""The agent on a spoke that keeps lists."""
+"""What the agent does again and again."""
 
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from threading import Event
 
-from fedspoke.agent.run import run, tell
+from fedspoke.agent.publish import Scores
+from fedspoke.agent.run import Task, run
+from fedspoke.agent.spoke import Spoke
+from fedspoke.api.errors import Failed
 from fedspoke.kube.client import Kind
-from fedspoke.manifestworks.collaborator import AGENT
-from fedspoke.manifestworks.report import report
 from support.kube import Lists
-from support.pods import NAMESPACE, WAITS, container, event, job, of, pod
+from support.offered import NOTHING_KNOWN
+from support.pods import NAMESPACE
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
-CONFIG_MAP, LEASE = Kind("v1", "ConfigMap"), Kind("coordination.k8s.io/v1", "Lease")
-REPORT, *_ = report("team-a.social", NAMESPACE, AGENT)
+LEASE = Kind("coordination.k8s.io/v1", "Lease")
 
 
 class Stops(Event):
@@ -31,52 +33,13 @@ class Stops(Event):
         return self.is_set()
 
 
-def told(kube: Lists) -> object:
-    return (kube.get(CONFIG_MAP, "team-a.social-report", NAMESPACE) or {}).get("data")
-
-
-def test_a_report_is_written_when_it_changes_and_only_then():
-    it = of(container(WAITS))
-    kube = Lists(REPORT, it)
-    tell(kube, NAMESPACE)
-    assert told(kube) == {"phase": "Pending", "reason": ""}
-    tell(kube, NAMESPACE)
-    assert len(kube.writes) == 1
-
-    missing = event(it, 'MountVolume.SetUp failed for volume "certificate" : secret "x" not found')
-    kube.objects |= Lists(missing).objects
-    tell(kube, NAMESPACE)
-    assert told(kube) == {"phase": "Pending", "reason": 'the volume certificate cannot be mounted: secret "x" not found'}
-    assert len(kube.writes) == 2
-
-
-def test_why_a_job_makes_no_pod_is_written():
-    kube = Lists(REPORT, it := job())
-    tell(kube, NAMESPACE)
-    assert kube.writes == []
-    kube.objects |= Lists(event(it, "Error creating: exceeded quota", "FailedCreate")).objects
-    tell(kube, NAMESPACE)
-    assert told(kube) == {"phase": "Pending", "reason": "its pod cannot be made: exceeded quota"}
-
-
-def test_a_federation_whose_report_is_not_there_is_passed_over():
-    kube = Lists(pod({"phase": "Running"}))
-    tell(kube, NAMESPACE)
-    assert kube.writes == []
-
-
-def test_a_report_that_may_not_be_written_stops_no_other():
-    other, *_ = report("team-b.social", NAMESPACE, AGENT)
-    kube = Lists(
-        REPORT, other, pod({"phase": "Running"}), pod({"phase": "Running"}, "team-b.social"), refuses=["team-a.social-report"]
-    )
-    tell(kube, NAMESPACE)
-    assert [name for _, _, name in kube.writes] == ["team-b.social-report"]
+def spoke(kube: Lists) -> Spoke:
+    return Spoke(kube, NAMESPACE, "fedspoke-agent:0.1.0", Scores("berlin", Path("none")))
 
 
 def test_the_lease_is_renewed_well_within_the_time_that_ocm_allows():
-    kube, stops = Lists(), Stops(looks=60)
-    run(kube, NAMESPACE, "pod-1", stops, lambda: stops.time)
+    kube, stops = Lists(NOTHING_KNOWN), Stops(looks=60)
+    run(spoke(kube).tasks("pod-1"), stops, lambda: stops.time)
     renewed = [name for _, kind, name in kube.writes if kind == "Lease"]
     assert len(renewed) == 10  # in five minutes
     lease = kube.get(LEASE, "federated-learning", NAMESPACE) or {}
@@ -84,7 +47,35 @@ def test_the_lease_is_renewed_well_within_the_time_that_ocm_allows():
     assert lease["spec"]["holderIdentity"] == "pod-1"
 
 
-def test_what_the_api_server_refuses_is_tried_again_less_and_less_often():
-    kube, stops = Lists(refuses=["Lease"]), Stops(looks=6)
-    run(kube, NAMESPACE, "pod-1", stops, lambda: stops.time)
-    assert stops.pauses == [10, 20, 40, 60, 60, 60]
+def test_what_fails_is_tried_again_less_and_less_often_and_holds_up_nothing_else():
+    stops, done = Stops(looks=40), list[datetime]()
+
+    def fails(now: datetime) -> None:
+        tried.append(now)
+        raise Failed("no")
+
+    tried = list[datetime]()
+    run([Task(fails, timedelta(seconds=5)), Task(done.append, timedelta(seconds=5))], stops, lambda: stops.time)
+    assert [(it - NOW).total_seconds() for it in tried] == [0, 10, 30, 70, 130, 190]
+    assert [(it - NOW).total_seconds() for it in done] == [5 * each for each in range(40)]
+
+
+def test_what_works_again_is_done_as_often_as_before():
+    stops, tried = Stops(looks=3), list[datetime]()
+
+    def fails_once(now: datetime) -> None:
+        tried.append(now)
+        if len(tried) == 1:
+            raise Failed("no")
+
+    run([Task(fails_once, timedelta(seconds=5))], stops, lambda: stops.time)
+    assert stops.pauses == [10, 5, 5]
+
+
+def test_a_hub_that_cannot_be_reached_is_said_and_nothing_else_is_held_up():
+    kube = Lists(NOTHING_KNOWN)
+    it = spoke(kube)
+    it.scores.values = {"gpusFree": 0}
+    stops = Stops(looks=2)
+    run(it.scoring(), stops, lambda: stops.time)
+    assert stops.pauses == [60, 60]

@@ -4,14 +4,15 @@ OCM's registration agent puts the certificates beside them.
 """
 
 from fedspoke.api.base import Object
-from fedspoke.api.names import ADDON
+from fedspoke.api.names import ADDON, CLAIMS
 from fedspoke.hub.addon.registration import labels
-from fedspoke.manifestworks.collaborator import AGENT, CA_CONFIG_MAP, HARDENED, NAMESPACE, UNPRIVILEGED
+from fedspoke.manifestworks.collaborator import AGENT, CA_CONFIG_MAP, DATASETS, HARDENED, NAMESPACE, UNPRIVILEGED
 from fedspoke.manifestworks.envoy import AUTHORITY_FILE
 
 WORK = f"addon-{ADDON}-deploy-0"  # as OCM's add-on framework calls it
 
 _RBAC = "rbac.authorization.k8s.io"
+_HUB = "/var/run/fedspoke/hub"
 
 
 def agent_work(cluster: str, owner: Object, bundle: bytes, image: str) -> Object:
@@ -22,15 +23,22 @@ def agent_work(cluster: str, owner: Object, bundle: bytes, image: str) -> Object
         "kind": "ManifestWork",
         "metadata": {"name": WORK, "namespace": cluster, "labels": labels(), "ownerReferences": [owner]},
         "spec": {
-            "workload": {"manifests": _manifests(bundle, image)},
-            # All add-ons share the namespace: ours makes it where there is none, and leaves it to the others.
-            "manifestConfigs": [{"resourceIdentifier": namespace, "updateStrategy": {"type": "CreateOnly"}}],
+            "workload": {"manifests": _manifests(cluster, bundle, image)},
+            # All add-ons share the namespace: ours makes it where there is none, and leaves it to the others. What the agent
+            # writes down of datasets is not the hub's to put right.
+            "manifestConfigs": [
+                {"resourceIdentifier": it, "updateStrategy": {"type": "CreateOnly"}} for it in (namespace, _datasets())
+            ],
             "deleteOption": {"propagationPolicy": "SelectivelyOrphan", "selectivelyOrphans": {"orphaningRules": [namespace]}},
         },
     }
 
 
-def _manifests(bundle: bytes, image: str) -> list[Object]:
+def _datasets() -> Object:
+    return {"group": "", "resource": "configmaps", "name": DATASETS, "namespace": NAMESPACE}
+
+
+def _manifests(cluster: str, bundle: bytes, image: str) -> list[Object]:
     metadata = {"name": AGENT, "namespace": NAMESPACE, "labels": labels()}
     subject = {"kind": "ServiceAccount", "name": AGENT, "namespace": NAMESPACE}
     return [
@@ -49,46 +57,82 @@ def _manifests(bundle: bytes, image: str) -> list[Object]:
             "roleRef": {"apiGroup": _RBAC, "kind": "Role", "name": AGENT},
             "subjects": [subject],
         },
+        # Of no namespace: nodes and pods, to count GPUs, and claims, which go when this role does.
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "ClusterRole",
+            "metadata": {"name": AGENT, "labels": labels()},
+            "rules": _cluster_rules(),
+        },
+        {
+            "apiVersion": f"{_RBAC}/v1",
+            "kind": "ClusterRoleBinding",
+            "metadata": {"name": AGENT, "labels": labels()},
+            "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": AGENT},
+            "subjects": [subject],
+        },
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata | {"name": DATASETS}},
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",
             "metadata": metadata | {"name": CA_CONFIG_MAP},
             "data": {AUTHORITY_FILE: bundle.decode()},
         },
-        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": _deployment(image)},
+        {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": metadata, "spec": _deployment(cluster, image)},
     ]
 
 
 def _rules() -> list[Object]:
-    """Its Lease, and what the trouble of a pod or of a Job without one can be told by.
+    """Its Lease; what the trouble of a pod or of a Job without one can be told by; what is offered, and who looks into it.
 
     A report that it may write comes with the federation's own work.
     """
     return [
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [ADDON], "verbs": ["patch"]},
-        {"apiGroups": [""], "resources": ["pods", "events"], "verbs": ["list"]},
-        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list"]},
+        {"apiGroups": [""], "resources": ["pods", "events", "persistentvolumeclaims", "configmaps"], "verbs": ["list"]},
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [DATASETS], "verbs": ["get", "patch"]},
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "create", "delete"]},
     ]
 
 
-def _deployment(image: str) -> Object:
+def _cluster_rules() -> list[Object]:
+    group = "cluster.open-cluster-management.io"
+    return [
+        {"apiGroups": [""], "resources": ["nodes", "pods"], "verbs": ["list"]},
+        {"apiGroups": [_RBAC], "resources": ["clusterroles"], "resourceNames": [AGENT], "verbs": ["get"]},
+        # A claim that is not there yet has no name that a rule could hold it to.
+        {"apiGroups": [group], "resources": ["clusterclaims"], "verbs": ["list", "create"]},
+        {"apiGroups": [group], "resources": ["clusterclaims"], "resourceNames": list(CLAIMS), "verbs": ["patch", "delete"]},
+    ]
+
+
+def _deployment(cluster: str, image: str) -> Object:
     selector = {"app.kubernetes.io/name": "fedspoke", "app.kubernetes.io/component": "agent"}
     agent = {
         "name": "agent",
         "image": image,
-        "command": ["fedspoke", "agent", "--namespace", NAMESPACE],
+        "command": [
+            *("fedspoke", "agent", "--namespace", NAMESPACE, "--cluster", cluster, "--image", image),
+            *("--hub-kubeconfig", f"{_HUB}/kubeconfig"),
+        ],
         "resources": {"requests": {"cpu": "10m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}},
         "securityContext": HARDENED,
         "terminationMessagePolicy": "FallbackToLogsOnError",
-        "volumeMounts": [{"name": "tmp", "mountPath": "/tmp"}],  # noqa: S108  the pod's own: what the API serves is kept there
+        "volumeMounts": [
+            {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  the pod's own: what the API serves is kept there
+            {"name": "hub", "mountPath": _HUB, "readOnly": True},
+        ],
     }
     pod = {
         "serviceAccountName": AGENT,
         "automountServiceAccountToken": True,
         "securityContext": UNPRIVILEGED,
         "containers": [agent],
-        "volumes": [{"name": "tmp", "emptyDir": {}}],
+        "volumes": [
+            {"name": "tmp", "emptyDir": {}},
+            {"name": "hub", "secret": {"secretName": f"{ADDON}-hub-kubeconfig", "optional": True}},  # OCM's agent makes it later
+        ],
     }
     return {
         "replicas": 1,

@@ -14,6 +14,7 @@ from fedspoke.hub.addon.registration import KUBE_CLIENT, owner, registrations, r
 from fedspoke.hub.addon.signer import Authority
 from fedspoke.hub.controller import kinds
 from fedspoke.hub.trust import Trust
+from fedspoke.manifestworks.collaborator import CA_CONFIG_MAP
 from support.addon import cluster, csr, enabled, request
 from support.golden import matches
 from support.kube import Lists
@@ -90,8 +91,8 @@ def test_a_new_authority_reaches_the_spokes():
     both = TRUST.bundle + Authority.create("next", now=NOW, lifetime=timedelta(days=9)).certificate_pem
     manager.converge(kube, Trust(authority=AUTHORITY, bundle=both, hub=TRUST.hub), IMAGE, NOW)
     work = kube.get(kinds.WORK, WORK, "c1") or {}
-    (config,) = [it for it in work["spec"]["workload"]["manifests"] if it["kind"] == "ConfigMap"]
-    assert config["data"]["ca.crt"].encode() == both
+    configs = {it["metadata"]["name"]: it for it in work["spec"]["workload"]["manifests"] if it["kind"] == "ConfigMap"}
+    assert configs[CA_CONFIG_MAP]["data"]["ca.crt"].encode() == both
 
 
 @pytest.mark.parametrize("objects", [(cluster(), enabled(deleting=True)), (enabled(),), (cluster(),)])
