@@ -51,6 +51,10 @@ def receive(folder: Path, source: Source, sink: BinaryIO, patience: float = _PAT
     except (Failed, Refused) as error:
         _say(sink, Error(error=str(error)))
         return False
+    except PermissionError:
+        whose = f"the volume is not writable for user {os.getuid()} of group {os.getgid()}"
+        _say(sink, Error(error=f"{whose}: one that is a folder of a node has to be so by itself, `chmod 0777 FOLDER` there"))
+        return False
     except OSError as error:
         _say(sink, Error(error=f"the volume takes no more: {error.strerror}"))
         return False

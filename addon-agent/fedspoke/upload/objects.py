@@ -3,13 +3,11 @@
 from collections.abc import Sequence
 
 from fedspoke.api.base import Object
-from fedspoke.api.names import DOMAIN, OURS
+from fedspoke.api.names import OURS
 from fedspoke.manifestworks.collaborator import HARDENED, NAMESPACE, unprivileged
 
 VOLUME = "/volume"
 """Where the pod has it."""
-UPLOADED = f"{DOMAIN}/uploaded"
-"""Annotation of the claim: a digest of what was uploaded last."""
 
 _GIB = 1 << 30
 

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from fedspoke.api.backoff import Backoff, times
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.names import UPLOADED
 from fedspoke.data.progress import Progress
 from fedspoke.kube.client import OPENSHIFT, Kind, Kubernetes
 from fedspoke.kube.exec import CutError
@@ -70,7 +71,7 @@ def upload(
     claim = _claim(kube, target, content.manifest.size, say)
     with _pod(kube, target, agent["spec"]["template"]["spec"], say) as pod:
         _send(kube, pod, f"{objects.VOLUME}/{target.folder}".rstrip("/"), content, progress, say)
-    kube.merge(claim, {"metadata": {"annotations": {objects.UPLOADED: content.manifest.digest}}})
+    kube.merge(claim, {"metadata": {"annotations": {UPLOADED: content.manifest.digest}}})
 
 
 def _claim(kube: Kubernetes, target: Target, size: int, say: Callable[[str], None]) -> Object:

@@ -36,28 +36,37 @@ _SECONDS = 120
 def ready(fleet: OwnFleet, folder: Path) -> Iterator[OwnFleet]:
     """A fleet whose hub knows FederatedLearnings, and whose spokes each have one platform's posts and the tiny model."""
     demo.write(folder / "example")
-    hub = fleet.hub
-    deploy(hub.kubernetes, but=["operator.yaml"])  # whose image is not here: a process is the controller
-    hub.kubernetes.apply(_namespace(USERS))
     for spoke in fleet.spokes:
         spoke.kubernetes.apply(_namespace(NAMESPACE))
         platform = _PLATFORM[spoke.name]
         for claim, files in ((f"{platform}-data", f"exports/{platform}"), ("model", "model")):
             offer(spoke, claim, f"{claim}-{folder.name}", folder / "example" / files)  # each time another volume
-        hub.kubernetes.merge(ocm.CLUSTER, spoke.name, {"metadata": {"labels": {platform_label(platform): "true"}}})
+        fleet.hub.kubernetes.merge(ocm.CLUSTER, spoke.name, {"metadata": {"labels": {platform_label(platform): "true"}}})
+    try:
+        with controlled(fleet, folder):
+            yield fleet
+    finally:
+        for spoke in fleet.spokes:
+            for claim in (f"{_PLATFORM[spoke.name]}-data", "model"):
+                spoke.kubernetes.delete(_CLAIM, claim, NAMESPACE)
+            until(f"{spoke.name} has no claims", partial(spoke.kubernetes.all, _CLAIM, NAMESPACE), _SECONDS, so=[].__eq__)
+
+
+@contextmanager
+def controlled(fleet: OwnFleet, folder: Path) -> Iterator[None]:
+    """hub/deploy is on the hub, a process is the controller, since its image is not here, and every spoke has its certificate."""
+    hub = fleet.hub
+    deploy(hub.kubernetes, but=["operator.yaml"])
+    hub.kubernetes.apply(_namespace(USERS))
     command = [sys.executable, "-m", "fedspoke.cli", "operator", "--namespace", HOME, "--agent-image", images.TESTS]
     hub.machine.start(CONTROLLER, "env", f"KUBECONFIG={as_controller(hub.kubernetes, hub.kubeconfig, folder)}", *command)
     try:
         for spoke in fleet.spokes:
             certificate = partial(spoke.kubernetes.get, _SECRET, CERTIFICATE_SECRET, NAMESPACE)
             until(f"{spoke.name} has its certificate", certificate, _SECONDS)
-        yield fleet
+        yield
     finally:
         hub.machine.kill(CONTROLLER)
-        for spoke in fleet.spokes:
-            for claim in (f"{_PLATFORM[spoke.name]}-data", "model"):
-                spoke.kubernetes.delete(_CLAIM, claim, NAMESPACE)
-            until(f"{spoke.name} has no claims", partial(spoke.kubernetes.all, _CLAIM, NAMESPACE), _SECONDS, so=[].__eq__)
 
 
 @contextmanager

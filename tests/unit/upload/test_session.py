@@ -5,10 +5,10 @@ from pathlib import Path
 import pytest
 
 from fedspoke.api.errors import Refused
+from fedspoke.api.names import UPLOADED
 from fedspoke.kube.client import Kind
 from fedspoke.manifestworks.collaborator import NAMESPACE
 from fedspoke.upload.content import Content
-from fedspoke.upload.objects import UPLOADED
 from fedspoke.upload.session import Target, upload
 from support.kube import Lists
 from support.pods import unscheduled
