@@ -132,19 +132,23 @@ def test_why_a_collaborator_does_not_run_is_on_the_hub_within_half_a_minute(addo
             "the image localhost/none:1 of gateway cannot be had (",
         ),
         "no-volume": (
-            _work("no-volume", spoke.name, datasets={"facebook": "/data/facebook"}),
-            "a volume claim is not bound, of facebook-data: ",
+            _work("no-volume", spoke.name, training={"model": {"name": "/model", "claimName": "model"}}),
+            "a volume claim is not bound, of model: ",
+        ),
+        "no-offer": (
+            _work("no-offer", spoke.name, datasets={"facebook": "/data/facebook"}),
+            "no data of facebook is offered on this cluster, ",
         ),
     }
     works = [work for work, _ in runs.values()]
-    with spoke.kubernetes.temporarily(_claim("facebook-data")), fleet.hub.kubernetes.temporarily(*works):
-        for name in runs:
+    with spoke.kubernetes.temporarily(_claim("model")), fleet.hub.kubernetes.temporarily(*works):
+        for name in runs.keys() - {"no-offer"}:
             until(f"the pod of {name}", partial(_pods, spoke, name), _SECONDS, so=bool)
         began = time.monotonic()
         for name, (_, says) in runs.items():
             heard = until(f"the hub hears of {name}", partial(_heard, fleet, spoke, name), HEARD, so=lambda it: it.get("reason"))
             log.info("%s after %.1f s: %s", name, time.monotonic() - began, heard)
-            assert heard["phase"] == "Pending"
+            assert heard["phase"] == ("Refused" if name == "no-offer" else "Pending")
             assert str(heard["reason"]).startswith(says)
         assert time.monotonic() - began < HEARD
     for name in runs:

@@ -3,25 +3,34 @@
 import logging
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from fedspoke.api.names import DOMAIN, OFFERS, data_claim, posts_claim
+from fedspoke.agent.declared import VALID
+from fedspoke.agent.policy import POLICY
+from fedspoke.api import parse
+from fedspoke.api.base import Object
+from fedspoke.api.names import ADDON, DOMAIN, GPU_MODEL_CLAIM, GPUS_CLAIM, OFFERS, data_claim, posts_claim
 from fedspoke.local import demo
-from fedspoke.manifestworks.collaborator import NAMESPACE
-from support.fleet import federation, ocm
+from fedspoke.manifestworks.collaborator import AGENT, NAMESPACE, Hub, Spoke, collaborator
+from fedspoke.manifestworks.work import manifest_work
+from fedspoke.placement.objects import bindings, placement
+from support import build
+from support.fleet import federation, images, ocm
 from support.fleet.addon import conditions, installed, is_well
 from support.fleet.cluster import Cluster
 from support.fleet.fleet import OwnFleet
-from support.fleet.kubernetes import Kind
+from support.fleet.kubernetes import NODE, POD, Kind, Rejected
 from support.fleet.wait import until
 
 _MINUTE = 60
 _SECONDS = 180
-_CONFIG_MAP, _CLAIM = Kind("v1", "configmaps"), Kind("v1", "persistentvolumeclaims")
-_DEPLOYMENT = Kind("apps/v1", "deployments")
+_CLAIM, _DEPLOYMENT = Kind("v1", "persistentvolumeclaims"), Kind("apps/v1", "deployments")
 
 log = logging.getLogger(__name__)
 
@@ -34,30 +43,163 @@ def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
-def spokes(own_fleet: OwnFleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnFleet]:
+def spokes(own_fleet: OwnFleet, example: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnFleet]:
+    """The add-on on two spokes; the first has a volume, of which nobody has been told."""
     with installed(own_fleet, tmp_path_factory.mktemp("manager")):
         for spoke in own_fleet.spokes:
             until(f"the add-on on {spoke.name}", partial(conditions, own_fleet, spoke), _SECONDS, so=is_well)
+        federation.offer(own_fleet.spokes[0], "holiday", "holiday", example / "exports/facebook")
         yield own_fleet
+        own_fleet.spokes[0].kubernetes.delete(_CLAIM, "holiday", NAMESPACE)
 
 
-def test_what_is_offered_is_on_the_hub_within_a_minute(spokes: OwnFleet, example: Path) -> None:
-    spoke = spokes.spokes[0]
-    federation.offer(spoke, "holiday", "offered", example / "exports/facebook")
+def test_what_is_offered_is_on_the_hub_within_a_minute_and_gone_within_another(spokes: OwnFleet) -> None:
+    with _offered(spokes) as spoke:
+        found = _claims(spokes, spoke)
+        assert found[data_claim("facebook")] == "/data/facebook"
+        assert int(found[posts_claim("facebook")]) > 5
+        assert "holiday" not in str(found)
+        scores = until(
+            "the score is there", partial(_score, spokes, spoke), _MINUTE, so=lambda it: it.get("facebookPosts", -100) > -100
+        )
+        assert scores["gpusFree"] == -100
     began = time.monotonic()
-    _label(spoke, "holiday", "facebook")
-    found = until("the hub knows", partial(_claims, spokes, spoke), _MINUTE, so=lambda it: posts_claim("facebook") in it)
-    log.info("claimed after %.1f s: %s", time.monotonic() - began, found)
-    assert found[data_claim("facebook")] == "/data/facebook"
-    assert int(found[posts_claim("facebook")]) > 5
-    assert "holiday" not in str(found)
+    until("the hub has forgotten", partial(_claims, spokes, spoke), _MINUTE, so={}.__eq__)
+    log.info("forgotten after %.1f s", time.monotonic() - began)
 
 
-def _label(spoke: Cluster, claim: str, platform: str | None) -> None:
-    spoke.kubernetes.merge(_CLAIM, claim, {"metadata": {"labels": {OFFERS: platform}}}, NAMESPACE)
+def test_a_folder_of_the_node_is_offered_by_a_config_map(spokes: OwnFleet, example: Path) -> None:
+    spoke = spokes.spokes[1]
+    federation.offer(spoke, "any", "folder", example / "exports/instagram")
+    metadata = {"name": "on-the-node", "namespace": NAMESPACE, "labels": {OFFERS: "instagram"}}
+    path = str(spoke.folder / "volumes/folder")
+    with spoke.kubernetes.temporarily({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"path": path}}):
+        found = until("the hub knows", partial(_claims, spokes, spoke), _MINUTE, so=lambda it: posts_claim("instagram") in it)
+    assert found[data_claim("instagram")] == "/data/instagram"
+    assert path not in str(found)
+    spoke.kubernetes.delete(_CLAIM, "any", NAMESPACE)
+    until("the hub has forgotten", partial(_claims, spokes, spoke), _MINUTE, so={}.__eq__)
+
+
+def test_a_federation_that_asks_for_posts_and_a_gpu_gets_the_cluster_that_has_them(spokes: OwnFleet) -> None:
+    hub = spokes.hub.kubernetes
+    client = {
+        "data": {"platforms": ["facebook"], "minPosts": 5},
+        "resources": {"limits": {"nvidia.com/gpu": "1"}},
+        "placement": {"clusterSets": ["global"]},
+    }
+    fl = parse.federated_learning(build.federated_learning("wants", client=client))
+    with _offered(spokes) as spoke, hub.temporarily(*bindings(fl), placement(fl)):
+        until("OCM has decided", partial(_decided, spokes, "wants"), _SECONDS, so=[].__eq__)
+        with _gpus(spoke, 2):
+            until("the cluster is chosen", partial(_decided, spokes, "wants"), _MINUTE, so=[spoke.name].__eq__)
+            found = _claims(spokes, spoke)
+            assert (found[GPUS_CLAIM], found[GPU_MODEL_CLAIM]) == ("2", "NVIDIA-H200")
+            until("both are free", partial(_score, spokes, spoke), _MINUTE, so=lambda it: it.get("gpusFree") == -80)
+        until("it is chosen no more", partial(_decided, spokes, "wants"), _MINUTE, so=[].__eq__)
+
+
+def test_what_an_agent_claimed_stays_when_it_is_killed_and_its_score_runs_out(spokes: OwnFleet) -> None:
+    with _offered(spokes) as spoke:
+        kube, before = spoke.kubernetes, _claims(spokes, spoke)
+        until("the score is there", partial(_score, spokes, spoke), _MINUTE)
+        kube.merge(_DEPLOYMENT, AGENT, {"spec": {"replicas": 0}}, NAMESPACE)
+        until("no agent is left", partial(kube.all, POD, NAMESPACE, "app.kubernetes.io/component=agent"), _SECONDS, so=[].__eq__)
+        ends = datetime.fromisoformat(spokes.hub.kubernetes.get(ocm.SCORE, ADDON, spoke.name)["status"]["validUntil"])
+        assert ends <= datetime.now(UTC) + VALID
+        assert _claims(spokes, spoke) == before
+        kube.merge(_DEPLOYMENT, AGENT, {"spec": {"replicas": 1}}, NAMESPACE)
+        until("an agent is back", partial(kube.all, POD, NAMESPACE, "app.kubernetes.io/component=agent"), _SECONDS, so=bool)
+        assert _claims(spokes, spoke) == before
+
+
+def test_a_collaborator_mounts_what_is_offered_and_runs_as_long_as_the_owner_allows_it(spokes: OwnFleet) -> None:
+    with _offered(spokes) as spoke:
+        work = _work("asks", spoke, {"facebook": "/data/facebook"})
+        with spoke.kubernetes.temporarily(_policy(federations="research/*")), spokes.hub.kubernetes.temporarily(work):
+            said = until("the hub hears why", partial(_reason, spokes, spoke, "asks"), _MINUTE, so=bool)
+            assert said == "the cluster's owner does not allow it: default/asks is none of the federations that it names"
+            assert _pods(spoke, "asks") == []
+
+            spoke.kubernetes.apply(_policy(federations="research/* default/asks", images=images.TESTS))
+            (pod,) = until("it is started", partial(_pods, spoke, "asks"), _MINUTE, so=bool)
+            claims = {it["name"]: it["persistentVolumeClaim"] for it in pod["spec"]["volumes"] if "persistentVolumeClaim" in it}
+            assert claims == {"data-facebook": {"claimName": "holiday", "readOnly": True}}
+
+            spoke.kubernetes.apply(_policy(federations="research/* default/asks", platforms="instagram"))
+            until("it is ended", partial(_pods, spoke, "asks"), _SECONDS, so=[].__eq__)
+            said = until("the hub hears why", partial(_reason, spokes, spoke, "asks"), _MINUTE, so=lambda it: "shared" in it)
+            assert said == "the cluster's owner does not allow it: data of facebook is not shared"
+            until("its posts are claimed no more", partial(_claims, spokes, spoke), _MINUTE, so={}.__eq__)
+
+
+@contextmanager
+def _offered(fleet: OwnFleet) -> Iterator[Cluster]:
+    """The first spoke, whose owner offers the volume for the length of the block."""
+    spoke = fleet.spokes[0]
+    began = time.monotonic()
+    _label(spoke, "facebook")
+    until("the hub knows", partial(_claims, fleet, spoke), _MINUTE, so=lambda it: posts_claim("facebook") in it)
+    log.info("claimed after %.1f s", time.monotonic() - began)
+    yield spoke
+    _label(spoke, None)
+
+
+def _label(spoke: Cluster, platform: str | None) -> None:
+    spoke.kubernetes.merge(_CLAIM, "holiday", {"metadata": {"labels": {OFFERS: platform}}}, NAMESPACE)
+
+
+@contextmanager
+def _gpus(spoke: Cluster, count: int) -> Iterator[None]:
+    """So many GPUs on the spoke's node, as its device plugin and its labeller would say."""
+    (node,) = spoke.kubernetes.all(NODE)
+    name = node["metadata"]["name"]
+
+    def say(amount: str | None, model: str | None) -> None:
+        spoke.kubernetes.merge(NODE, name, {"metadata": {"labels": {"nvidia.com/gpu.product": model}}})
+        has = {"nvidia.com/gpu": amount}
+        spoke.kubernetes.merge(NODE, f"{name}/status", {"status": {"capacity": has, "allocatable": has}})
+
+    say(str(count), "NVIDIA-H200")
+    yield
+    say(None, None)
 
 
 def _claims(fleet: OwnFleet, spoke: Cluster) -> dict[str, str]:
     """Ours, of the spoke, as the hub has them."""
     found = fleet.hub.kubernetes.get(ocm.CLUSTER, spoke.name)["status"].get("clusterClaims", [])
     return {it["name"]: it["value"] for it in found if it["name"].endswith(DOMAIN)}
+
+
+def _score(fleet: OwnFleet, spoke: Cluster) -> dict[str, int]:
+    try:
+        found = fleet.hub.kubernetes.get(ocm.SCORE, ADDON, spoke.name)
+    except Rejected:
+        return {}
+    return {it["name"]: it["value"] for it in found.get("status", {}).get("scores", [])}
+
+
+def _decided(fleet: OwnFleet, name: str) -> list[str]:
+    found = fleet.hub.kubernetes.all(ocm.DECISION, "default", f"cluster.open-cluster-management.io/placement={name}")
+    return [each["clusterName"] for it in found for each in it.get("status", {}).get("decisions", [])]
+
+
+def _policy(**data: str) -> Object:
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": POLICY, "namespace": NAMESPACE}, "data": data}
+
+
+def _work(name: str, spoke: Cluster, datasets: Any) -> Object:
+    fl = parse.federated_learning(build.federated_learning(name=name))
+    objects = collaborator(fl, Spoke(cluster=spoke.name, datasets=datasets), Hub(address="192.0.2.7", port=30443), images.TESTS)
+    return manifest_work(fl, spoke.name, objects)
+
+
+def _pods(spoke: Cluster, name: str) -> list[Object]:
+    return spoke.kubernetes.all(POD, NAMESPACE, f"{DOMAIN}/federated-learning=default.{name}")
+
+
+def _reason(fleet: OwnFleet, spoke: Cluster, name: str) -> str:
+    status = fleet.hub.kubernetes.get(ocm.WORK, f"default.{name}", spoke.name).get("status", {})
+    manifests = status.get("resourceStatus", {}).get("manifests", [])
+    values = [each for it in manifests for each in it.get("statusFeedback", {}).get("values", [])]
+    return next((each["fieldValue"].get("string", "") for each in values if each["name"] == "reason"), "")

@@ -20,7 +20,7 @@ import yaml
 
 from fedspoke.api import documents
 from fedspoke.api.base import Object
-from fedspoke.api.names import ADDON, API_VERSION, platform_label, server_name
+from fedspoke.api.names import ADDON, API_VERSION, platform_label, posts_claim, server_name
 from fedspoke.local import demo
 from fedspoke.manifestworks.collaborator import NAMESPACE
 from support import build
@@ -104,8 +104,8 @@ def test_a_federation_starts_its_aggregator_and_each_pod_of_it_is_let_in(fleet: 
     hub.apply(build.federated_learning(NAME, USERS, client=client, server=server, **own))
 
     until("the aggregator runs", partial(_available, hub, f"{NAME}-aggregator", USERS), _SECONDS)
-    said = until("the hub hears why", partial(_reason, hub), _SECONDS, so=lambda it: "facebook-data" in it)
-    assert said.startswith("the volume claim facebook-data does not exist")
+    said = until("the hub hears why", partial(_reason, hub), _SECONDS, so=lambda it: "data of" in it)
+    assert said.startswith("no data of facebook is offered on this cluster")
     waits = until("the aggregator waits", partial(_message, hub), _SECONDS, so=lambda it: "waiting for" in it)
     assert spoke.name in waits
     (listener,) = _status(hub)["listeners"]
@@ -113,11 +113,18 @@ def test_a_federation_starts_its_aggregator_and_each_pod_of_it_is_let_in(fleet: 
         _knock(listener["address"], listener["port"], server_name(USERS, NAME))
 
 
+def test_the_agents_image_reads_what_is_offered(fleet: OwnFleet, tmp_path: Path) -> None:
+    hub, (spoke,) = fleet.hub.kubernetes, fleet.spokes
+    demo.write(tmp_path)
+    federation.offer(spoke, "facebook-data", "facebook-data", tmp_path / "exports/facebook", "facebook")
+    claims = partial(_claims, hub, spoke.name)
+    until("its posts are on the hub", claims, _SECONDS, so=lambda it: int(it.get(posts_claim("facebook"), 0)) > 5)
+
+
 @pytest.mark.skipif(IMAGES == SMALL, reason="FEDSPOKE_IMAGES=all builds the collaborator's image too: 6 GB, some minutes")
 def test_the_federation_completes_once_the_spoke_has_data_and_a_model(fleet: OwnFleet, tmp_path: Path) -> None:
     demo.write(tmp_path)
     shutil.copytree(demo.encoder(), tmp_path / "model/encoder")
-    federation.offer(fleet.spokes[0], "facebook-data", "facebook-data", tmp_path / "exports/facebook")
     federation.offer(fleet.spokes[0], "model", "model", tmp_path / "model")
     asked = partial(_status, fleet.hub.kubernetes)
     ended = until("it is completed", asked, 5 * _SECONDS, so=lambda it: it["phase"] == "Completed")
@@ -154,6 +161,10 @@ def _knock(address: str, port: int, name: str) -> None:
 
 def _name(package: str) -> str:
     return re.sub(r"[-_.]+", "-", package).lower()
+
+
+def _claims(hub: Kubernetes, cluster: str) -> dict[str, str]:
+    return {it["name"]: it["value"] for it in hub.get(ocm.CLUSTER, cluster)["status"].get("clusterClaims", [])}
 
 
 def _available(kube: Kubernetes, name: str, namespace: str) -> bool:

@@ -19,7 +19,9 @@ def pod(status: Object, run: str = "team-a.social", made: str = "2026-11-21T12:0
 
 
 def job(*conditions: Object, run: str = "team-a.social") -> Object:
-    metadata = {"name": run, "namespace": NAMESPACE, "uid": f"uid-job-{run}", "labels": labels(run)}
+    """One that the agent has made."""
+    owners = [{"kind": "Job", "uid": f"uid-asked-{run}"}]
+    metadata = {"name": run, "namespace": NAMESPACE, "uid": f"uid-job-{run}", "labels": labels(run), "ownerReferences": owners}
     return {"apiVersion": "batch/v1", "kind": "Job", "metadata": metadata, "spec": {}, "status": {"conditions": list(conditions)}}
 
 

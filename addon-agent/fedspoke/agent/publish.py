@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
 
-from fedspoke.agent.declared import difference, placement_score, placement_status
+from fedspoke.agent.declared import VALID, difference, placement_score, placement_status
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed
 from fedspoke.kube.client import Kind, Kubernetes
@@ -50,18 +50,23 @@ class Scores:
 
     cluster: str
     kubeconfig: Path
-    """For the hub. OCM's agent puts it there once the hub has approved ours."""
+    """For the hub. OCM's agent puts it there once the hub has approved ours; until then the add-on's conditions say so."""
     values: Mapping[str, int] = field(default_factory=dict)
     """What is to be written next; nothing as long as nothing is known."""
+    _written: Mapping[str, int] = field(default_factory=dict, init=False)
+    _at: datetime | None = field(default=None, init=False)
 
     def write(self, now: datetime) -> None:
-        """Say it anew, so that it counts.
+        """When it has changed, or is about to count no more.
 
         Raises:
-            Failed: the hub does not answer or does not let us, or there is no kubeconfig for it yet.
+            Failed: the hub does not answer or does not let us.
         """
-        if not self.values:
+        values = dict(self.values)
+        fresh = self._at is not None and now - self._at < VALID / 3
+        if not values or (fresh and values == self._written) or not self.kubeconfig.exists():
             return
         hub = Kubernetes.of_file(self.kubeconfig)  # each time anew, as its certificate is
         score = hub.apply(placement_score(self.cluster))
-        hub.merge(score, {"status": placement_status(self.values, now)}, "status")
+        hub.merge(score, {"status": placement_status(values, now)}, "status")
+        self._written, self._at = values, now

@@ -4,7 +4,7 @@ A pod's termination message ends in its logs' last lines, and those of a trainer
 itself in our own words leaves the spoke, or else the kind of its error.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from fedspoke.agent.words import own_words
 from fedspoke.api.base import Object
@@ -14,17 +14,30 @@ from fedspoke.kube.pods import START_ERROR, stuck
 from fedspoke.manifestworks.report import PHASE, REASON
 
 
-def reports(pods: Iterable[Object], jobs: Iterable[Object], events: Sequence[Object]) -> dict[str, dict[str, str]]:
-    """The data of each federation's report, by run; of a Job that has no pod, why it makes none."""
+def reports(
+    pods: Iterable[Object], jobs: Iterable[Object], events: Sequence[Object], refused: Mapping[str, str]
+) -> dict[str, dict[str, str]]:
+    """The data of each federation's report, by run; of a Job that has no pod, why it makes none.
+
+    Args:
+        pods: of the federations.
+        jobs: that the agent has made.
+        events: of both.
+        refused: why a federation does not run here, which goes before what its pods last did.
+    """
     newest = _by_run(pods)
-    return {
-        run: {PHASE: "Pending", REASON: why}
-        for run, job in _by_run(jobs).items()
-        if run not in newest and (why := unmade(job, events))
-    } | {
-        run: {PHASE: (pod.get("status") or {}).get("phase", "Unknown"), REASON: stuck(discreet(pod), events)}
-        for run, pod in newest.items()
-    }
+    return (
+        {
+            run: {PHASE: "Pending", REASON: why}
+            for run, job in _by_run(jobs).items()
+            if run not in newest and (why := unmade(job, events))
+        }
+        | {
+            run: {PHASE: (pod.get("status") or {}).get("phase", "Unknown"), REASON: stuck(discreet(pod), events)}
+            for run, pod in newest.items()
+        }
+        | {run: {PHASE: "Refused", REASON: why} for run, why in refused.items()}
+    )
 
 
 def podless(pods: Iterable[Object], jobs: Iterable[Object]) -> bool:

@@ -1,25 +1,34 @@
 """Everything that the agent does on one spoke, and how often."""
 
+import logging
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from fedspoke.agent.datasets import best
+from fedspoke.agent.asked import Owner
+from fedspoke.agent.datasets import Counts, best
 from fedspoke.agent.declared import claims, score
 from fedspoke.agent.gpus import Gpus, gpus
 from fedspoke.agent.lease import RENEWED, lease
+from fedspoke.agent.offers import Offer
+from fedspoke.agent.policy import POLICY, policy
 from fedspoke.agent.publish import Scores, publish
 from fedspoke.agent.run import Task
-from fedspoke.agent.survey import survey
+from fedspoke.agent.start import start
+from fedspoke.agent.survey import Survey, survey
 from fedspoke.agent.tell import tell
+from fedspoke.api.errors import Refused
+from fedspoke.api.names import Platform
 from fedspoke.kube.client import Kind, Kubernetes
+
+log = logging.getLogger("fedspoke")
 
 LOOK = timedelta(seconds=5)
 """Between two looks. OCM's work agent asks for news every 10 s: a sentence is on the hub within 20."""
 _COUNT = timedelta(seconds=20)
 """Between two counts of GPUs, for which all pods of the cluster are read where a node has one."""
-_SCORE = timedelta(seconds=30)
 
-_NODE, _POD = Kind("v1", "Node"), Kind("v1", "Pod")
+_NODE, _POD, _CONFIG_MAP = Kind("v1", "Node"), Kind("v1", "Pod"), Kind("v1", "ConfigMap")
 
 
 @dataclass(slots=True)
@@ -32,29 +41,41 @@ class Spoke:
     """The agent's own, which reads exports, too."""
     scores: Scores
     gpus: Gpus | None = field(default=None, init=False)
+    refused: Mapping[str, str] = field(default_factory=dict, init=False)
+    """By federation, why it does not run here."""
 
     def tasks(self, holder: str) -> list[Task]:
         """What is done, but for the scores: a hub that is away must not stop the rest."""
         return [
             Task(lambda now: self.kube.apply(lease(self.namespace, holder, now)), RENEWED / 2),
-            Task(lambda _: tell(self.kube, self.namespace), LOOK),
             Task(lambda _: self.count(), _COUNT),
             Task(self.declare, LOOK),
+            Task(lambda _: tell(self.kube, self.namespace, self.refused), LOOK),
         ]
 
     def scoring(self) -> list[Task]:
         """The scores."""
-        return [Task(self.scores.write, _SCORE)]
+        return [Task(self.scores.write, LOOK)]
 
     def count(self) -> None:
         """The GPUs."""
         self.gpus = gpus(self.kube.all(_NODE), self.kube.each(_POD))
 
     def declare(self, now: datetime) -> None:
-        """Look at what is offered, and claim it; nothing as long as the GPUs have not been counted, whose claims would go."""
-        seen = survey(self.kube, self.namespace, self.image, now)
-        if self.gpus is None:
-            return
-        data = best(seen.offers, seen.datasets)
-        publish(self.kube, claims(data, self.gpus))
-        self.scores.values = score(data, self.gpus)
+        """Look at what is offered and allowed, start what is asked for, and claim what is there."""
+        owner, data = self._owner(survey(self.kube, self.namespace, self.image, now))
+        self.refused = start(self.kube, self.namespace, owner)
+        if self.gpus is not None:  # as long as they have not been counted, their claims would go
+            publish(self.kube, claims(data, self.gpus))
+            self.scores.values = score(data, self.gpus)
+
+    def _owner(self, seen: Survey) -> tuple[Owner, dict[Platform, tuple[Offer, Counts]]]:
+        """What the owner offers and allows, and the datasets that the hub may know of."""
+        there = self.kube.get(_CONFIG_MAP, POLICY, self.namespace)
+        try:
+            allowed = policy((there or {}).get("data"))
+        except Refused as error:
+            log.warning("the ConfigMap %s allows nothing: %s", POLICY, error)
+            return Owner(policy=None, problem=str(error)), {}
+        data = {platform: it for platform, it in best(seen.offers, seen.datasets).items() if allowed.shares(platform)}
+        return Owner(offers=seen.offers, best={platform: offer for platform, (offer, _) in data.items()}, policy=allowed), data

@@ -87,6 +87,7 @@ def settings(fl: FederatedLearning, spoke: Spoke, place: Place) -> CollaboratorS
 def collaborator(fl: FederatedLearning, spoke: Spoke, hub: Hub, image: str, place: Place | None = None) -> list[Object]:
     """The ConfigMap and the Job of one cluster, and where its agent reports how the Job is doing.
 
+    The Job asks, and never runs: the cluster's agent makes one of it if the owner allows it, with the volumes that are offered.
     The gateway and the mcp-server are native sidecars (init containers that keep running): the Job ends when flower-client does.
     """
     place = place or Place()
@@ -110,7 +111,7 @@ def collaborator(fl: FederatedLearning, spoke: Spoke, hub: Hub, image: str, plac
             "apiVersion": "batch/v1",
             "kind": "Job",
             "metadata": metadata | {"name": _job_name(run, template, files)},
-            "spec": {"backoffLimit": _NEVER_GIVEN_UP, "template": template},
+            "spec": {"suspend": True, "backoffLimit": _NEVER_GIVEN_UP, "template": template},
         },
         *report(run, NAMESPACE, AGENT),
     ]

@@ -6,8 +6,7 @@ from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.api.names import labels, run_name
 from fedspoke.manifestworks.report import PHASE, REASON, report_name
 
-# What the work agent reports back into the ManifestWork's status: of the Job how many pods, of the spoke's own report all.
-_JOB = {"active": ".status.active", "succeeded": ".status.succeeded", "failed": ".status.failed"}
+# What the work agent reports back into the ManifestWork's status: of the Job, which only asks, nothing.
 _REPORT = {PHASE: f".data.{PHASE}", REASON: f".data.{REASON}"}
 
 
@@ -32,7 +31,7 @@ def _configs(manifest: Object, run: str) -> Iterator[Object]:
             # The agent applies everything again every few minutes. By its default it would write the Job whole, without the
             # selector that Kubernetes gave it and that nobody may change, and call the work not applied from then on.
             ours = {"type": "ServerSideApply", "serverSideApply": {"force": True}}
-            yield _config("batch", "jobs", metadata) | _feedback(_JOB) | {"updateStrategy": ours}
+            yield _config("batch", "jobs", metadata) | {"updateStrategy": ours}
         case {"kind": "ConfigMap", "metadata": {"name": name} as metadata} if name == report_name(run):
             # What the spoke's agent writes into it is not the hub's to put right.
             yield _config("", "configmaps", metadata) | _feedback(_REPORT) | {"updateStrategy": {"type": "CreateOnly"}}

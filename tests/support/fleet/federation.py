@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fedspoke.api.base import Object
-from fedspoke.api.names import PLATFORMS, platform_label
+from fedspoke.api.names import OFFERS, PLATFORMS, Platform, platform_label
 from fedspoke.local import demo
 from fedspoke.manifestworks.collaborator import CERTIFICATE_SECRET, NAMESPACE
 from support import build
@@ -39,8 +39,8 @@ def ready(fleet: OwnFleet, folder: Path) -> Iterator[OwnFleet]:
     for spoke in fleet.spokes:
         spoke.kubernetes.apply(_namespace(NAMESPACE))
         platform = _PLATFORM[spoke.name]
-        for claim, files in ((f"{platform}-data", f"exports/{platform}"), ("model", "model")):
-            offer(spoke, claim, f"{claim}-{folder.name}", folder / "example" / files)  # each time another volume
+        for claim, files, of in ((f"{platform}-data", f"exports/{platform}", platform), ("model", "model", None)):
+            offer(spoke, claim, f"{claim}-{folder.name}", folder / "example" / files, of)  # each time another volume
         fleet.hub.kubernetes.merge(ocm.CLUSTER, spoke.name, {"metadata": {"labels": {platform_label(platform): "true"}}})
     try:
         with controlled(fleet, folder):
@@ -151,14 +151,14 @@ def _namespace(name: str) -> Object:
     return {"apiVersion": NAMESPACES.api_version, "kind": "Namespace", "metadata": {"name": name}}
 
 
-def offer(spoke: Cluster, claim: str, volume: str, files: Path) -> None:
-    """A volume with these files, readable for whoever a pod runs as, and the claim that gets it."""
+def offer(spoke: Cluster, claim: str, volume: str, files: Path, platform: Platform | None = None) -> None:
+    """A volume with these files, readable for whoever a pod runs as, and the claim that gets it; offered, if of a platform."""
     folder = spoke.volume(volume)
     shutil.copytree(files, folder, dirs_exist_ok=True)
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     asked = {"accessModes": ["ReadWriteOnce"], "volumeName": volume, "resources": {"requests": {"storage": "1Gi"}}}
-    metadata = {"name": claim, "namespace": NAMESPACE}
+    metadata = {"name": claim, "namespace": NAMESPACE, "labels": {OFFERS: platform} if platform else {}}
     spoke.kubernetes.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": asked})
 
 

@@ -11,7 +11,7 @@ def test_each_federation_has_its_own_report():
         unscheduled("0/1 nodes are available: 1 Insufficient nvidia.com/gpu."),
         pod({"phase": "Running"}, "team-b.social"),
     )
-    assert reports([stuck, runs], [], []) == {
+    assert reports([stuck, runs], [], [], {}) == {
         "team-a.social": {
             "phase": "Pending",
             "reason": "no node has enough nvidia.com/gpu free: 0/1 nodes are available: 1 Insufficient nvidia.com/gpu.",
@@ -22,26 +22,26 @@ def test_each_federation_has_its_own_report():
 
 def test_the_newest_pod_of_a_federation_counts():
     failed = pod({"phase": "Failed", "reason": "Evicted"}, made="2026-11-21T11:00:00Z")
-    assert reports([pod({"phase": "Running"}), failed], [], [])["team-a.social"] == {"phase": "Running", "reason": ""}
+    assert reports([pod({"phase": "Running"}), failed], [], [], {})["team-a.social"] == {"phase": "Running", "reason": ""}
 
 
 def test_a_job_that_makes_no_pod_says_why_until_it_has_one():
     it = job()
     refused = event(it, 'Error creating: pods "x" is forbidden: exceeded quota: few', "FailedCreate")
-    assert reports([], [it], [refused]) == {
+    assert reports([], [it], [refused], {}) == {
         "team-a.social": {"phase": "Pending", "reason": 'its pod cannot be made: pods "x" is forbidden: exceeded quota: few'}
     }
-    assert reports([pod({"phase": "Running"})], [it], [refused]) == {"team-a.social": {"phase": "Running", "reason": ""}}
+    assert reports([pod({"phase": "Running"})], [it], [refused], {}) == {"team-a.social": {"phase": "Running", "reason": ""}}
 
 
 def test_of_a_job_whose_pod_is_still_to_come_nothing_is_said():
-    assert reports([], [job()], []) == {}
+    assert reports([], [job()], [], {}) == {}
 
 
 def test_pods_of_no_federation_are_passed_over():
     agent = pod({"phase": "Running"})
     agent["metadata"]["labels"] = {"app.kubernetes.io/name": "fedspoke"}
-    assert reports([agent], [], []) == {}
+    assert reports([agent], [], [], {}) == {}
 
 
 @pytest.mark.parametrize(
@@ -57,15 +57,15 @@ def test_pods_of_no_federation_are_passed_over():
 )
 def test_of_a_crash_only_our_own_words_leave_the_spoke(last_words: str, told: str):
     for now in (container(ended(1, message=last_words)), container({"waiting": {}}, lastState=ended(1, message=last_words))):
-        assert reports([of(now)], [], [])["team-a.social"]["reason"] == f"mcp-server ended with exit code 1{told}"
+        assert reports([of(now)], [], [], {})["team-a.social"]["reason"] == f"mcp-server ended with exit code 1{told}"
 
 
 def test_why_a_container_could_not_be_started_is_the_runtimes_word():
     it = of(
         container({"waiting": {"reason": "CrashLoopBackOff"}}, lastState=ended(128, "StartError", 'exec: "fedspoke": not found'))
     )
-    assert reports([it], [], [])["team-a.social"]["reason"] == 'mcp-server could not be started: exec: "fedspoke": not found'
+    assert reports([it], [], [], {})["team-a.social"]["reason"] == 'mcp-server could not be started: exec: "fedspoke": not found'
 
 
 def test_a_pod_that_runs_has_no_reason():
-    assert reports([of(container(RUNS), phase="Running")], [], [])["team-a.social"] == {"phase": "Running", "reason": ""}
+    assert reports([of(container(RUNS), phase="Running")], [], [], {})["team-a.social"] == {"phase": "Running", "reason": ""}

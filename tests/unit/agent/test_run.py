@@ -72,10 +72,8 @@ def test_what_works_again_is_done_as_often_as_before():
     assert stops.pauses == [10, 5, 5]
 
 
-def test_a_hub_that_cannot_be_reached_is_said_and_nothing_else_is_held_up():
-    kube = Lists(NOTHING_KNOWN)
-    it = spoke(kube)
-    it.scores.values = {"gpusFree": 0}
-    stops = Stops(looks=2)
+def test_a_hub_that_cannot_be_asked_is_tried_again_less_and_less_often(tmp_path: Path):
+    (tmp_path / "kubeconfig").write_text("{}")
+    it, stops = Spoke(Lists(), NAMESPACE, "", Scores("berlin", tmp_path / "kubeconfig", {"gpusFree": 0})), Stops(looks=4)
     run(it.scoring(), stops, lambda: stops.time)
-    assert stops.pauses == [60, 60]
+    assert stops.pauses == [10, 20, 40, 60]

@@ -83,7 +83,7 @@ def _manifests(cluster: str, bundle: bytes, image: str) -> list[Object]:
 
 
 def _rules() -> list[Object]:
-    """Its Lease; what the trouble of a pod or of a Job without one can be told by; what is offered, and who looks into it.
+    """Its Lease; what the trouble of a pod or of a Job without one can be told by; what is offered and asked for, and its Jobs.
 
     A report that it may write comes with the federation's own work.
     """
@@ -91,8 +91,11 @@ def _rules() -> list[Object]:
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [ADDON], "verbs": ["patch"]},
         {"apiGroups": [""], "resources": ["pods", "events", "persistentvolumeclaims", "configmaps"], "verbs": ["list"]},
-        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [DATASETS], "verbs": ["get", "patch"]},
-        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "create", "delete"]},
+        {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},  # settings of federations, and the owner's policy
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [DATASETS], "verbs": ["patch"]},
+        {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "create", "patch", "delete"]},
+        # Where the API server asks for it, before one Job may hold another one's end up until it has ended itself.
+        {"apiGroups": ["batch"], "resources": ["jobs/finalizers"], "verbs": ["update"]},
     ]
 
 

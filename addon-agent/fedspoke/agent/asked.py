@@ -1,0 +1,163 @@
+"""What the hub asks a cluster to run, and what of it is run.
+
+The hub's ManifestWork brings a Job that is suspended, and never runs: it asks. The agent makes the Job that runs of it, with the
+settings that it has judged and the volumes that the owner offers, or says why it does not. So nothing runs without the owner's
+consent, and the hub need not know what a volume is called.
+"""
+
+import hashlib
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field
+
+from pydantic import ValidationError
+
+from fedspoke.agent.offers import Offer
+from fedspoke.agent.policy import POLICY, Policy
+from fedspoke.api.base import Object
+from fedspoke.api.errors import Refused
+from fedspoke.api.names import DOMAIN, FEDERATED_LEARNING, OFFERS, PLATFORMS, Platform, labels
+from fedspoke.api.records import Record
+from fedspoke.api.training import AdapterPrivacy, Profiles
+
+_SETTINGS = "collaborator.json"
+_DATA = "data-"  # and the platform: a volume that the hub asks for by its kind of content, and not by its name
+_SHARED = ("hostNetwork", "hostPID", "hostIPC")
+_JOB = "Job"
+
+
+class _Settings(Record):
+    """What of a collaborator's settings an owner has a say in."""
+
+    model_config = {"extra": "ignore"}
+
+    privacy: AdapterPrivacy = AdapterPrivacy()
+    profiles: Profiles
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Owner:
+    """What the cluster's owner offers and allows."""
+
+    offers: Collection[Offer] = ()
+    best: Mapping[Platform, Offer] = field(default_factory=dict)
+    """The offer that a federation gets."""
+    policy: Policy | None = field(default_factory=Policy)
+    """None if it cannot be understood."""
+    problem: str = ""
+    """Why it cannot."""
+
+
+def is_asked(job: Object) -> bool:
+    """Whether a Job is a federation's, and not one that the agent made."""
+    return FEDERATED_LEARNING in (job["metadata"].get("labels") or {}) and asked_by(job) is None
+
+
+def asked_by(job: Object) -> str | None:
+    """The uid of the Job that a Job was made of."""
+    owners = job["metadata"].get("ownerReferences") or []
+    return next((it["uid"] for it in owners if it["kind"] == _JOB), None)
+
+
+def run_of(job: Object) -> str:
+    """The federation of a Job."""
+    return str(job["metadata"]["labels"][FEDERATED_LEARNING])
+
+
+def granted(job: Object, settings: Mapping[str, str], owner: Owner) -> Object:
+    """The Job that runs.
+
+    Args:
+        job: as the hub asks for it.
+        settings: the files of the federation's ConfigMap.
+        owner: what is offered and allowed.
+
+    Raises:
+        Refused: the owner does not offer or allow it, in one sentence.
+    """
+    run, spec = run_of(job), job["spec"]["template"]["spec"]
+    _allowed(run, spec, settings, owner)
+    annotations = {f"{DOMAIN}/{name}": content for name, content in settings.items()}
+    volumes = [_volume(it, run, settings, owner) for it in spec.get("volumes") or []]
+    metadata, uid = job["metadata"], job["metadata"]["uid"]
+    digest = hashlib.sha256(uid.encode()).hexdigest()[:8]
+    made_of = {"apiVersion": "batch/v1", "kind": _JOB, "name": metadata["name"], "uid": uid, "blockOwnerDeletion": True}
+    return {
+        "apiVersion": "batch/v1",
+        "kind": _JOB,
+        "metadata": {
+            "name": f"{metadata['name'].rpartition('-')[0][:54].rstrip('.-')}-{digest}",
+            "namespace": metadata["namespace"],
+            "labels": labels(run),
+            "ownerReferences": [made_of],
+        },
+        "spec": {
+            "backoffLimit": job["spec"].get("backoffLimit", 6),
+            "template": {"metadata": {"labels": labels(run), "annotations": annotations}, "spec": spec | {"volumes": volumes}},
+        },
+    }
+
+
+def still_granted(made: Object, settings: Mapping[str, str], owner: Owner) -> None:
+    """Whether a Job that was made may go on.
+
+    Raises:
+        Refused: it may not any more.
+    """
+    spec = made["spec"]["template"]["spec"]
+    _allowed(run_of(made), spec, settings, owner)
+    offered = {(it.platform, *_source(it.volume)) for it in owner.offers}
+    for volume in spec.get("volumes") or []:
+        if volume["name"].startswith(_DATA) and (volume["name"].removeprefix(_DATA), *_source(volume)) not in offered:
+            raise Refused(_not_offered(volume["name"].removeprefix(_DATA)))
+
+
+def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) -> None:
+    if owner.policy is None:
+        raise Refused(f"the cluster's owner allows nothing, as the ConfigMap {POLICY} cannot be understood: {owner.problem}")
+    platforms = [it["name"].removeprefix(_DATA) for it in spec.get("volumes") or [] if it["name"].startswith(_DATA)]
+    images = [it["image"] for name in ("initContainers", "containers") for it in spec.get(name) or []]
+    why = owner.policy.forbids(run, platforms, images) or _too_much(spec, owner)
+    try:
+        said = _Settings.model_validate_json(settings.get(_SETTINGS, ""))
+    except ValidationError:
+        why = why or "its settings cannot be read"
+    else:
+        why = why or owner.policy.too_little_noise(said.privacy, said.profiles)
+    if why:
+        raise Refused(f"the cluster's owner does not allow it: {why}")
+
+
+def _too_much(spec: Object, owner: Owner) -> str:
+    """What of the cluster nobody has offered."""
+    if any(spec.get(it) for it in _SHARED) or spec.get("serviceAccountName", "default") != "default":
+        return "it asks for more of the cluster than a collaborator needs"
+    offered = {_source(it.volume) for it in owner.offers} | {("volume", f"{it}-data") for it in PLATFORMS}
+    for volume in spec.get("volumes") or []:
+        if not volume["name"].startswith(_DATA) and ("hostPath" in volume or _source(volume) in offered):
+            return f"its volume {volume['name']} asks for data in another way than by its platform"
+    return ""
+
+
+def _volume(volume: Object, run: str, settings: Mapping[str, str], owner: Owner) -> Object:
+    name = volume["name"]
+    if name.startswith(_DATA):
+        for platform, offer in owner.best.items():
+            if platform == name.removeprefix(_DATA):
+                return {"name": name} | offer.volume
+        raise Refused(_not_offered(name.removeprefix(_DATA)))
+    if (volume.get("configMap") or {}).get("name") == run:  # in the pod itself, so that what was judged is what is read
+        files = [{"path": it, "fieldRef": {"fieldPath": f"metadata.annotations['{DOMAIN}/{it}']"}} for it in sorted(settings)]
+        return {"name": name, "downwardAPI": {"items": files}}
+    return volume
+
+
+def _not_offered(platform: str) -> str:
+    what = f"no data of {platform} is offered on this cluster, or none that can be read"
+    return f"{what}: its owner labels a volume claim {OFFERS}={platform}"
+
+
+def _source(volume: Object) -> tuple[str, str]:
+    """What a volume is of: a claim's name, or a node's folder."""
+    if "hostPath" in volume:
+        return "folder", str(volume["hostPath"]["path"])
+    return "volume", str((volume.get("persistentVolumeClaim") or {}).get("claimName"))

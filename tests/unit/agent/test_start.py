@@ -1,0 +1,216 @@
+"""What the agent makes of what the hub asks for, on a spoke that keeps lists."""
+
+import json
+from typing import Any
+
+import pytest
+
+from fedspoke.agent.asked import Owner, asked_by
+from fedspoke.agent.offers import offers
+from fedspoke.agent.policy import policy
+from fedspoke.agent.start import start
+from fedspoke.api import parse
+from fedspoke.api.base import Object
+from fedspoke.api.names import OFFERS
+from fedspoke.kube.client import Kind
+from fedspoke.manifestworks.collaborator import Hub, Spoke, collaborator
+from support import build
+from support.kube import Lists
+from support.offered import folder, volume
+from support.pods import NAMESPACE
+
+JOB, CONFIG_MAP = Kind("batch/v1", "Job"), Kind("v1", "ConfigMap")
+IMAGE, RUN = "fedspoke-collaborator:0.1.0", "team.social"
+MODEL = {"model": {"name": "/model", "claimName": "model"}}
+
+
+def asks(platforms: tuple[str, ...] = ("facebook",), name: str = "social", **spec: Any) -> list[Object]:
+    """The objects of one federation, as its ManifestWork brings them."""
+    fl = parse.federated_learning(build.federated_learning(name, "team", **spec))
+    datasets: Any = {it: f"/data/{it}" for it in platforms}
+    return collaborator(fl, Spoke(cluster="berlin", datasets=datasets), Hub(address="192.0.2.7", port=30443), IMAGE)
+
+
+def owner(*offered: Object, **allows: str) -> Owner:
+    found, _ = offers(offered)
+    return Owner(offers=found, best={it.platform: it for it in found}, policy=policy(allows))
+
+
+def running(kube: Lists) -> list[Object]:
+    return [it for it in kube.all(JOB) if asked_by(it)]
+
+
+def asked(kube: Lists) -> Object:
+    return next(it for it in kube.all(JOB) if not asked_by(it))
+
+
+def changed(**fields: Any) -> list[Object]:
+    """What a hub asks for that has changed the pod."""
+    objects = asks()
+    job = next(it for it in objects if it["kind"] == "Job")
+    job["spec"]["template"]["spec"] |= fields
+    return objects
+
+
+def test_what_is_asked_for_runs_with_the_volumes_that_are_offered():
+    kube = Lists(*asks(training=MODEL))
+    assert start(kube, NAMESPACE, owner(volume("anna-s-holiday"))) == {}
+    (job,) = running(kube)
+    volumes = {it["name"]: it for it in job["spec"]["template"]["spec"]["volumes"]}
+    assert volumes["data-facebook"]["persistentVolumeClaim"] == {"claimName": "anna-s-holiday", "readOnly": True}
+    assert volumes["model"]["persistentVolumeClaim"] == {"claimName": "model"}
+    assert not job["spec"].get("suspend")
+    assert asked(kube)["spec"]["suspend"]
+
+
+def test_a_folder_of_the_node_is_mounted_as_well():
+    kube = Lists(*asks())
+    start(kube, NAMESPACE, owner(folder("/data/x")))
+    (job,) = running(kube)
+    (data,) = [it for it in job["spec"]["template"]["spec"]["volumes"] if it["name"] == "data-facebook"]
+    assert data == {"name": "data-facebook", "hostPath": {"path": "/data/x", "type": "Directory"}}
+
+
+def test_its_processes_read_the_settings_that_were_judged_and_no_later_ones():
+    kube = Lists(*asks())
+    start(kube, NAMESPACE, owner(volume()))
+    (job,) = running(kube)
+    template = job["spec"]["template"]
+    (config,) = [it for it in template["spec"]["volumes"] if it["name"] == "config"]
+    files = {it["path"]: it["fieldRef"]["fieldPath"] for it in config["downwardAPI"]["items"]}
+    told = (kube.get(CONFIG_MAP, RUN, NAMESPACE) or {})["data"]
+    assert files.keys() == told.keys()
+    for name, path in files.items():
+        key = path.removeprefix("metadata.annotations['").removesuffix("']")
+        assert template["metadata"]["annotations"][key] == told[name]
+
+
+def test_it_is_started_once_and_goes_with_what_asked_for_it():
+    kube = Lists(*asks())
+    for _ in range(3):
+        start(kube, NAMESPACE, owner(volume()))
+    (job,) = running(kube)
+    assert asked_by(job) == asked(kube)["metadata"]["uid"]
+    assert job["metadata"]["ownerReferences"][0]["blockOwnerDeletion"]
+    assert [it["labels"] for it in (job["metadata"], job["spec"]["template"]["metadata"])] == [
+        asked(kube)["metadata"]["labels"]
+    ] * 2
+
+
+def test_its_name_is_a_jobs_whatever_the_federation_is_called():
+    kube = Lists(*asks(name="a" * 52))
+    start(kube, NAMESPACE, owner(volume()))
+    (job,) = running(kube)
+    assert len(job["metadata"]["name"]) <= 63
+    assert job["metadata"]["name"] != asked(kube)["metadata"]["name"]
+
+
+def test_what_is_being_taken_away_is_not_started_again():
+    objects = asks()
+    job = next(it for it in objects if it["kind"] == "Job")
+    job["metadata"]["deletionTimestamp"] = "2026-11-21T12:00:00Z"
+    kube = Lists(*objects)
+    assert start(kube, NAMESPACE, owner(volume())) == {}
+    assert running(kube) == []
+
+
+def test_data_that_nobody_offers_is_not_mounted():
+    kube = Lists(*asks(("facebook", "instagram")))
+    why = "no data of instagram is offered on this cluster, or none that can be read: "
+    why += f"its owner labels a volume claim {OFFERS}=instagram"
+    assert start(kube, NAMESPACE, owner(volume())) == {RUN: why}
+    assert running(kube) == []
+
+
+@pytest.mark.parametrize(
+    ("allows", "why"),
+    [
+        ({"federations": "other/*"}, "team/social is none of the federations that it names"),
+        ({"platforms": "instagram"}, "data of facebook is not shared"),
+        ({"images": "registry.example.com/"}, f"{IMAGE} is none of the images that it names"),
+        ({"minNoiseMultiplier": "1"}, "noise on adapters must be 1 or more, and privacy.adapters has 0"),
+        ({"maxProfileEpsilon": "2"}, "the epsilon of a profile must be 2 or less, and profiles has an epsilon of 8"),
+    ],
+)
+def test_what_the_owner_forbids_is_not_started_and_ended_if_it_runs(allows: dict[str, str], why: str):
+    kube = Lists(*asks())
+    said = {RUN: f"the cluster's owner does not allow it: {why}"}
+    assert start(kube, NAMESPACE, owner(volume(), **allows)) == said
+    assert running(kube) == []
+    start(kube, NAMESPACE, owner(volume()))
+    assert len(running(kube)) == 1
+    assert start(kube, NAMESPACE, owner(volume(), **allows)) == said
+    assert running(kube) == []
+
+
+def test_it_is_ended_when_its_volume_is_offered_no_more_and_goes_on_with_another():
+    kube = Lists(*asks())
+    start(kube, NAMESPACE, owner(volume("one")))
+    assert RUN in start(kube, NAMESPACE, owner(volume("two")))
+    assert running(kube) == []
+    assert start(kube, NAMESPACE, owner(volume("two"))) == {}
+    assert "'claimName': 'two'" in str(running(kube))
+
+
+def test_a_better_offer_does_not_end_what_runs():
+    kube = Lists(*asks())
+    start(kube, NAMESPACE, owner(volume("one")))
+    start(kube, NAMESPACE, owner(volume("one"), volume("two")))
+    assert "'claimName': 'one'" in str(running(kube))
+
+
+def test_a_policy_that_cannot_be_understood_allows_nothing():
+    kube = Lists(*asks())
+    said = start(kube, NAMESPACE, Owner(policy=None, problem="it has the key 'x'"))
+    why = "the cluster's owner allows nothing, as the ConfigMap federated-learning-policy cannot be understood: "
+    assert said == {RUN: f"{why}it has the key 'x'"}
+
+
+@pytest.mark.parametrize("named", ["holiday", "facebook-data", "instagram-data"])
+def test_a_hub_that_names_a_dataset_as_its_model_does_not_get_it(named: str):
+    kube = Lists(*asks(training={"model": {"name": "/model", "claimName": named}}))
+    (why,) = start(kube, NAMESPACE, owner(volume("holiday"))).values()
+    assert why == "the cluster's owner does not allow it: its volume model asks for data in another way than by its platform"
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"hostNetwork": True},
+        {"hostPID": True},
+        {"serviceAccountName": "federated-learning-agent"},
+        {"volumes": [{"name": "x", "hostPath": {"path": "/"}}]},
+    ],
+)
+def test_a_hub_that_asks_for_more_of_the_cluster_does_not_get_it(fields: Object):
+    kube = Lists(*changed(**fields))
+    (why,) = start(kube, NAMESPACE, owner(volume())).values()
+    assert why.startswith("the cluster's owner does not allow it: it")
+    assert running(kube) == []
+
+
+def test_a_job_of_the_hub_that_does_not_ask_is_suspended():
+    objects = asks()
+    next(it for it in objects if it["kind"] == "Job")["spec"]["suspend"] = False
+    kube = Lists(*objects)
+    start(kube, NAMESPACE, owner(volume(), federations=""))
+    assert asked(kube)["spec"]["suspend"] is True
+    assert running(kube) == []
+
+
+@pytest.mark.parametrize("settings", ["", "{", json.dumps({"profiles": {"epsilon": "none"}}), "[]", "\x00"])
+def test_settings_that_cannot_be_read_are_not_trusted(settings: str):
+    kube = Lists(*asks())
+    there = kube.get(CONFIG_MAP, RUN, NAMESPACE) or {}
+    kube.merge(there, {"data": {"collaborator.json": settings}})
+    assert start(kube, NAMESPACE, owner(volume())) == {RUN: "the cluster's owner does not allow it: its settings cannot be read"}
+
+
+def test_one_that_cannot_be_started_stops_no_other():
+    both = [*asks(), *asks(name="other")]
+    start(kube := Lists(*both), NAMESPACE, owner(volume()))
+    refused = next(it["metadata"]["name"] for it in running(kube) if it["metadata"]["name"].startswith(f"{RUN}-"))
+    kube = Lists(*both, refuses=[refused])
+    said = start(kube, NAMESPACE, owner(volume()))
+    assert said == {RUN: f"its Job cannot be made: the Kubernetes API refuses to create Job {refused}: forbidden"}
+    assert len(running(kube)) == 1
