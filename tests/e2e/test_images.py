@@ -16,9 +16,7 @@ from functools import partial
 from pathlib import Path
 
 import pytest
-import yaml
 
-from fedspoke.api import documents
 from fedspoke.api.base import Object
 from fedspoke.api.names import ADDON, API_VERSION, platform_label, posts_claim, server_name
 from fedspoke.local import demo
@@ -27,6 +25,7 @@ from support import build
 from support.fleet import federation, ocm, openshift, requirements, workloads
 from support.fleet.binaries import Say
 from support.fleet.fleet import OwnFleet, own
+from support.fleet.kubectl import kubectl
 from support.fleet.kubernetes import POD, Kind, Kubernetes, Rejected
 from support.fleet.processes import call
 from support.fleet.wait import until
@@ -39,6 +38,9 @@ IMAGES = (*SMALL, "collaborator") if os.environ.get("FEDSPOKE_IMAGES") == "all" 
 HOME, USERS, NAME = "fedspoke", "team", "social"
 _SECONDS = 180
 _DEPLOYMENT, _FEDERATION = Kind("apps/v1", "deployments"), Kind(API_VERSION, "federatedlearnings")
+
+_TRACES = {"events", "events.events.k8s.io", "certificatesigningrequests.certificates.k8s.io"}
+"""What happened, and who asked for what: Kubernetes forgets it by itself, within a day."""
 
 _SAYS = "import getpass, os, sys; print(sys.prefix, os.getuid(), os.getgid(), os.path.expanduser('~'), getpass.getuser())"
 _WRITES = 'python -c \'open("/opt/fedspoke/new", "w")\' 2>&1 | tail -n 1'
@@ -65,9 +67,7 @@ def fleet(built: Path, say: Say) -> Iterator[OwnFleet]:
                 cluster.import_image(built / f"{image}.tar")
         fleet.spokes[0].kubernetes.apply(openshift.restricted(NAMESPACE))
         fleet.hub.kubernetes.apply(openshift.restricted(USERS))
-        for file in yaml.safe_load((DEPLOY / "kustomization.yaml").read_text())["resources"]:
-            for document in documents.read(DEPLOY / file):
-                until(f"{file} is taken", partial(fleet.hub.kubernetes.apply, document), _SECONDS)
+        kubectl(fleet.hub.kubeconfig, "apply", "-k", DEPLOY)
         yield fleet
 
 
@@ -140,6 +140,16 @@ def test_a_pod_that_could_be_more_is_refused_where_ours_run(fleet: OwnFleet) -> 
         fleet.spokes[0].kubernetes.create(POD, pod)
 
 
+def test_what_the_readme_says_takes_all_of_it_away_from_hub_and_spoke(fleet: OwnFleet) -> None:
+    hub, (spoke,) = fleet.hub, fleet.spokes
+    assert _ours(hub.kubeconfig)
+    assert _ours(spoke.kubeconfig)
+    kubectl(hub.kubeconfig, "delete", "fl", "-A", "--all")
+    kubectl(hub.kubeconfig, "delete", "-k", DEPLOY)
+    for cluster in (hub, spoke):
+        until(f"nothing is left on {cluster.name}", partial(_ours, cluster.kubeconfig), _SECONDS, so=[].__eq__)
+
+
 @pytest.mark.parametrize("image", SMALL)
 def test_the_bill_names_what_is_locked_for_an_image_and_what_its_base_has(built: Path, image: str) -> None:
     bill = json.loads((built / f"{image}.cdx.json").read_text())
@@ -157,6 +167,13 @@ def _knock(address: str, port: int, name: str) -> None:
     whoever.check_hostname, whoever.verify_mode = False, ssl.CERT_NONE
     with socket.create_connection((address, port), 30) as plain, whoever.wrap_socket(plain, server_hostname=name) as secured:
         secured.recv(1)
+
+
+def _ours(kubeconfig: Path) -> list[str]:
+    """All that a cluster has of us, of whatever kind, by its name."""
+    kinds = set(kubectl(kubeconfig, "api-resources", "--verbs=list", "--output=name").split()) - _TRACES
+    found = kubectl(kubeconfig, "get", ",".join(sorted(kinds)), "--all-namespaces", "--output=name", "--ignore-not-found")
+    return [it for it in found.splitlines() if "fedspoke" in it or "federat" in it or it.endswith(f"/{NAME}")]
 
 
 def _name(package: str) -> str:

@@ -9,12 +9,15 @@ RENEWED = timedelta(seconds=60)
 """What OCM takes for a Lease's duration; it allows for five of them."""
 
 
-def lease(namespace: str, holder: str, now: datetime) -> Object:
-    """It bears the add-on's name, in the namespace that the add-on is installed in."""
+def lease(namespace: str, holder: str, owner: Object, now: datetime) -> Object:
+    """It bears the add-on's name, in the namespace that the add-on is installed in, and goes with its owner.
+
+    One that stayed would have OCM call the add-on available for five minutes more, or as soon as it is installed again.
+    """
     return {
         "apiVersion": "coordination.k8s.io/v1",
         "kind": "Lease",
-        "metadata": {"name": ADDON, "namespace": namespace},
+        "metadata": {"name": ADDON, "namespace": namespace, "ownerReferences": [owner]},
         "spec": {
             "holderIdentity": holder,
             "leaseDurationSeconds": int(RENEWED.total_seconds()),

@@ -1,7 +1,7 @@
 """Everything that the agent does on one spoke, and how often."""
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -9,7 +9,7 @@ from fedspoke.agent.asked import Owner
 from fedspoke.agent.datasets import Counts, best
 from fedspoke.agent.declared import claims, score
 from fedspoke.agent.gpus import Gpus, gpus
-from fedspoke.agent.lease import RENEWED, lease
+from fedspoke.agent.lease import RENEWED
 from fedspoke.agent.offers import Offer
 from fedspoke.agent.policy import POLICY, policy
 from fedspoke.agent.publish import Scores, publish
@@ -17,6 +17,7 @@ from fedspoke.agent.run import Task
 from fedspoke.agent.start import start
 from fedspoke.agent.survey import Survey, survey
 from fedspoke.agent.tell import tell
+from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.api.names import Platform
 from fedspoke.kube.client import Kind, Kubernetes
@@ -44,10 +45,10 @@ class Spoke:
     refused: Mapping[str, str] = field(default_factory=dict, init=False)
     """By federation, why it does not run here."""
 
-    def tasks(self, holder: str) -> list[Task]:
-        """What is done, but for the scores: a hub that is away must not stop the rest."""
+    def tasks(self, sign: Callable[[datetime], Object]) -> list[Task]:
+        """What is done, but for the scores: a hub that is away must not stop the rest. `sign` is the sign of life of one moment."""
         return [
-            Task(lambda now: self.kube.apply(lease(self.namespace, holder, now)), RENEWED / 2),
+            Task(lambda now: self.kube.apply(sign(now)), RENEWED / 2),
             Task(lambda _: self.count(), _COUNT),
             Task(self.declare, LOOK),
             Task(lambda _: tell(self.kube, self.namespace, self.refused), LOOK),

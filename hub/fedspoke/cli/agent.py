@@ -4,11 +4,14 @@ import logging
 import signal
 import socket
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from threading import Event, Thread
 
 import click
 
+from fedspoke.agent.identity import TOKEN, service_account
+from fedspoke.agent.lease import lease
 from fedspoke.agent.publish import Scores
 from fedspoke.agent.run import run
 from fedspoke.agent.spoke import Spoke
@@ -29,7 +32,8 @@ def agent(namespace: str, cluster: str, image: str, hub_kubeconfig: Path) -> Non
     spoke = Spoke(Kubernetes.of_environment(), namespace, image, Scores(cluster, hub_kubeconfig))
     scoring = Thread(target=run, args=(spoke.scoring(), stopped, _now), daemon=True)  # it may be waiting for the hub at the end
     scoring.start()
-    run(spoke.tasks(socket.gethostname()), stopped, _now)
+    sign = partial(lease, namespace, socket.gethostname(), service_account(Path(TOKEN).read_text()))
+    run(spoke.tasks(sign), stopped, _now)
 
 
 def _now() -> datetime:

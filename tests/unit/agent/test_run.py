@@ -1,20 +1,25 @@
 """What the agent does again and again."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 from threading import Event
 
+from fedspoke.agent.lease import lease
 from fedspoke.agent.publish import Scores
 from fedspoke.agent.run import Task, run
 from fedspoke.agent.spoke import Spoke
 from fedspoke.api.errors import Failed
 from fedspoke.kube.client import Kind
+from fedspoke.manifestworks.collaborator import AGENT
 from support.kube import Lists
 from support.offered import NOTHING_KNOWN
 from support.pods import NAMESPACE
 
 NOW = datetime(2026, 11, 21, 12, tzinfo=UTC)
 LEASE = Kind("coordination.k8s.io/v1", "Lease")
+OWNER = {"apiVersion": "v1", "kind": "ServiceAccount", "name": AGENT, "uid": "an account's"}
+SIGN = partial(lease, NAMESPACE, "pod-1", OWNER)
 
 
 class Stops(Event):
@@ -39,12 +44,13 @@ def spoke(kube: Lists) -> Spoke:
 
 def test_the_lease_is_renewed_well_within_the_time_that_ocm_allows():
     kube, stops = Lists(NOTHING_KNOWN), Stops(looks=60)
-    run(spoke(kube).tasks("pod-1"), stops, lambda: stops.time)
+    run(spoke(kube).tasks(SIGN), stops, lambda: stops.time)
     renewed = [name for _, kind, name in kube.writes if kind == "Lease"]
     assert len(renewed) == 10  # in five minutes
-    lease = kube.get(LEASE, "federated-learning", NAMESPACE) or {}
-    assert lease["spec"]["renewTime"] == "2026-11-21T12:04:30.000000Z"
-    assert lease["spec"]["holderIdentity"] == "pod-1"
+    kept = kube.get(LEASE, "federated-learning", NAMESPACE) or {}
+    assert kept["spec"]["renewTime"] == "2026-11-21T12:04:30.000000Z"
+    assert kept["spec"]["holderIdentity"] == "pod-1"
+    assert kept["metadata"]["ownerReferences"] == [OWNER], "it would outlive the add-on, and call it available"
 
 
 def test_what_fails_is_tried_again_less_and_less_often_and_holds_up_nothing_else():
