@@ -55,7 +55,9 @@ def fleet(say: Say) -> Iterator[Fleet]:
 def own_fleet(fleet: Fleet) -> OwnFleet:
     """A fleet that harm can be done to."""
     if not isinstance(fleet, OwnFleet):
-        pytest.skip("does harm, which clusters that the environment names are spared")
+        pytest.skip(
+            "kills programs, cuts cables or puts files into volumes: a fleet of our own can do that, and named clusters not"
+        )
     return fleet
 
 

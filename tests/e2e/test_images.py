@@ -173,7 +173,7 @@ def _ours(kubeconfig: Path) -> list[str]:
     """All that a cluster has of us, of whatever kind, by its name."""
     kinds = set(kubectl(kubeconfig, "api-resources", "--verbs=list", "--output=name").split()) - _TRACES
     found = kubectl(kubeconfig, "get", ",".join(sorted(kinds)), "--all-namespaces", "--output=name", "--ignore-not-found")
-    return [it for it in found.splitlines() if "fedspoke" in it or "federat" in it or it.endswith(f"/{NAME}")]
+    return [it for it in found.splitlines() if any(word in it for word in ("fedspoke", "federat", NAME))]
 
 
 def _name(package: str) -> str:

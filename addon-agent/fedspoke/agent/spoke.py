@@ -46,7 +46,7 @@ class Spoke:
     """By federation, why it does not run here."""
 
     def tasks(self, sign: Callable[[datetime], Object]) -> list[Task]:
-        """What is done, but for the scores: a hub that is away must not stop the rest. `sign` is the sign of life of one moment."""
+        """What is done, but for the scores: a hub that is away must not stop the rest. `sign` makes a sign of life."""
         return [
             Task(lambda now: self.kube.apply(sign(now)), RENEWED / 2),
             Task(lambda _: self.count(), _COUNT),
