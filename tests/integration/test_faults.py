@@ -28,7 +28,7 @@ LONG = 12
 """Rounds that outlast five kills, on a machine however fast, though no kill holds up the cluster that is left."""
 ALWAYS = {cluster: {"checkpointSeconds": 0} for cluster in ("berlin", "lyon")}
 """A checkpoint after each step."""
-LATE = ("aggregator", "flower-client", "steps or ClientApp", "spoke's gateway", "trainer between two steps")
+LATE = ("aggregator", "flower-client", "flow or ClientApp", "spoke's gateway", "trainer between two steps")
 """Without whom a round loses a cluster, or does not know whom it has counted."""
 
 

@@ -60,7 +60,7 @@ VICTIMS: dict[str, Callable[[Tree], list[psutil.Process]]] = {
     "trainer": lambda tree: tree.all("mcp"),
     "flower-client": lambda tree: tree.all("collaborator"),
     "SuperNode": lambda tree: tree.all("fedspoke-flower-supernode"),
-    "steps or ClientApp": lambda tree: tree.all("collaborator", fork=True),
+    "flow or ClientApp": lambda tree: tree.all("collaborator", fork=True),
     "trainer between two steps": lambda tree: [process for process in tree.all("mcp") if _between(tree.words[process])],
 }
 

@@ -31,6 +31,30 @@ class Behaviour(Record):
     slow: float = 0  # seconds that cleaning takes
     die: int = 0  # the round in whose training the process dies
     refuse: str | None = None  # why it shares no profile
+    gated: bool = False  # whether it does no more steps than the file `permits` beside its token says
+
+
+class Book:
+    """The steps that were done, a line each in the file `steps` beside the token; more than are permitted wait."""
+
+    def __init__(self, folder: Path, behaviour: Behaviour) -> None:
+        self._folder, self._fail, self._gated = folder, behaviour.fail, behaviour.gated
+
+    async def enter(self, step: str) -> None:
+        """Once the step is permitted, unless it fails. Whoever is gone by then has not had it done."""
+        if step in self._fail:
+            raise ToolError(self._fail[step])
+        file = self._folder / "steps"
+        while self._gated and len(done(self._folder)) >= int((self._folder / "permits").read_text()):
+            await anyio.sleep(0.01)
+        with file.open("a") as book:
+            book.write(f"{step}\n")
+
+
+def done(folder: Path) -> list[str]:
+    """The steps that a trainer did whose token is in this folder."""
+    file = folder / "steps"
+    return file.read_text().splitlines() if file.exists() else []
 
 
 class _Fake(FastMCP):
@@ -47,38 +71,30 @@ class _Fake(FastMCP):
             return CallToolResult(content=[TextContent(type="text", text=str(error))], isError=True, _meta={PASSING: True})
 
 
-def evaluate(adapter: str) -> Evaluated:
-    """As if the federation had halved the loss."""
-    return Evaluated(held_out=HeldOut(posts=1, before=2, after=1))
-
-
 def main(settings: CollaboratorSettings, behaviour: Behaviour) -> None:
     server = _Fake("fake", stateless_http=True)
     server.passing = behaviour.passing
-    server.add_tool(evaluate)
-
-    def may(step: str) -> None:
-        if step in behaviour.fail:
-            raise ToolError(behaviour.fail[step])
+    may = Book(Path(settings.mcp_token).parent, behaviour).enter
 
     @server.tool()
-    def download_model() -> ModelReady:
-        may("download_model")
+    async def download_model() -> ModelReady:
+        await may("download_model")
         return ModelReady(layout=adapters.layout(layers=behaviour.layers))
 
     @server.tool()
-    def fetch_data(platform: Platform) -> DataFetched:
-        may(f"fetch_data {platform}")
+    async def fetch_data(platform: Platform) -> DataFetched:
+        await may(f"fetch_data {platform}")
         return DataFetched(posts=5, skipped={})
 
     @server.tool()
     async def clean_data() -> DataCleaned:
         await anyio.sleep(behaviour.slow)
+        await may("clean_data")
         return DataCleaned(records={"facebook": 5}, dropped={})
 
     @server.tool()
-    def train_llava(round: int, adapter: str, output: str) -> LlavaTrained:  # noqa: A002  the tool's word
-        may(f"train_llava {round}")
+    async def train_llava(round: int, adapter: str, output: str) -> LlavaTrained:  # noqa: A002  the tool's word
+        await may(f"train_llava {round}")
         if behaviour.die == round:
             os._exit(1)
         Path(output).parent.mkdir(parents=True, exist_ok=True)
@@ -87,7 +103,13 @@ def main(settings: CollaboratorSettings, behaviour: Behaviour) -> None:
         return LlavaTrained(examples=behaviour.examples, loss=1 / round, seconds=0.1)
 
     @server.tool()
-    def generate_profile(platform: Platform) -> ProfileMade:
+    async def evaluate(adapter: str) -> Evaluated:
+        await may("evaluate")
+        return Evaluated(held_out=HeldOut(posts=1, before=2, after=1))  # as if the federation had halved the loss
+
+    @server.tool()
+    async def generate_profile(platform: Platform) -> ProfileMade:
+        await may(f"generate_profile {platform}")
         if behaviour.refuse is not None:
             return ProfileMade(refused=behaviour.refuse)
         return ProfileMade(

@@ -1,6 +1,6 @@
-"""Flower's ClientApp: each order of the hub becomes calls to the trainer and transfers through the gateway, and one answer.
+"""Flower's ClientApp: each order of the hub becomes transfers through the gateway, an order to the flow, and one answer.
 
-Flower runs it in a process of its own for each message, so it holds nothing and imports no torch: the trainer keeps the model.
+Flower runs it in a process of its own for each message, so it holds nothing: the flow drives the trainer, which keeps the model.
 """
 
 import logging
@@ -15,7 +15,6 @@ from flwr.clientapp import ClientApp
 from pydantic import ValidationError
 
 from fedspoke.api.errors import Failed, Final, Refused
-from fedspoke.api.names import Platform
 from fedspoke.api.records import (
     CollaboratorSettings,
     Digest,
@@ -30,15 +29,18 @@ from fedspoke.api.records import (
     TrainOrder,
     cause,
 )
-from fedspoke.collaborator import transfer, workflow
-from fedspoke.collaborator.answers import Evaluated, LlavaTrained, ProfileMade
+from fedspoke.collaborator import orders, transfer, workflow
+from fedspoke.collaborator.answers import LlavaTrained
+from fedspoke.collaborator.orders import FinishTask, Task, TrainTask
 from fedspoke.collaborator.trainer import Trainer
+from fedspoke.collaborator.workflow import Finishing, Workflow
 from fedspoke.flower.messages import pack, unpack
 
 log = logging.getLogger("fedspoke")
 app = ClientApp()
 
 O = TypeVar("O", bound=Order)  # noqa: E741  the order
+R = TypeVar("R", bound=Record)
 
 _POLL = 0.1
 
@@ -99,15 +101,25 @@ def _ready(settings: CollaboratorSettings, until: float) -> Prepared:
     """Once the steps are done: at the start, and again after mcp-server was started anew."""
     trainer = Trainer(settings)
     while True:
-        state = workflow.load(settings)
-        if state.error:
-            raise (Failed if state.passing else Final)(f"{state.step}: {state.error}")
-        if state.prepared and state.trainer == workflow.identity(trainer):
+        state = _going(settings, until)
+        if state.prepared and state.trainer == trainer.identity():
             return state.prepared
-        if time.monotonic() > until:
-            why = f" ({state.again})" if state.again else ""
-            raise Failed(f"{settings.cluster} was still at the step {state.step}{why} when the order's time was over")
         time.sleep(_POLL)
+
+
+def _going(settings: CollaboratorSettings, until: float) -> Workflow:
+    """Where the flow is, as long as waiting for it makes sense."""
+    state = workflow.load(settings)
+    if state.error:
+        raise (Failed if state.passing else Final)(f"{state.step}: {state.error}")
+    if time.monotonic() > until:
+        why = f" ({state.again})" if state.again else ""
+        raise Failed(f"{settings.cluster} was still at the step {state.step}{why} when the order's time was over")
+    return state
+
+
+def _asked(settings: CollaboratorSettings, task: Task, outcome: type[R], until: float) -> R:
+    return orders.ask(settings, task, outcome, until, lambda: _going(settings, until))
 
 
 def _trained(settings: CollaboratorSettings, order: TrainOrder, until: float) -> Trained:
@@ -117,8 +129,8 @@ def _trained(settings: CollaboratorSettings, order: TrainOrder, until: float) ->
     _only(start, result)
     url = f"http://{settings.gateway}/v1/runs/{order.run}/rounds/{order.round}/adapter"
     transfer.fetch(url, order.digest, start, _left(until))
-    arguments = {"round": order.round, "adapter": str(start), "output": str(result)}
-    outcome = Trainer(settings).call("train_llava", arguments, LlavaTrained, until)
+    task = TrainTask(round=order.round, adapter=str(start), output=str(result))
+    outcome = _asked(settings, task, LlavaTrained, until)
     digest = transfer.send(url, result, outcome.examples, _left(until))
     try:
         return Trained(
@@ -141,18 +153,10 @@ def _finished(settings: CollaboratorSettings, order: FinishOrder, until: float) 
     _only(final)
     base = f"http://{settings.gateway}/v1/runs/{order.run}"
     transfer.fetch(f"{base}/rounds/{order.round + 1}/adapter", order.digest, final, _left(until))
-    trainer = Trainer(settings)
-    evaluated = trainer.call("evaluate", {"adapter": str(final)}, Evaluated, until)
-    shared: list[Platform] = []
-    refused: dict[Platform, str] = {}
-    for platform in settings.datasets:
-        made = trainer.call("generate_profile", {"platform": platform}, ProfileMade, until)
-        if made.profile is None:
-            refused[platform] = made.refused or "the trainer gave no reason"
-        else:
-            transfer.put(f"{base}/profiles/{platform}", made.profile.model_dump_json(by_alias=True), _left(until))
-            shared.append(platform)
-    return Finished(cluster=settings.cluster, shared=tuple(shared), refused=refused, held_out=evaluated.held_out)
+    outcome = _asked(settings, FinishTask(adapter=str(final)), Finishing, until)
+    for platform, profile in outcome.profiles.items():
+        transfer.put(f"{base}/profiles/{platform}", Path(profile).read_text(), _left(until))
+    return Finished(cluster=settings.cluster, shared=tuple(outcome.profiles), refused=outcome.refused, held_out=outcome.held_out)
 
 
 def _left(until: float) -> float:

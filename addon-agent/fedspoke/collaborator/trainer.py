@@ -5,10 +5,10 @@ ever. Here an answer comes, or a sentence that says why not.
 """
 
 import json
-import math
 import socket
 import time
 from collections.abc import Iterator, Mapping
+from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -17,6 +17,7 @@ import httpx
 from fedspoke.api.errors import Failed, Final
 from fedspoke.api.records import CollaboratorSettings, Record
 from fedspoke.collaborator.answers import PASSING
+from fedspoke.collaborator.wanted import StillWanted, always
 
 R = TypeVar("R", bound=Record)
 
@@ -34,12 +35,14 @@ class Trainer:
         self._token = Path(settings.mcp_token)
         self._name = f"the trainer (mcp-server) of {settings.cluster}"
 
-    def token(self) -> str | None:
-        """The bearer token, by which a trainer differs from one that was started in its place; None before the first one."""
-        try:
-            return self._token.read_text().strip()
-        except OSError:
-            return None
+    def identity(self) -> str | None:
+        """By which a trainer differs from one that was started in its place; None before the first one."""
+        token = self._bearer()
+        return sha256(token.encode()).hexdigest()[:12] if token else None
+
+    def still(self, identity: str | None) -> bool:
+        """Whether the trainer of this identity is there, with all that it keeps in memory."""
+        return identity is not None and identity == self.identity() and self.up()
 
     def up(self) -> bool:
         """Whether anything listens where it should: at work or not, a trainer that lives takes connections."""
@@ -66,22 +69,22 @@ class Trainer:
             else:
                 return
 
-    def call(self, tool: str, arguments: Mapping[str, object], answer: type[R], until: float = math.inf) -> R:
-        """Run a tool to its end, or to `until` (of the monotonic clock): then the call is dropped, and the server with it stops.
+    def call(self, tool: str, arguments: Mapping[str, object], answer: type[R], still_wanted: StillWanted = always) -> R:
+        """Run a tool to its end; or, at the server's next sign of life, until nobody wants it: then the server stops, too.
 
         Raises:
-            Failed: it failed, in its own words, and says that this may pass; or it took too long, or the server does not answer.
+            Failed: it failed, in its own words, and says that this may pass; or the server does not answer.
             Final: it failed otherwise.
         """
-        result = self._request("tools/call", {"name": tool, "arguments": arguments}, until)
+        result = self._request("tools/call", {"name": tool, "arguments": arguments}, still_wanted)
         if result.get("isError"):
             said = "".join(part.get("text", "") for part in result.get("content", ())) or f"{tool} says that it failed"
             raise (Failed if (result.get("_meta") or {}).get(PASSING) is True else Final)(said)
         return answer.model_validate(result["structuredContent"])
 
-    def _request(self, method: str, parameters: dict[str, object], until: float = math.inf) -> dict[str, Any]:
+    def _request(self, method: str, parameters: dict[str, object], still_wanted: StillWanted = always) -> dict[str, Any]:
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
-        token = self.token()
+        token = self._bearer()
         if token is None:
             raise Failed(f"{self._name} does not answer: it has not written its token yet")
         headers = {
@@ -93,7 +96,7 @@ class Trainer:
             with httpx.stream("POST", self._url, json=body, headers=headers, timeout=_TIMEOUT, trust_env=False) as response:
                 if not response.is_success:
                     raise Failed(f"{self._name} answers {response.status_code}: {response.read().decode(errors='replace'):.200}")
-                reply = next((message for message in _messages(response, until) if message.get("id") == 1), None)
+                reply = next((message for message in _messages(response, still_wanted) if message.get("id") == 1), None)
         except httpx.ConnectError as error:
             raise Failed(f"{self._name} does not answer: connection refused") from error
         except httpx.TimeoutException as error:
@@ -107,16 +110,21 @@ class Trainer:
         result: dict[str, Any] = reply["result"]
         return result
 
+    def _bearer(self) -> str | None:
+        try:
+            return self._token.read_text().strip()
+        except OSError:
+            return None
 
-def _messages(response: httpx.Response, until: float) -> Iterator[dict[str, Any]]:
+
+def _messages(response: httpx.Response, still_wanted: StillWanted) -> Iterator[dict[str, Any]]:
     """The JSON-RPC messages of a response: one as JSON, or as many server-sent events."""
     if response.headers["content-type"].startswith("application/json"):
         yield json.loads(response.read())
         return
     data: list[str] = []
     for line in response.iter_lines():  # a sign of life is a line, too
-        if time.monotonic() > until:
-            raise Failed("it took longer than there was time for")
+        still_wanted()
         if line.startswith("data:"):
             data.append(line.removeprefix("data:"))
         elif not line and data:

@@ -66,9 +66,9 @@ def mcp(path: Path) -> None:
 @_settings
 def collaborator(path: Path) -> None:
     """Run a collaborator's Flower client."""
-    from fedspoke.collaborator import workflow
+    from fedspoke.collaborator import flower_client
 
-    workflow.run(_read(path, CollaboratorSettings))
+    flower_client.run(_read(path, CollaboratorSettings))
 
 
 def _read(path: Path, record: type[R]) -> R:

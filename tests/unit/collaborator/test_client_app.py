@@ -27,10 +27,11 @@ from fedspoke.api.records import (
     TrainOrder,
 )
 from fedspoke.collaborator import client_app, workflow
-from fedspoke.collaborator.trainer import Trainer
 from fedspoke.flower.messages import pack, unpack
 from fedspoke.hub import loopback
 from support import adapters
+from support.envoy import wait_for
+from support.flow import flowing
 from support.flower import fake_trainer, with_fake_trainer
 from support.trainer import Behaviour
 
@@ -39,7 +40,7 @@ PREPARED = Prepared(cluster="cluster1", posts={"facebook": 5}, layout=adapters.l
 
 @contextmanager
 def collaborator(tmp_path: Path, behaviour: Behaviour | None = None) -> Iterator[CollaboratorSettings]:
-    """A cluster, with a trainer if that has a behaviour, and a hub that gives one adapter and takes all that it is sent."""
+    """A cluster, with a flow and a trainer if that has a behaviour, and a hub that gives one adapter and takes all it is sent."""
     adapter = adapters.save(adapters.filled(adapters.layout(), 1), tmp_path / "start.safetensors").read_bytes()
 
     async def answer(request: Request) -> Response:
@@ -51,13 +52,9 @@ def collaborator(tmp_path: Path, behaviour: Behaviour | None = None) -> Iterator
         with ExitStack() as stack:
             if behaviour:
                 stack.enter_context(fake_trainer(settings, tmp_path / "trainer.log", behaviour))
-                Trainer(settings).await_up(60)
+                stack.enter_context(flowing(settings))
+                wait_for(lambda: workflow.file(settings).exists() and workflow.load(settings).prepared, "it is ready")
             yield settings
-
-
-def ready(settings: CollaboratorSettings) -> None:
-    """The trainer that is there now went through the steps."""
-    workflow.save(settings, workflow.Workflow(step="ready", prepared=PREPARED, trainer=workflow.identity(Trainer(settings))))
 
 
 def asked(settings: CollaboratorSettings, kind: str, order: Order, ttl: float = 60) -> Message:
@@ -79,7 +76,6 @@ def train(settings: CollaboratorSettings, number: int = 1, seconds: float = 60, 
 
 def test_each_round_has_a_file_of_its_own_and_the_older_ones_go(tmp_path: Path) -> None:
     with collaborator(tmp_path, Behaviour()) as settings:
-        ready(settings)
         answers = [train(settings, number) for number in (1, 2)]
     assert [answer.round for answer in answers if isinstance(answer, Trained)] == [1, 2]
     assert [path.name for path in (tmp_path / "out" / "rounds").glob("update*")] == ["update-2.safetensors"]
@@ -112,7 +108,6 @@ def test_whichever_clock_says_first_that_an_orders_time_is_over_counts(tmp_path:
 
 def test_an_account_of_the_trainer_that_is_of_no_use_is_said_by_its_field(tmp_path: Path) -> None:
     with collaborator(tmp_path, Behaviour(examples=0)) as settings:
-        ready(settings)
         answer = train(settings)
     assert isinstance(answer, Failure)
     assert answer.message == (
@@ -130,7 +125,6 @@ def test_an_account_of_the_trainer_that_is_of_no_use_is_said_by_its_field(tmp_pa
 )
 def test_a_failure_says_whether_another_attempt_may_succeed(tmp_path: Path, behaviour: Behaviour, passing: bool) -> None:
     with collaborator(tmp_path, behaviour) as settings:
-        ready(settings)
         answer = train(settings)
     assert isinstance(answer, Failure)
     assert answer.passing is passing
@@ -138,7 +132,6 @@ def test_a_failure_says_whether_another_attempt_may_succeed(tmp_path: Path, beha
 
 def test_the_end_tells_what_the_final_adapter_is_worth_on_posts_held_out(tmp_path: Path) -> None:
     with collaborator(tmp_path, Behaviour()) as settings:
-        ready(settings)
         digest = adapters.digest(tmp_path / "start.safetensors")
         order = FinishOrder(run=settings.run, until=datetime.now(UTC) + timedelta(seconds=60), round=3, digest=digest)
         answer = unpack(asked(settings, "query.finish", order), Finished, Failure)
@@ -151,7 +144,6 @@ def test_an_order_without_a_ticket_is_not_answered_with_what_the_cluster_has(tmp
         return JSONResponse({"error": "no node of cluster1 was given this ticket"}, 403)
 
     with collaborator(tmp_path) as settings, loopback.serving(Starlette(routes=[Route("/{path:path}", refuse)]), 0) as port:
-        ready(settings)
         elsewhere = settings.model_copy(update={"gateway": f"127.0.0.1:{port}"})
         order = PrepareOrder(run="test.tiny", until=datetime.now(UTC) + timedelta(seconds=60), ticket="stale")
         answer = unpack(asked(elsewhere, "query.prepare", order), Prepared, Failure)

@@ -1,7 +1,6 @@
 """The steps before the first round, and the thin ClientApp; the trainer is a real MCP server on loopback."""
 
 import json
-import multiprocessing
 import socket
 import stat
 import subprocess
@@ -25,6 +24,7 @@ from fedspoke.flower.messages import pack, unpack
 from fedspoke.hub import loopback
 from support import adapters
 from support.envoy import wait_for
+from support.flow import flowing
 from support.flower import any_ticket, fake_trainer, with_fake_trainer
 from support.mcp import free_port
 from support.trainer import Behaviour
@@ -32,7 +32,9 @@ from support.trainer import Behaviour
 
 @pytest.fixture
 def settings(tmp_path: Path) -> CollaboratorSettings:
-    return with_fake_trainer(tmp_path, free_port())
+    told = with_fake_trainer(tmp_path, free_port())
+    workflow.save(told, workflow.begun(told))
+    return told
 
 
 @contextmanager
@@ -41,19 +43,6 @@ def trainer(settings: CollaboratorSettings, tmp_path: Path, **behaviour: Any) ->
         there = Trainer(settings)
         there.await_up(60)
         yield there
-
-
-@contextmanager
-def keeping_prepared(settings: CollaboratorSettings) -> Iterator[None]:
-    """flower-client's process of the steps; orders hear of a failure at once."""
-    process = multiprocessing.get_context("spawn").Process(target=workflow.keep_prepared, args=(settings, 0))
-    process.start()
-    try:
-        yield
-        assert process.is_alive()
-    finally:
-        process.kill()
-        process.join()
 
 
 def asked(settings: CollaboratorSettings, kind: str, order: PrepareOrder | TrainOrder) -> Any:
@@ -84,18 +73,19 @@ def asked_to_prepare(settings: CollaboratorSettings) -> Any:
         return asked(there, "query.prepare", prepare_order())
 
 
+def says(settings: CollaboratorSettings, **expected: object) -> Callable[[], bool]:
+    return lambda: expected.items() <= dict(workflow.load(settings)).items()
+
+
 def test_the_steps_end_with_what_the_hub_must_know(settings: CollaboratorSettings, tmp_path: Path) -> None:
-    with trainer(settings, tmp_path):
-        workflow.prepare(settings, workflow.Workflow())
-    state = workflow.load(settings)
-    assert state.error is None
-    assert state.done == ("wait for the trainer", "download_model", "fetch_data facebook", "clean_data")
-    assert state.prepared == Prepared(cluster="cluster1", posts={"facebook": 5}, layout=adapters.layout())
+    prepared = Prepared(cluster="cluster1", posts={"facebook": 5}, layout=adapters.layout())
+    with trainer(settings, tmp_path), flowing(settings):
+        wait_for(says(settings, step="ready", prepared=prepared, error=None), "it is ready")
+    assert workflow.load(settings).done == ("wait for the trainer", "download_model", "fetch_data facebook", "clean_data")
 
 
 def test_a_step_that_fails_is_named_with_the_trainers_sentence(settings: CollaboratorSettings, tmp_path: Path) -> None:
-    workflow.save(settings, workflow.Workflow())
-    with trainer(settings, tmp_path, fail={"fetch_data facebook": "the export holds no posts"}), keeping_prepared(settings):
+    with trainer(settings, tmp_path, fail={"fetch_data facebook": "the export holds no posts"}), flowing(settings, patience=0):
         wait_for(lambda: workflow.load(settings).error, "it fails")
         failure = unpack(asked_to_prepare(settings), Failure)
     assert (failure.cluster, failure.step) == ("cluster1", "prepare")
@@ -103,19 +93,18 @@ def test_a_step_that_fails_is_named_with_the_trainers_sentence(settings: Collabo
 
 
 def test_a_trainer_that_was_started_anew_goes_through_the_steps_again(settings: CollaboratorSettings, tmp_path: Path) -> None:
-    def says(**expected: object) -> Callable[[], bool]:
-        return lambda: expected.items() <= dict(workflow.load(settings)).items()
-
     prepared = Prepared(cluster="cluster1", posts={"facebook": 5}, layout=adapters.layout())
-    workflow.save(settings, workflow.Workflow())
-    with keeping_prepared(settings):
+    with flowing(settings, patience=0) as flow:
         with trainer(settings, tmp_path):
-            wait_for(says(prepared=prepared, error=None), "the first trainer is ready")
-        wait_for(says(prepared=None, step="wait for the trainer"), "a trainer that is gone is not ready, and is waited for")
+            wait_for(says(settings, prepared=prepared, error=None), "the first trainer is ready")
+        wait_for(
+            says(settings, prepared=None, step="wait for the trainer"), "a trainer that is gone is not ready, and is waited for"
+        )
         with trainer(settings, tmp_path, fail={"fetch_data facebook": "the export holds no posts"}):
             wait_for(lambda: "holds no posts" in (workflow.load(settings).error or ""), "the second one says why it is not")
         with trainer(settings, tmp_path):
-            wait_for(says(prepared=prepared, error=None), "the third one is ready again")
+            wait_for(says(settings, prepared=prepared, error=None), "the third one is ready again")
+        assert flow.is_alive()
 
 
 def test_a_failure_that_may_pass_is_worked_at_for_a_while_before_an_order_hears_of_it() -> None:
