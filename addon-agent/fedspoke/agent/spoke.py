@@ -14,9 +14,10 @@ from fedspoke.agent.offers import Offer
 from fedspoke.agent.policy import POLICY, policy
 from fedspoke.agent.publish import Scores, publish
 from fedspoke.agent.run import Task
-from fedspoke.agent.start import start
+from fedspoke.agent.start import gateways, start
 from fedspoke.agent.survey import Survey, survey
 from fedspoke.agent.tell import tell
+from fedspoke.agent.watchdog import Watchdog
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.api.names import Platform
@@ -26,6 +27,8 @@ log = logging.getLogger("fedspoke")
 
 LOOK = timedelta(seconds=5)
 """Between two looks. OCM's work agent asks for news every 10 s: a sentence is on the hub within 20."""
+_LISTEN = timedelta(seconds=15)
+"""Between two signs of life of the hub that are asked for."""
 _COUNT = timedelta(seconds=20)
 """Between two counts of GPUs, for which all pods of the cluster are read where a node has one."""
 
@@ -41,12 +44,15 @@ class Spoke:
     image: str
     """The agent's own, which reads exports, too."""
     scores: Scores
+    watchdog: Watchdog
     gpus: Gpus | None = field(default=None, init=False)
+    lost: Mapping[str, str] = field(default_factory=dict, init=False)
+    """By federation, why its hub is taken for gone."""
     refused: Mapping[str, str] = field(default_factory=dict, init=False)
     """By federation, why it does not run here."""
 
     def tasks(self, sign: Callable[[datetime], Object]) -> list[Task]:
-        """What is done, but for the scores: a hub that is away must not stop the rest. `sign` makes a sign of life."""
+        """What is done, but for what a hub is asked: a hub that is away must not stop the rest. `sign` makes a sign of life."""
         return [
             Task(lambda now: self.kube.apply(sign(now)), RENEWED / 2),
             Task(lambda _: self.count(), _COUNT),
@@ -54,18 +60,22 @@ class Spoke:
             Task(lambda _: tell(self.kube, self.namespace, self.refused), LOOK),
         ]
 
-    def scoring(self) -> list[Task]:
-        """The scores."""
-        return [Task(self.scores.write, LOOK)]
+    def of_the_hub(self) -> list[Task]:
+        """What waits for the hub's answer."""
+        return [Task(self.scores.write, LOOK), Task(self.listen, _LISTEN)]
 
     def count(self) -> None:
         """The GPUs."""
         self.gpus = gpus(self.kube.all(_NODE), self.kube.each(_POD))
 
+    def listen(self, now: datetime) -> None:
+        """Whether the federations' hub is still there."""
+        self.lost = self.watchdog.look(gateways(self.kube, self.namespace), now)
+
     def declare(self, now: datetime) -> None:
         """Look at what is offered and allowed, start what is asked for, and claim what is there."""
         owner, data = self._owner(survey(self.kube, self.namespace, self.image, now))
-        self.refused = start(self.kube, self.namespace, owner)
+        self.refused = start(self.kube, self.namespace, owner, self.lost)
         if self.gpus is not None:  # as long as they have not been counted, their claims would go
             publish(self.kube, claims(data, self.gpus))
             self.scores.values = score(data, self.gpus)

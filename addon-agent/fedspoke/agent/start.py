@@ -1,19 +1,33 @@
 """The agent starts what the hub asks for and the owner allows, and ends what it allows no more."""
 
 import logging
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+
+from pydantic import ValidationError
 
 from fedspoke.agent.asked import Owner, asked_by, granted, is_asked, run_of, still_granted
+from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import OURS
+from fedspoke.api.records import HubGateway
 from fedspoke.kube.client import Kind, Kubernetes
+from fedspoke.manifestworks.collaborator import HUB_FILE
 
 log = logging.getLogger("fedspoke")
 
+_NONE: Mapping[str, str] = MappingProxyType({})
 _JOB, _CONFIG_MAP = Kind("batch/v1", "Job"), Kind("v1", "ConfigMap")
 
 
-def start(kube: Kubernetes, namespace: str, owner: Owner) -> dict[str, str]:
+def start(kube: Kubernetes, namespace: str, owner: Owner, lost: Mapping[str, str] = _NONE) -> dict[str, str]:
     """One look; by federation why it does not run here.
+
+    Args:
+        kube: the spoke.
+        namespace: of the add-on.
+        owner: what is offered and allowed.
+        lost: by federation, why its hub is taken for gone.
 
     Raises:
         Failed: the API server does not let us look.
@@ -24,9 +38,10 @@ def start(kube: Kubernetes, namespace: str, owner: Owner) -> dict[str, str]:
     for job in filter(is_asked, jobs):
         if not job["spec"].get("suspend"):  # by a hub that does not ask
             job = kube.merge(job, {"spec": {"suspend": True}})  # noqa: PLW2901  as it is by now
-        settings = (kube.get(_CONFIG_MAP, run_of(job), namespace) or {}).get("data") or {}
+        settings = _settings(kube, namespace, job)
         runs = made.get(job["metadata"]["uid"])
         try:
+            _is_heard(run_of(job), lost)
             if runs:
                 still_granted(runs, settings, owner)
             else:
@@ -40,3 +55,22 @@ def start(kube: Kubernetes, namespace: str, owner: Owner) -> dict[str, str]:
         except Failed as why:  # a quota of Jobs, say; the other federations have theirs
             refused[run_of(job)] = f"its Job cannot be made: {why}"
     return refused
+
+
+def _is_heard(run: str, lost: Mapping[str, str]) -> None:
+    if run in lost:
+        raise Refused(lost[run])
+
+
+def gateways(kube: Kubernetes, namespace: str) -> Iterator[HubGateway]:
+    """Where the hub of each federation is that is asked for."""
+    for job in filter(is_asked, kube.all(_JOB, namespace, OURS)):
+        try:
+            yield HubGateway.model_validate_json(_settings(kube, namespace, job).get(HUB_FILE, ""))
+        except ValidationError:  # its ConfigMap is not there yet
+            log.info("%s: nothing says where its hub is", run_of(job))
+
+
+def _settings(kube: Kubernetes, namespace: str, job: Object) -> Mapping[str, str]:
+    """The files of a federation's ConfigMap."""
+    return (kube.get(_CONFIG_MAP, run_of(job), namespace) or {}).get("data") or {}

@@ -48,6 +48,17 @@ def cause(error: ValidationError) -> str:
 # Settings: one file a process, without secrets.
 
 
+class HubGateway(Record):
+    """Where a spoke's agent hears whether a federation's hub is still there."""
+
+    run: str
+    address: str
+    port: int
+    server_name: str
+    grace: Annotated[float, Field(ge=0)]
+    """Seconds that the hub may be silent (client.hubLostGrace)."""
+
+
 class CollaboratorSettings(Record):
     """What the two processes of one collaborator share. Paths are as the processes see them."""
 

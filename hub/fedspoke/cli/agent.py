@@ -15,23 +15,30 @@ from fedspoke.agent.lease import lease
 from fedspoke.agent.publish import Scores
 from fedspoke.agent.run import run
 from fedspoke.agent.spoke import Spoke
+from fedspoke.agent.watchdog import Watchdog, asking
 from fedspoke.kube.client import Kubernetes
+
+_PATH = click.Path(path_type=Path)
 
 
 @click.command
 @click.option("--namespace", required=True, help="The one that the add-on is installed in, and its collaborators.")
 @click.option("--cluster", required=True, help="This cluster's name on the hub.")
 @click.option("--image", required=True, help="This agent's own, of which exports are inspected.")
-@click.option("--hub-kubeconfig", required=True, type=click.Path(path_type=Path), help="File by which the hub is reached.")
-def agent(namespace: str, cluster: str, image: str, hub_kubeconfig: Path) -> None:
+@click.option("--hub-kubeconfig", required=True, type=_PATH, help="File by which the hub's API is reached.")
+@click.option("--certificate", required=True, type=_PATH, help="Folder of the cluster's own, by which aggregators are asked.")
+@click.option("--authority", required=True, type=_PATH, help="Folder of the one that the hub's gateways are known by.")
+def agent(namespace: str, cluster: str, image: str, hub_kubeconfig: Path, certificate: Path, authority: Path) -> None:
     """Run a spoke's agent: it declares what the cluster offers, and says why a collaborator does not run."""
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(message)s")
     stopped = Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopped.set())
-    spoke = Spoke(Kubernetes.of_environment(), namespace, image, Scores(cluster, hub_kubeconfig))
-    scoring = Thread(target=run, args=(spoke.scoring(), stopped, _now), daemon=True)  # it may be waiting for the hub at the end
-    scoring.start()
+    spoke = Spoke(
+        Kubernetes.of_environment(), namespace, image, Scores(cluster, hub_kubeconfig), Watchdog(asking(certificate, authority))
+    )
+    of_the_hub = Thread(target=run, args=(spoke.of_the_hub(), stopped, _now), daemon=True)  # it may be waiting at the end
+    of_the_hub.start()
     sign = partial(lease, namespace, socket.gethostname(), service_account(Path(TOKEN).read_text()))
     run(spoke.tasks(sign), stopped, _now)
 

@@ -2,7 +2,7 @@
 is silently ignored would be a lie about what was trained.
 """
 
-from fedspoke.api.federated_learning import Client, FederatedLearningSpec
+from fedspoke.api.federated_learning import FederatedLearningSpec
 
 
 def unsupported(spec: FederatedLearningSpec) -> list[str]:
@@ -10,12 +10,6 @@ def unsupported(spec: FederatedLearningSpec) -> list[str]:
     listeners, storage = spec.server.listeners, spec.server.storage.type
     wishes = [
         (spec.framework != "flower", "spec.framework", spec.framework, "flower"),
-        (
-            spec.client.hub_lost_grace != Client().hub_lost_grace,
-            "spec.client.hubLostGrace",
-            "not its default",
-            "no such field",
-        ),
         (spec.privacy.secure_aggregation, "spec.privacy.secureAggregation", "true", "false"),
         *(
             (it.type in ("Route", "Ingress"), f"spec.server.listeners[{number}].type", it.type, "NodePort or LoadBalancer")

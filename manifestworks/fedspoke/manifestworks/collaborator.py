@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.api.names import ADDON, SIGNER, Platform, labels, run_name, server_name
-from fedspoke.api.records import CollaboratorSettings
+from fedspoke.api.records import CollaboratorSettings, HubGateway
 from fedspoke.manifestworks import envoy, sidecar
 from fedspoke.manifestworks.report import report
 
@@ -21,6 +21,7 @@ _GROUP: Object = {"fsGroup": 65532, "fsGroupChangePolicy": "OnRootMismatch"}
 CERTIFICATE_SECRET = f"{ADDON}-{SIGNER.replace('/', '-')}-client-cert"  # the klusterlet's name for it
 CA_CONFIG_MAP = f"{ADDON}-ca"  # comes with the agent's ManifestWork
 DATASETS = f"{ADDON}-datasets"  # the ConfigMap in which an agent writes down what is offered, for the cluster's owner
+HUB_FILE = "hub.json"  # what the cluster's agent reads of a federation: a HubGateway
 AGENT = f"{ADDON}-agent"  # the add-on's own Deployment, and its service account
 # Kubernetes counts restarts and evictions over a Job's whole life, and a Job that has given up stays away for the rest of a run
 # of days. What cannot run is told meanwhile, and ends with its federation. A podFailurePolicy could leave evictions out of the
@@ -101,8 +102,17 @@ def collaborator(fl: FederatedLearning, spoke: Spoke, hub: Hub, image: str, plac
         hub=(hub.address, hub.port),
         server_name=server_name(fl.namespace, fl.name),
     )
-    files = {"collaborator.json": settings(fl, spoke, place).model_dump_json(by_alias=True, indent=1)} | {
-        name: json.dumps(content, indent=1) for name, content in sidecar.files(wire).items()
+    gateway = HubGateway(
+        run=run,
+        address=hub.address,
+        port=hub.port,
+        server_name=wire.server_name,
+        grace=fl.spec.client.hub_lost_grace.total_seconds(),
+    )
+    files = {
+        "collaborator.json": settings(fl, spoke, place).model_dump_json(by_alias=True, indent=1),
+        HUB_FILE: gateway.model_dump_json(by_alias=True, indent=1),
+        **{name: json.dumps(content, indent=1) for name, content in sidecar.files(wire).items()},
     }
     template = {"metadata": {"labels": labels(run)}, "spec": _pod(fl, spoke, image, place, run)}
     return [

@@ -8,7 +8,8 @@ from threading import Event
 from fedspoke.agent.lease import lease
 from fedspoke.agent.publish import Scores
 from fedspoke.agent.run import Task, run
-from fedspoke.agent.spoke import Spoke
+from fedspoke.agent.spoke import LOOK, Spoke
+from fedspoke.agent.watchdog import Watchdog
 from fedspoke.api.errors import Failed
 from fedspoke.kube.client import Kind
 from fedspoke.manifestworks.collaborator import AGENT
@@ -39,7 +40,7 @@ class Stops(Event):
 
 
 def spoke(kube: Lists) -> Spoke:
-    return Spoke(kube, NAMESPACE, "fedspoke-agent:0.1.0", Scores("berlin", Path("none")))
+    return Spoke(kube, NAMESPACE, "fedspoke-agent:0.1.0", Scores("berlin", Path("none")), Watchdog(lambda _: True))
 
 
 def test_the_lease_is_renewed_well_within_the_time_that_ocm_allows():
@@ -80,6 +81,6 @@ def test_what_works_again_is_done_as_often_as_before():
 
 def test_a_hub_that_cannot_be_asked_is_tried_again_less_and_less_often(tmp_path: Path):
     (tmp_path / "kubeconfig").write_text("{}")
-    it, stops = Spoke(Lists(), NAMESPACE, "", Scores("berlin", tmp_path / "kubeconfig", {"gpusFree": 0})), Stops(looks=4)
-    run(it.scoring(), stops, lambda: stops.time)
+    scores, stops = Scores("berlin", tmp_path / "kubeconfig", {"gpusFree": 0}), Stops(looks=4)
+    run([Task(scores.write, LOOK)], stops, lambda: stops.time)
     assert stops.pauses == [10, 20, 40, 60]

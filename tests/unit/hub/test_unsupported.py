@@ -11,7 +11,6 @@ from support import build
     ("spec", "field"),
     [
         ({"framework": "openfl"}, "spec.framework"),
-        ({"client": {"hubLostGrace": "5m"}}, "spec.client.hubLostGrace"),
         ({"server": {"listeners": [{"type": "Route"}]}}, "spec.server.listeners[0].type"),
         ({"server": {"listeners": [{"type": "Ingress"}]}}, "spec.server.listeners[0].type"),
         ({"server": {"listeners": [{"port": 30001}, {"port": 30002}]}}, "spec.server.listeners"),

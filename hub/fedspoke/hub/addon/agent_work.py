@@ -6,13 +6,21 @@ OCM's registration agent puts the certificates beside them.
 from fedspoke.api.base import Object
 from fedspoke.api.names import ADDON, CLAIMS
 from fedspoke.hub.addon.registration import labels
-from fedspoke.manifestworks.collaborator import AGENT, CA_CONFIG_MAP, DATASETS, HARDENED, NAMESPACE, UNPRIVILEGED
+from fedspoke.manifestworks.collaborator import (
+    AGENT,
+    CA_CONFIG_MAP,
+    CERTIFICATE_SECRET,
+    DATASETS,
+    HARDENED,
+    NAMESPACE,
+    UNPRIVILEGED,
+)
 from fedspoke.manifestworks.envoy import AUTHORITY_FILE
 
 WORK = f"addon-{ADDON}-deploy-0"  # as OCM's add-on framework calls it
 
 _RBAC = "rbac.authorization.k8s.io"
-_HUB = "/var/run/fedspoke/hub"
+_HUB, _CERTIFICATE, _AUTHORITY = (f"/var/run/fedspoke/{it}" for it in ("hub", "certificate", "ca"))
 
 
 def agent_work(cluster: str, owner: Object, bundle: bytes, image: str) -> Object:
@@ -117,7 +125,7 @@ def _deployment(cluster: str, image: str) -> Object:
         "image": image,
         "command": [
             *("fedspoke", "agent", "--namespace", NAMESPACE, "--cluster", cluster, "--image", image),
-            *("--hub-kubeconfig", f"{_HUB}/kubeconfig"),
+            *("--hub-kubeconfig", f"{_HUB}/kubeconfig", "--certificate", _CERTIFICATE, "--authority", _AUTHORITY),
         ],
         "resources": {"requests": {"cpu": "10m", "memory": "96Mi"}, "limits": {"memory": "256Mi"}},
         "securityContext": HARDENED,
@@ -125,6 +133,8 @@ def _deployment(cluster: str, image: str) -> Object:
         "volumeMounts": [
             {"name": "tmp", "mountPath": "/tmp"},  # noqa: S108  the pod's own: what the API serves is kept there
             {"name": "hub", "mountPath": _HUB, "readOnly": True},
+            {"name": "certificate", "mountPath": _CERTIFICATE, "readOnly": True},
+            {"name": "authority", "mountPath": _AUTHORITY, "readOnly": True},
         ],
     }
     pod = {
@@ -134,7 +144,10 @@ def _deployment(cluster: str, image: str) -> Object:
         "containers": [agent],
         "volumes": [
             {"name": "tmp", "emptyDir": {}},
-            {"name": "hub", "secret": {"secretName": f"{ADDON}-hub-kubeconfig", "optional": True}},  # OCM's agent makes it later
+            # OCM's agent makes both later.
+            {"name": "hub", "secret": {"secretName": f"{ADDON}-hub-kubeconfig", "optional": True}},
+            {"name": "certificate", "secret": {"secretName": CERTIFICATE_SECRET, "optional": True}},
+            {"name": "authority", "configMap": {"name": CA_CONFIG_MAP}},
         ],
     }
     return {
