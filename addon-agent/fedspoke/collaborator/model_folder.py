@@ -13,6 +13,7 @@ from huggingface_hub import snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
 from fedspoke.api.errors import Failed, Refused
+from fedspoke.collaborator import cached
 
 _FILES = ["*.json", "*.jinja", "*.model", "*.safetensors"]
 
@@ -20,11 +21,11 @@ _FILES = ["*.json", "*.jinja", "*.model", "*.safetensors"]
 def find(name: str, cache: Path | None = None) -> Path:
     """The folder that holds the LLaVA of this path, or of this name on the model hub: fetched into the cache if it is not there.
 
-    A path is never looked up on a network.
+    A path is never looked up on a network. Two processes that want one model at once fetch it once.
 
     Raises:
         Refused: there is no such model, or it is no LLaVA.
-        Failed: the model hub does not give it.
+        Failed: the model hub does not give it, or not as it says it is.
     """
     if Path(name).is_dir():
         _require_llava(Path(name), name)
@@ -34,8 +35,9 @@ def find(name: str, cache: Path | None = None) -> Path:
     try:
         # The 14 GB come after the file that says whether they are a LLaVA.
         _require_llava(Path(snapshot_download(name, allow_patterns="config.json", cache_dir=cache)), name)
-        return Path(snapshot_download(name, allow_patterns=_FILES, cache_dir=cache))
-    except Refused:
+        snapshot = Path(snapshot_download(name, allow_patterns=_FILES, cache_dir=cache))
+        cached.check(snapshot)
+    except (Failed, Refused):
         raise
     except HFValidationError as error:
         raise Refused(f"{name!r} is neither a folder nor a model's name, which looks like llava-hf/llava-1.5-7b-hf") from error
@@ -48,6 +50,7 @@ def find(name: str, cache: Path | None = None) -> Path:
         ) from error
     except Exception as error:  # the HTTP library's own, which changes with the hub client's releases
         raise Failed(f"the model hub broke off while giving {name} ({type(error).__name__}); try again") from error
+    return snapshot
 
 
 def download(name: str, directory: Path) -> None:

@@ -1,8 +1,10 @@
 """A model is found by path or name, is a whole LLaVA, and appears in a folder whole or not at all."""
 
 import json
+import os
 import shutil
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -14,7 +16,7 @@ from transformers import LlavaForConditionalGeneration, LlavaProcessor
 
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.collaborator.model import load, make_tiny, recompute_activations
-from fedspoke.collaborator.model_folder import download
+from fedspoke.collaborator.model_folder import download, find
 from support.model_hub import model_hub
 from support.tiny import tiny_llava
 
@@ -193,3 +195,34 @@ def test_activations_are_kept_until_memory_is_short() -> None:
     assert not any(layer.gradient_checkpointing for layer in layers)
     recompute_activations(model)
     assert all(layer.gradient_checkpointing for layer in layers)
+
+
+class TestAModelFromTheHub:
+    @staticmethod
+    def weights(cache: Path) -> Path:
+        (found,) = cache.glob("models--*/snapshots/*/model.safetensors")
+        return found.resolve()
+
+    def test_that_was_damaged_on_its_way_is_said_and_fetched_anew(self, tmp_path: Path, asked: list[str]) -> None:
+        find(NAME, tmp_path / "cache")
+        weights = self.weights(tmp_path / "cache")
+        whole = weights.read_bytes()
+        weights.write_bytes(bytes(len(whole)))
+        with pytest.raises(Failed, match="is not what the model hub says"):
+            find(NAME, tmp_path / "cache")
+        find(NAME, tmp_path / "cache")
+        assert self.weights(tmp_path / "cache").read_bytes() == whole
+
+    def test_is_checked_once(self, tmp_path: Path, asked: list[str]) -> None:
+        find(NAME, tmp_path / "cache")
+        weights = self.weights(tmp_path / "cache")
+        before = weights.stat()
+        weights.write_bytes(bytes(before.st_size))
+        os.utime(weights, ns=(before.st_atime_ns, before.st_mtime_ns))
+        find(NAME, tmp_path / "cache")  # nobody could tell without reading it
+
+    def test_is_whole_where_two_want_it_at_once(self, tmp_path: Path, asked: list[str]) -> None:
+        with ThreadPoolExecutor(2) as two:
+            folders = list(two.map(lambda _: find(NAME, tmp_path / "cache"), range(2)))
+        assert folders[0] == folders[1]
+        assert load(str(folders[0]))
