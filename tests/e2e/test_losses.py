@@ -10,7 +10,7 @@ from fedspoke.api.base import Object
 from fedspoke.api.names import FEDERATED_LEARNING, run_name
 from fedspoke.hub.aggregation.state import ROUNDS_FILE, records
 from fedspoke.manifestworks.collaborator import NAMESPACE
-from support.fleet import federation
+from support.fleet import federation, ocm
 from support.fleet.cluster import Cluster
 from support.fleet.federation import SPEC, USERS
 from support.fleet.fleet import OwnFleet
@@ -47,6 +47,14 @@ def killed(ready: OwnFleet) -> Object:
         return federation.until_phase(ready, name, "Completed", _SECONDS)
 
 
+@pytest.fixture(scope="module")
+def without(ready: OwnFleet) -> Iterator[str]:
+    """A federation that does without one of its two clusters, and does not end by itself while tests look on."""
+    server = SPEC["server"] | {"rounds": 300, "minResponses": 1}
+    with federation.federation(ready, "without", server=server, training=_TRAINING, profiles=_PROFILES) as name:
+        yield name
+
+
 def test_a_collaborator_whose_pod_is_killed_in_a_round_is_asked_again_and_counts_once(ready: OwnFleet, killed: Object) -> None:
     first, *others = _examples(ready, "models", "twins/killed")
     assert first.keys() == {"spoke1", "spoke2"}
@@ -55,14 +63,10 @@ def test_a_collaborator_whose_pod_is_killed_in_a_round_is_asked_again_and_counts
 
 
 def test_a_spoke_that_is_cut_off_for_a_minute_is_done_without_or_waited_for_and_goes_on_with_its_work(
-    ready: OwnFleet, killed: Object
+    ready: OwnFleet, killed: Object, without: str
 ) -> None:
-    spoke = ready.spokes[1]
-    without = SPEC["server"] | {"rounds": 100, "minResponses": 1}
-    with (
-        federation.federation(ready, "without", server=without, training=_TRAINING, profiles=_PROFILES) as one,
-        _twin(ready, "cut") as two,
-    ):
+    spoke, one = ready.spokes[1], without
+    with _twin(ready, "cut") as two:
         for name in (one, two):
             until(f"a round of {name} is done", partial(_rounds, ready, name), _SECONDS, so=bool)
         pods = {name: _pods(spoke, name) for name in (one, two)}
@@ -86,6 +90,26 @@ def test_a_spoke_that_is_cut_off_for_a_minute_is_done_without_or_waited_for_and_
 
     assert cut["model"]["digest"] == killed["model"]["digest"]
     assert _examples(ready, "models", "twins/cut") == _examples(ready, "models", "twins/killed")
+
+
+def test_a_cluster_that_leaves_the_decision_loses_its_work_and_is_back_in_a_round_when_it_joins_again(
+    ready: OwnFleet, without: str
+) -> None:
+    spoke, kube = ready.spokes[1], ready.hub.kubernetes
+    work = partial(kube.all, ocm.WORK, spoke.name, f"{FEDERATED_LEARNING}={run_name(USERS, without)}")
+    until("a round is done", partial(_rounds, ready, without), _SECONDS, so=bool)
+    until("a round has both", partial(_of_last_round, ready, without), _SECONDS, so=lambda of: of == {"spoke1", "spoke2"})
+    federation.declare(ready, spoke, data=False)
+    try:
+        until("it has no work", work, _SECONDS, so=[].__eq__)
+        until("nothing of it runs there", partial(_pods, spoke, without), _SECONDS, so=[].__eq__)
+        until("a round is done without it", partial(_of_last_round, ready, without), _SECONDS, so=lambda of: of == {"spoke1"})
+        assert [it["name"] for it in federation.status(ready, without)["clusters"]] == ["spoke1"]
+    finally:
+        federation.declare(ready, spoke, data=True)
+    until("a round has it again", partial(_of_last_round, ready, without), _SECONDS, so=lambda of: of == {"spoke1", "spoke2"})
+    both, *others = _examples(ready, "without-aggregator")
+    assert all(it in (both, {"spoke1": both["spoke1"]}) for it in others)
 
 
 def test_a_quota_that_forbids_the_aggregators_pod_is_said(ready: OwnFleet) -> None:

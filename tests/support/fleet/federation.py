@@ -39,9 +39,9 @@ def ready(fleet: OwnFleet, folder: Path) -> Iterator[OwnFleet]:
     for spoke in fleet.spokes:
         spoke.kubernetes.apply(_namespace(NAMESPACE))
         platform = _PLATFORM[spoke.name]
-        for claim, files, of in ((f"{platform}-data", f"exports/{platform}", platform), ("model", "model", None)):
-            offer(spoke, claim, f"{claim}-{folder.name}", folder / "example" / files, of)  # each time another volume
-        fleet.hub.kubernetes.merge(ocm.CLUSTER, spoke.name, {"metadata": {"labels": {platform_label(platform): "true"}}})
+        for claim, files in ((f"{platform}-data", f"exports/{platform}"), ("model", "model")):
+            offer(spoke, claim, f"{claim}-{folder.name}", folder / "example" / files)  # each time another volume
+        declare(fleet, spoke, data=True)
     try:
         with controlled(fleet, folder):
             yield fleet
@@ -83,6 +83,15 @@ def federation(fleet: OwnFleet, name: str, namespace: str = USERS, **spec: Any) 
         if not gone(fleet, name, namespace):
             fleet.hub.kubernetes.delete(FEDERATION, name, namespace)
         until(f"{name} has gone", lambda: gone(fleet, name, namespace), _SECONDS)
+
+
+def declare(fleet: OwnFleet, spoke: Cluster, *, data: bool) -> None:
+    """Say on the hub, and offer on the spoke, that it has its platform's data, or say so no longer."""
+    platform = _PLATFORM[spoke.name]
+    labels = {platform_label(platform): "true" if data else None}
+    fleet.hub.kubernetes.merge(ocm.CLUSTER, spoke.name, {"metadata": {"labels": labels}})
+    offered = {OFFERS: platform if data else None}
+    spoke.kubernetes.merge(_CLAIM, f"{platform}-data", {"metadata": {"labels": offered}}, NAMESPACE)
 
 
 def volume(fleet: OwnFleet, claim: str, namespace: str = USERS) -> Path:

@@ -1,0 +1,233 @@
+"""From `fedspoke upload` to Completed: owners bring and offer posts, the hub hears of it, and a federation gets who has them."""
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+
+import pytest
+
+from fedspoke.api.base import Object
+from fedspoke.api.names import (
+    DOMAIN,
+    FEDERATED_LEARNING,
+    GPUS_CLAIM,
+    OFFERS,
+    PLATFORMS,
+    Platform,
+    data_claim,
+    posts_claim,
+    run_name,
+)
+from fedspoke.local import demo
+from fedspoke.manifestworks.collaborator import NAMESPACE
+from fedspoke.manifestworks.report import REASON, report_name
+from support.fleet import federation, ocm
+from support.fleet.binaries import Say
+from support.fleet.capture import Connection, capturing, connections, sent_to
+from support.fleet.cluster import Cluster
+from support.fleet.federation import SPEC
+from support.fleet.fleet import OwnFleet, own
+from support.fleet.kubernetes import NODE, POD, Kind
+from support.fleet.wait import until
+
+_SECONDS, _MINUTE = 600, 60
+_CLAIM, _CONFIG_MAP = Kind("v1", "persistentvolumeclaims"), Kind("v1", "configmaps")
+_ROUNDS, _GRACE = 4, 20
+_BESIDE = 2 << 20
+"""Bytes that go to the gateway beside adapters: handshakes, polls, answers and a profile, a few minutes long."""
+_GPU = "nvidia.com/gpu"
+_BALLAST = 300 << 20
+"""Bytes beside the posts, so that an upload lasts long enough to be killed."""
+
+
+@pytest.fixture(scope="module")
+def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("owners") / "example"
+    demo.write(folder)
+    with (folder / "exports/facebook/ballast.bin").open("wb") as file:
+        file.write(os.urandom(_BALLAST))
+    return folder
+
+
+@pytest.fixture(scope="module")
+def owners(example: Path, say: Say, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnFleet]:
+    """A fleet of three spokes with the add-on: the first has a GPU, and each a folder of its node for every claim."""
+    folder = tmp_path_factory.mktemp("fleet")
+    with own(3, say, folder / "logs") as fleet:
+        first = fleet.spokes[0]
+        given = {"status": {"capacity": {_GPU: "1"}, "allocatable": {_GPU: "1"}}}
+        first.kubernetes.merge(NODE, f"{first.name}/status", given)
+        with federation.controlled(fleet, folder):
+            yield fleet
+
+
+@pytest.fixture(scope="module")
+def uploaded(owners: OwnFleet, example: Path) -> dict[str, str]:
+    """What the first two owners were told, whose posts and model are in volumes since; the first upload was killed on its way."""
+    said = {}
+    for spoke, platform in zip(owners.spokes, PLATFORMS, strict=False):
+        for claim in (f"{platform}-data", "model"):
+            (_folder(spoke) / claim).mkdir(parents=True)
+            (_folder(spoke) / claim).chmod(0o777)
+        what = ["--platform", platform, example / "exports" / platform, "--host-path", _host_path(spoke, f"{platform}-data")]
+        if platform == "facebook":
+            _killed_on_its_way(spoke, *what)
+        said[spoke.name] = _done(spoke, *what)
+        _done(spoke, "--model", "tiny", example / "model", "--host-path", _host_path(spoke, "model"))
+    return said
+
+
+@pytest.fixture(scope="module")
+def offered(owners: OwnFleet, uploaded: dict[str, str]) -> dict[str, dict[str, str]]:
+    """What the hub knows of each spoke, within a minute of the offers."""
+    for spoke, platform in zip(owners.spokes, PLATFORMS, strict=False):
+        spoke.kubernetes.merge(_CLAIM, f"{platform}-data", {"metadata": {"labels": {OFFERS: platform}}}, NAMESPACE)
+    found = {spoke.name: partial(_claims, owners, spoke) for spoke in owners.spokes}
+    until("the hub knows of the first", found["spoke1"], _MINUTE, so={posts_claim("facebook"), GPUS_CLAIM}.issubset)
+    until("the hub knows of the second", found["spoke2"], _MINUTE, so={posts_claim("instagram")}.issubset)
+    return {name: claims() for name, claims in found.items()}
+
+
+@dataclass(frozen=True, slots=True)
+class Alone:
+    """A federation of both platforms whose hub was away for longer than its grace."""
+
+    told: list[str]
+    """What the owners could read meanwhile."""
+    ended: Object
+    """What the federation said in the end."""
+    seen: list[Connection]
+    """What has crossed the second spoke's cable from the beginning to the end."""
+
+
+@pytest.fixture(scope="module")
+def alone(owners: OwnFleet, offered: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Alone:
+    hub, spokes = owners.hub, owners.spokes[:2]
+    file = tmp_path_factory.mktemp("cable") / "connections.json"
+    with capturing(spokes[1].machine, file), federation.federation(owners, "both", **_spec(PLATFORMS)):
+        begun = partial(federation.status, owners, "both")
+        until("a round is done", begun, _SECONDS, so=lambda it: it.get("rounds", {}).get("completed"))
+        owners.network.cut(hub.machine)
+        for spoke in spokes:
+            until(f"{spoke.name} has let its GPU go", partial(_collaborators, spoke), _SECONDS, so=[].__eq__)
+        told = [_report(spoke) for spoke in spokes]
+        owners.network.restore(hub.machine)
+        ended = federation.until_phase(owners, "both", "Completed", _SECONDS)
+    return Alone(told, ended, connections(file))
+
+
+def test_an_upload_that_was_killed_goes_on_and_all_of_it_is_there(
+    owners: OwnFleet, uploaded: dict[str, str], example: Path
+) -> None:
+    files = _folder(owners.spokes[0]) / "facebook-data"
+    assert _contents(files) == _contents(example / "exports/facebook")
+    assert owners.spokes[0].kubernetes.all(POD, NAMESPACE, "app.kubernetes.io/component=upload") == []
+
+
+def test_the_owner_is_told_how_to_offer_it(uploaded: dict[str, str]) -> None:
+    assert uploaded["spoke1"].endswith(f"--namespace {NAMESPACE} label pvc facebook-data {DOMAIN}/platform=facebook\n")
+
+
+def test_the_hub_knows_who_has_what_and_no_more(offered: dict[str, dict[str, str]]) -> None:
+    ours = {spoke: {it for it in claims if it.endswith(DOMAIN)} for spoke, claims in offered.items()}
+    assert ours == {
+        "spoke1": {data_claim("facebook"), posts_claim("facebook"), GPUS_CLAIM},
+        "spoke2": {data_claim("instagram"), posts_claim("instagram")},
+        "spoke3": set(),
+    }
+
+
+def test_a_federation_of_both_platforms_gets_who_has_them_and_completes(alone: Alone) -> None:
+    assert [(it["name"], it["platform"]) for it in alone.ended["clusters"]] == [("spoke1", "facebook"), ("spoke2", "instagram")]
+    assert alone.ended["rounds"] == {"completed": _ROUNDS, "total": _ROUNDS}
+
+
+def test_collaborators_whose_hub_is_gone_end_and_their_owners_can_read_why(alone: Alone) -> None:
+    assert all(it.startswith("the hub has not answered at ") for it in alone.told)
+    assert all(f"client.hubLostGrace is {_GRACE} s" in it for it in alone.told)
+
+
+def test_all_that_a_spoke_sends_goes_to_the_hub_in_tls_and_is_as_large_as_the_readme_says(owners: OwnFleet, alone: Alone) -> None:
+    hub, gateway = owners.hub, alone.ended["listeners"][0]["port"]
+    sent = sent_to(alone.seen)
+    assert sent.keys() == {(hub.address, 6443), (hub.address, gateway)}
+    assert all(it.hidden for it in alone.seen)
+    adapters = sum(it["bytesIn"] for it in alone.ended["metrics"]) / 2  # of each cluster alike
+    assert adapters < sent[hub.address, gateway] < adapters + _BESIDE
+
+
+def test_a_federation_that_wants_posts_and_a_gpu_gets_the_one_that_has_both(
+    owners: OwnFleet, offered: dict[str, dict[str, str]]
+) -> None:
+    with federation.federation(owners, "gpu", **_spec(("facebook",), {"limits": {_GPU: "1"}})):
+        said = until("it has chosen", partial(federation.status, owners, "gpu"), _SECONDS, so=lambda it: it.get("clusters"))
+        assert [it["name"] for it in said["clusters"]] == ["spoke1"]
+
+
+def _spec(platforms: tuple[Platform, ...], resources: Object | None = None) -> Object:
+    data = {"platforms": [*platforms], "minPosts": 5}
+    client = SPEC["client"] | {"data": data, "resources": resources or {}, "hubLostGrace": f"{_GRACE}s"}
+    return {
+        "client": client,
+        "server": SPEC["server"] | {"rounds": _ROUNDS, "minAvailableClients": len(platforms)},
+        "training": SPEC["training"] | {"model": {"name": "/model/tiny", "claimName": "model"}},
+    }
+
+
+def _upload(spoke: Cluster, *arguments: str | Path) -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "fedspoke.cli", "upload", "--context", "fleet", *map(str, arguments)]
+    environment = os.environ | {"KUBECONFIG": str(spoke.kubeconfig)}
+    return subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+
+
+def _done(spoke: Cluster, *arguments: str | Path) -> str:
+    process = _upload(spoke, *arguments)
+    said, told = process.communicate(timeout=_SECONDS)
+    assert process.returncode == 0, told
+    return said
+
+
+def _killed_on_its_way(spoke: Cluster, *arguments: str | Path) -> None:
+    process = _upload(spoke, *arguments)
+    begun = partial(_bytes, _folder(spoke) / "facebook-data/.incoming")
+    until("some of it has come", begun, _SECONDS, so=lambda size: size > _BALLAST // 20)
+    process.kill()
+    process.communicate()
+    assert _bytes(_folder(spoke) / "facebook-data/.incoming") < _BALLAST
+
+
+def _collaborators(spoke: Cluster) -> list[str]:
+    return [it["metadata"]["name"] for it in spoke.kubernetes.all(POD, NAMESPACE, FEDERATED_LEARNING)]
+
+
+def _report(spoke: Cluster) -> str:
+    found = spoke.kubernetes.get(_CONFIG_MAP, report_name(run_name(federation.USERS, "both")), NAMESPACE)
+    return str(found["data"][REASON])
+
+
+def _host_path(spoke: Cluster, claim: str) -> str:
+    """As the node sees it."""
+    return f"/var/lib/owner/{claim}"
+
+
+def _folder(spoke: Cluster) -> Path:
+    """The same as this machine sees it."""
+    return spoke.folder / "lib/owner"
+
+
+def _bytes(folder: Path) -> int:
+    return sum(it.stat().st_size for it in folder.rglob("*") if it.is_file())
+
+
+def _contents(folder: Path) -> dict[str, bytes]:
+    files = (it for it in folder.rglob("*") if it.is_file() and it.relative_to(folder).parts[0] != ".incoming")
+    return {str(it.relative_to(folder)): it.read_bytes() for it in files}
+
+
+def _claims(fleet: OwnFleet, spoke: Cluster) -> dict[str, str]:
+    found = fleet.hub.kubernetes.get(ocm.CLUSTER, spoke.name)["status"].get("clusterClaims", [])
+    return {it["name"]: it["value"] for it in found}
