@@ -13,7 +13,7 @@ import pytest
 
 from fedspoke.agent.declared import VALID
 from fedspoke.agent.policy import POLICY
-from fedspoke.api import parse
+from fedspoke.api import documents, parse
 from fedspoke.api.base import Object
 from fedspoke.api.names import ADDON, DOMAIN, GPU_MODEL_CLAIM, GPUS_CLAIM, OFFERS, data_claim, posts_claim
 from fedspoke.local import demo
@@ -25,9 +25,10 @@ from support.fleet import federation, images, ocm
 from support.fleet.addon import conditions, installed, is_well
 from support.fleet.cluster import Cluster
 from support.fleet.fleet import OwnFleet
-from support.fleet.kubernetes import NODE, POD, Kind, Rejected
+from support.fleet.kubernetes import NODE, POD, Kind, Kubernetes, Rejected
 from support.fleet.wait import until
 
+OWNERS_WORD = Path(__file__).parents[2] / "addon-agent/deploy/owners-word.yaml"
 _MINUTE = 60
 _SECONDS = 180
 _CLAIM, _DEPLOYMENT = Kind("v1", "persistentvolumeclaims"), Kind("apps/v1", "deployments")
@@ -133,6 +134,23 @@ def test_a_collaborator_mounts_what_is_offered_and_runs_as_long_as_the_owner_all
             until("its posts are claimed no more", partial(_claims, spokes, spoke), _MINUTE, so={}.__eq__)
 
 
+def test_where_the_owner_does_not_take_the_hubs_word_the_api_server_holds_it_to_the_policy(spokes: OwnFleet) -> None:
+    with _offered(spokes) as spoke:
+        hub = Kubernetes(spoke.service_account("klusterlet-work-sa", "open-cluster-management-agent"))
+        owner, work = spoke.kubernetes, _work("asks", spoke, {"facebook": "/data/facebook"})
+        with owner.temporarily(_policy(images=f"{images.TESTS}\nregistry.example.com/team/"), *documents.read(OWNERS_WORD)):
+            evil = _pod("evil", "registry.example.com.evil.org/x")
+            until("other images are refused", partial(_refused, owner, evil, "does not name an image"), _MINUTE, so=bool)
+            for document, why in (
+                (_policy(images="evil"), "the policy is the owner's"),
+                (_pod("evil", images.TESTS), "the hub asks for data by a Job that is suspended"),
+                (_deployment("evil"), "the hub asks for data by a Job that is suspended"),
+            ):
+                until(f"the hub is told: {why}", partial(_refused, hub, document, why), _MINUTE, so=bool)
+            with spokes.hub.kubernetes.temporarily(work):
+                until("what it asks for is started all the same", partial(_pods, spoke, "asks"), _MINUTE, so=bool)
+
+
 @contextmanager
 def _offered(fleet: OwnFleet) -> Iterator[Cluster]:
     """The first spoke, whose owner offers the volume for the length of the block."""
@@ -192,6 +210,32 @@ def _work(name: str, spoke: Cluster, datasets: Any) -> Object:
     fl = parse.federated_learning(build.federated_learning(name=name))
     objects = collaborator(fl, Spoke(cluster=spoke.name, datasets=datasets), Hub(address="192.0.2.7", port=30443), images.TESTS)
     return manifest_work(fl, spoke.name, objects)
+
+
+def _refused(kube: Kubernetes, document: Object, why: str) -> bool:
+    """Whether an object is not let in, for a reason; one that is let in goes again."""
+    try:
+        kube.apply(document)
+    except Rejected as no:
+        return why in str(no)
+    metadata = document["metadata"]
+    kube.delete(Kind(document["apiVersion"], f"{document['kind'].lower()}s"), metadata["name"], metadata["namespace"])
+    return False
+
+
+def _pod(name: str, image: str) -> Object:
+    """One that mounts what is offered."""
+    data = {"name": "data", "persistentVolumeClaim": {"claimName": "holiday"}}
+    spec = {"containers": [{"name": "main", "image": image}], "volumes": [data]}
+    return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+
+
+def _deployment(name: str) -> Object:
+    """The same, of a pod that is made later."""
+    labels = {"app": name}
+    template = {"metadata": {"labels": labels}, "spec": _pod(name, images.TESTS)["spec"]}
+    spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
+    return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
 
 
 def _pods(spoke: Cluster, name: str) -> list[Object]:

@@ -42,23 +42,26 @@ def gpus(nodes: Iterable[Object], pods: Iterable[Object]) -> Gpus:
     """What is there and what is free.
 
     Args:
-        nodes: of the cluster.
+        nodes: of the cluster; none of them is kept.
         pods: of all namespaces; they are not looked at where no node has a GPU.
     """
-    usable = {it["metadata"]["name"]: it for it in nodes if _takes_pods(it)}
-    given = {name: _counted((it.get("status") or {}).get("allocatable") or {}) for name, it in usable.items()}
-    given = {name: amounts for name, amounts in given.items() if amounts}
+    given: dict[str, dict[str, int]] = {}
+    models = set[str]()
+    for it in nodes:
+        if _takes_pods(it) and (amounts := _counted((it.get("status") or {}).get("allocatable") or {})):
+            given[it["metadata"]["name"]] = amounts
+            labels = it["metadata"].get("labels") or {}
+            models.update(labels[key] for key in _MODELS if labels.get(key))
     taken: dict[str, Counter[str]] = {name: Counter() for name in given}
     for pod in pods if given else ():
         node = pod["spec"].get("nodeName")
         if node in taken and (pod.get("status") or {}).get("phase") not in _ENDED:
             taken[node].update(asked(pod))
-    labels = (usable[name]["metadata"].get("labels") or {} for name in given)
     return Gpus(
         allocatable=dict(_sum(given.values())),
         # Node by node: one that was promised more than it has by now does not make another's fewer.
         free=dict(_sum(Counter(given[name]) - taken[name] for name in given)),
-        models=tuple(sorted({each[key] for each in labels for key in _MODELS if each.get(key)})),
+        models=tuple(sorted(models)),
     )
 
 

@@ -66,7 +66,7 @@ class Spoke:
 
     def count(self) -> None:
         """The GPUs."""
-        self.gpus = gpus(self.kube.all(_NODE), self.kube.each(_POD))
+        self.gpus = gpus(self.kube.each(_NODE), self.kube.each(_POD))
 
     def listen(self, now: datetime) -> None:
         """Whether the federations' hub is still there."""

@@ -1,0 +1,53 @@
+"""The agent has every right that it needs on its spoke, and no other."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from fedspoke.agent.policy import POLICY
+from fedspoke.agent.publish import Scores
+from fedspoke.agent.spoke import Spoke
+from fedspoke.api import parse
+from fedspoke.api.base import Object
+from fedspoke.hub.addon.agent_work import agent_work
+from fedspoke.kube.client import Kind
+from fedspoke.manifestworks.collaborator import AGENT, Hub, collaborator
+from fedspoke.manifestworks.collaborator import Spoke as Chosen
+from support import build
+from support.kube import Lists
+from support.offered import NOTHING_KNOWN, pod, said, volume
+from support.pods import NAMESPACE
+
+NOW = datetime(2026, 11, 21, tzinfo=UTC)
+JOB = Kind("batch/v1", "Job")
+ROLE: Object = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRole", "metadata": {"name": AGENT}}
+
+
+def needed() -> set[tuple[str, str]]:
+    """By an agent that does all that it ever does: a dataset is offered, inspected, claimed, trained on and withdrawn."""
+    fl = parse.federated_learning(build.federated_learning("social", "team"))
+    asked = collaborator(fl, Chosen(cluster="berlin", datasets={"facebook": "/data/facebook"}), Hub(address="h", port=1), "image")
+    kube = Lists(NOTHING_KNOWN, ROLE, volume(), *(it for it in asked if it["kind"] != "Role" and it["kind"] != "RoleBinding"))
+    next(it for it in kube.objects.values() if it["kind"] == "Job")["spec"]["suspend"] = False
+    spoke = Spoke(kube, NAMESPACE, "image", Scores("berlin", Path("none")))
+    lease, count, declare, tell = (task.does for task in spoke.tasks("pod-1"))
+    for step in range(4):
+        for does in (lease, count, declare, tell):
+            does(NOW + timedelta(seconds=5 * step))
+        for job in kube.all(JOB):
+            if "inspect" in job["metadata"]["name"]:
+                kube.keep(pod(job, said()))
+    policy = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": POLICY, "namespace": NAMESPACE}}
+    kube.keep(policy | {"data": {"platforms": ""}})
+    declare(NOW + timedelta(minutes=1))
+    return {(verb, f"{kind.kind.lower()}s{f'/{sub}' if sub else ''}") for verb, kind, sub in kube.rights}
+
+
+def given() -> set[tuple[str, str]]:
+    work = agent_work("berlin", {}, b"", "image")
+    roles = [it for it in work["spec"]["workload"]["manifests"] if it["kind"] in ("Role", "ClusterRole")]
+    return {(verb, it) for role in roles for rule in role["rules"] for it in rule["resources"] for verb in rule["verbs"]}
+
+
+def test_an_agent_has_every_right_that_it_needs_and_no_other():
+    asked_of_the_api_server_itself = {("update", "jobs/finalizers")}
+    assert needed() == given() - asked_of_the_api_server_itself
