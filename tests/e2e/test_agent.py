@@ -151,6 +151,17 @@ def test_where_the_owner_does_not_take_the_hubs_word_the_api_server_holds_it_to_
                 until("what it asks for is started all the same", partial(_pods, spoke, "asks"), _MINUTE, so=bool)
 
 
+def test_when_the_add_on_is_taken_away_its_claims_go(spokes: OwnFleet) -> None:
+    with _offered(spokes) as spoke:
+        spokes.hub.kubernetes.delete(ocm.MANAGEMENT_ADDON, ADDON)
+        until(
+            "nothing is claimed",
+            partial(spoke.kubernetes.all, ocm.CLAIM, None, f"app.kubernetes.io/managed-by={ADDON}"),
+            _SECONDS,
+            so=[].__eq__,
+        )
+
+
 @contextmanager
 def _offered(fleet: OwnFleet) -> Iterator[Cluster]:
     """The first spoke, whose owner offers the volume for the length of the block."""

@@ -6,6 +6,7 @@ from functools import partial
 
 import pytest
 
+from fedspoke.agent.policy import POLICY
 from fedspoke.api.base import Object
 from fedspoke.api.names import FEDERATED_LEARNING, run_name
 from fedspoke.hub.aggregation.state import ROUNDS_FILE, records
@@ -112,6 +113,23 @@ def test_a_cluster_that_leaves_the_decision_loses_its_work_and_is_back_in_a_roun
     assert all(it in (both, {"spoke1": both["spoke1"]}) for it in others)
 
 
+def test_an_owner_who_withdraws_is_in_no_later_round_and_the_federation_says_why(ready: OwnFleet) -> None:
+    spoke, metadata = ready.spokes[1], {"name": POLICY, "namespace": NAMESPACE}
+    nobody = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"federations": ""}}
+    server = SPEC["server"] | {"rounds": 8, "minResponses": 1}
+    with federation.federation(ready, "withdrawn", server=server, training=_TRAINING, profiles=_PROFILES) as name:
+        until("a round is done", partial(_rounds, ready, name), _SECONDS, so=bool)
+        with spoke.kubernetes.temporarily(nobody):
+            until("its collaborator is ended", partial(_pods, spoke, name), _SECONDS, so=[].__eq__)
+            begun = _rounds(ready, name) + 1  # what it sent in that round before it was ended has been sent
+            why = "the cluster's owner does not allow it: social/withdrawn is none of the federations that it names"
+            until("it says why", partial(_reason, ready, name, spoke.name), _SECONDS, so=lambda it: why in it)
+            federation.until_phase(ready, name, "Completed", _SECONDS)
+        later = _examples(ready, f"{name}-aggregator")[begun:]
+        assert later
+        assert all(it.keys() == {ready.spokes[0].name} for it in later)
+
+
 def test_a_quota_that_forbids_the_aggregators_pod_is_said(ready: OwnFleet) -> None:
     metadata = {"name": "none", "namespace": USERS}
     quota = {"apiVersion": "v1", "kind": "ResourceQuota", "metadata": metadata, "spec": {"hard": {"pods": "0"}}}
@@ -142,6 +160,11 @@ def _lost(fleet: OwnFleet, name: str, cluster: str) -> str:
     """Why a cluster is lost; empty as long as it is not."""
     clusters = federation.status(fleet, name).get("clusters", [])
     return next((it.get("reason", "") for it in clusters if (it["name"], it["phase"]) == (cluster, "Failed")), "")
+
+
+def _reason(fleet: OwnFleet, name: str, cluster: str) -> str:
+    clusters = federation.status(fleet, name).get("clusters", [])
+    return next((it.get("reason", "") for it in clusters if it["name"] == cluster), "")
 
 
 def _pods(spoke: Cluster, name: str) -> list[str]:

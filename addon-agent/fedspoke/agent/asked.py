@@ -63,6 +63,12 @@ def run_of(job: Object) -> str:
     return str(job["metadata"]["labels"][FEDERATED_LEARNING])
 
 
+def made_name(job: Object) -> str:
+    """Of the Job that is made of one: another for each, however alike they are called."""
+    digest = hashlib.sha256(job["metadata"]["uid"].encode()).hexdigest()[:8]
+    return f"{job['metadata']['name'].rpartition('-')[0][:54].rstrip('.-')}-{digest}"
+
+
 def granted(job: Object, settings: Mapping[str, str], owner: Owner) -> Object:
     """The Job that runs.
 
@@ -79,13 +85,12 @@ def granted(job: Object, settings: Mapping[str, str], owner: Owner) -> Object:
     annotations = {f"{DOMAIN}/{name}": content for name, content in settings.items()}
     volumes = [_volume(it, run, settings, owner) for it in spec.get("volumes") or []]
     metadata, uid = job["metadata"], job["metadata"]["uid"]
-    digest = hashlib.sha256(uid.encode()).hexdigest()[:8]
     made_of = {"apiVersion": "batch/v1", "kind": _JOB, "name": metadata["name"], "uid": uid, "blockOwnerDeletion": True}
     return {
         "apiVersion": "batch/v1",
         "kind": _JOB,
         "metadata": {
-            "name": f"{metadata['name'].rpartition('-')[0][:54].rstrip('.-')}-{digest}",
+            "name": made_name(job),
             "namespace": metadata["namespace"],
             "labels": labels(run),
             "ownerReferences": [made_of],

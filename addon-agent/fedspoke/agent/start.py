@@ -1,12 +1,12 @@
 """The agent starts what the hub asks for and the owner allows, and ends what it allows no more."""
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from types import MappingProxyType
 
 from pydantic import ValidationError
 
-from fedspoke.agent.asked import Owner, asked_by, granted, is_asked, run_of, still_granted
+from fedspoke.agent.asked import Owner, asked_by, granted, is_asked, made_name, run_of, still_granted
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import OURS
@@ -33,31 +33,47 @@ def start(kube: Kubernetes, namespace: str, owner: Owner, lost: Mapping[str, str
         Failed: the API server does not let us look.
     """
     jobs = [it for it in kube.all(_JOB, namespace, OURS) if "deletionTimestamp" not in it["metadata"]]
-    made = {uid: it for it in jobs if (uid := asked_by(it))}
     refused: dict[str, str] = {}
     for job in filter(is_asked, jobs):
-        if not job["spec"].get("suspend"):  # by a hub that does not ask
-            job = kube.merge(job, {"spec": {"suspend": True}})  # noqa: PLW2901  as it is by now
-        settings = _settings(kube, namespace, job)
-        runs = made.get(job["metadata"]["uid"])
         try:
-            _is_heard(run_of(job), lost)
-            if runs:
-                still_granted(runs, settings, owner)
-            else:
-                kube.create(granted(job, settings, owner))
-                log.info("%s: started", run_of(job))
+            _answer(kube, job, [it for it in jobs if asked_by(it) == job["metadata"]["uid"]], owner, lost)
         except Refused as why:
             refused[run_of(job)] = str(why)
-            if runs:
-                kube.delete(runs)
-                log.info("%s: ended, %s", run_of(job), why)
         except Failed as why:  # a quota of Jobs, say; the other federations have theirs
-            refused[run_of(job)] = f"its Job cannot be made: {why}"
+            refused[run_of(job)] = f"its Job cannot be started or ended: {why}"
     return refused
 
 
-def _is_heard(run: str, lost: Mapping[str, str]) -> None:
+def _answer(kube: Kubernetes, job: Object, made: Sequence[Object], owner: Owner, lost: Mapping[str, str]) -> None:
+    """Start one that is allowed and does not run; end one that runs and is not, or that says that we made it.
+
+    Raises:
+        Refused: the owner does not offer or allow it, or its hub is gone.
+        Failed: the API server does not let us.
+    """
+    if not job["spec"].get("suspend"):  # by a hub that does not ask
+        kube.merge(job, {"spec": {"suspend": True}})
+    settings = _settings(kube, job)
+    runs = [it for it in made if it["metadata"]["name"] == made_name(job)]
+    try:
+        _has_hub(run_of(job), lost)
+        for it in runs:
+            still_granted(it, settings, owner)
+        wanted = None if runs else granted(job, settings, owner)
+    except Refused as why:
+        for it in made:
+            kube.delete(it)
+            log.info("%s: ended, %s", run_of(job), why)
+        raise
+    for it in made:
+        if it not in runs:
+            kube.delete(it)
+    if wanted:
+        kube.create(wanted)
+        log.info("%s: started", run_of(job))
+
+
+def _has_hub(run: str, lost: Mapping[str, str]) -> None:
     if run in lost:
         raise Refused(lost[run])
 
@@ -66,11 +82,11 @@ def gateways(kube: Kubernetes, namespace: str) -> Iterator[HubGateway]:
     """Where the hub of each federation is that is asked for."""
     for job in filter(is_asked, kube.all(_JOB, namespace, OURS)):
         try:
-            yield HubGateway.model_validate_json(_settings(kube, namespace, job).get(HUB_FILE, ""))
+            yield HubGateway.model_validate_json(_settings(kube, job).get(HUB_FILE, ""))
         except ValidationError:  # its ConfigMap is not there yet
             log.info("%s: nothing says where its hub is", run_of(job))
 
 
-def _settings(kube: Kubernetes, namespace: str, job: Object) -> Mapping[str, str]:
+def _settings(kube: Kubernetes, job: Object) -> Mapping[str, str]:
     """The files of a federation's ConfigMap."""
-    return (kube.get(_CONFIG_MAP, run_of(job), namespace) or {}).get("data") or {}
+    return (kube.get(_CONFIG_MAP, run_of(job), job["metadata"]["namespace"]) or {}).get("data") or {}

@@ -67,8 +67,8 @@ def _results(
     datasets, running = dict(before), set[str]()
     pods = {_job_name(it): it for it in kube.all(_POD, namespace, inspection.LABELS)}
     for job in kube.all(_JOB, namespace, inspection.LABELS):
-        metadata = job["metadata"]
-        key, version = (metadata.get("annotations") or {}).get(inspection.KEY, ""), metadata["annotations"][inspection.VERSION]
+        metadata, of = job["metadata"], job["metadata"].get("annotations") or {}
+        key, version = of.get(inspection.KEY, ""), of.get(inspection.VERSION)
         running.add(key)
         if metadata.get("deletionTimestamp"):
             continue

@@ -198,6 +198,15 @@ def test_a_job_of_the_hub_that_does_not_ask_is_suspended():
     assert running(kube) == []
 
 
+def test_a_job_of_the_hub_that_says_that_the_agent_made_it_is_ended():
+    kube = Lists(*asks())
+    start(kube, NAMESPACE, owner(volume()))
+    (job,) = running(kube)
+    kube.keep(job | {"metadata": job["metadata"] | {"name": "false"}})
+    start(kube, NAMESPACE, owner(volume()))
+    assert running(kube) == [job]
+
+
 @pytest.mark.parametrize("settings", ["", "{", json.dumps({"profiles": {"epsilon": "none"}}), "[]", "\x00"])
 def test_settings_that_cannot_be_read_are_not_trusted(settings: str):
     kube = Lists(*asks())
@@ -212,5 +221,5 @@ def test_one_that_cannot_be_started_stops_no_other():
     refused = next(it["metadata"]["name"] for it in running(kube) if it["metadata"]["name"].startswith(f"{RUN}-"))
     kube = Lists(*both, refuses=[refused])
     said = start(kube, NAMESPACE, owner(volume()))
-    assert said == {RUN: f"its Job cannot be made: the Kubernetes API refuses to create Job {refused}: forbidden"}
+    assert said == {RUN: f"its Job cannot be started or ended: the Kubernetes API refuses to create Job {refused}: forbidden"}
     assert len(running(kube)) == 1

@@ -218,6 +218,15 @@ def test_what_somebody_else_wrote_into_the_owners_list_is_not_believed():
     assert len(spoke.jobs()) == 1
 
 
+def test_a_job_that_only_looks_like_an_inspection_is_ended():
+    spoke = OneSpoke(volume())
+    spoke.look()
+    (job,) = spoke.jobs()
+    spoke.kube.keep(job | {"metadata": {"name": "false", "namespace": NAMESPACE, "labels": job["metadata"]["labels"]}})
+    spoke.look()
+    assert [it["metadata"]["name"] for it in spoke.jobs()] == [job["metadata"]["name"]]
+
+
 def test_the_agents_memory_does_not_grow_with_its_looks_at_a_hundred_offers():
     spoke = OneSpoke(*(volume(f"v{each}") for each in range(100)))
     while len(spoke.told()) < 100:
