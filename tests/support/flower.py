@@ -4,7 +4,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -118,7 +118,7 @@ class Site:
         return Spoke(
             settings,
             self._stack.enter_context(fake_trainer(settings, folder / "trainer.log", behaviour)),
-            self._stack.enter_context(_process("collaborator", settings, folder / "client")),
+            self._stack.enter_context(collaborating(settings, folder / "client")),
         )
 
 
@@ -153,6 +153,11 @@ def fake_trainer(
     finally:
         process.kill()
         process.wait()
+
+
+def collaborating(settings: CollaboratorSettings, stem: Path) -> AbstractContextManager[subprocess.Popen[bytes]]:
+    """`fedspoke collaborator`, with its settings and its log beside each other."""
+    return _process("collaborator", settings, stem)
 
 
 def any_ticket() -> Starlette:
