@@ -1,19 +1,24 @@
 """`fedspoke mcp` as a process, with the official client."""
 
+import json
 import signal
 import stat
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx
 import pytest
+from mcp import ClientSession, McpError
+from mcp.types import TextResourceContents
+from pydantic import AnyUrl
 
 from fedspoke.api.profiles import Profile
 from fedspoke.api.records import CollaboratorSettings
 from fedspoke.collaborator.answers import LlavaTrained, ModelReady
 from support.collaborator import facebook, settings, starting_point
-from support.mcp import McpServer, answer, command, free_port, refusal, serving, session
+from support.mcp import McpServer, answer, command, free_port, refusal, serving, session, stdio_session
 
 pytestmark = pytest.mark.anyio
 
@@ -33,6 +38,18 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> CollaboratorSettings:
 def server(told: CollaboratorSettings, tmp_path_factory: pytest.TempPathFactory) -> Iterator[McpServer]:
     with serving(told, tmp_path_factory.mktemp("server")) as running:
         yield running
+
+
+async def prepared(client: ClientSession) -> None:
+    for tool, arguments in (("download_model", {}), ("fetch_data", {"platform": "facebook"}), ("clean_data", {})):
+        answer(await client.call_tool(tool, arguments))
+
+
+async def text(client: ClientSession, uri: str) -> str:
+    """What a resource says."""
+    (content,) = (await client.read_resource(AnyUrl(uri))).contents
+    assert isinstance(content, TextResourceContents)
+    return content.text
 
 
 async def test_the_steps_of_a_federation_in_their_order(server: McpServer, told: CollaboratorSettings) -> None:
@@ -72,10 +89,84 @@ async def test_exactly_the_six_tools_are_offered_with_what_they_answer(server: M
     async with session(server.url, server.token) as client:
         tools = {tool.name: tool for tool in (await client.list_tools()).tools}
     assert sorted(tools) == ["clean_data", "download_model", "evaluate", "fetch_data", "generate_profile", "train_llava"]
+    for tool in tools.values():
+        assert tool.title
+        assert tool.description
+        assert tool.outputSchema
+        assert all(each["description"] for each in tool.inputSchema["properties"].values())
     train = tools["train_llava"]
     assert sorted(train.inputSchema["properties"]) == ["adapter", "output", "round"]
     assert train.outputSchema is not None
     assert sorted(train.outputSchema["properties"]) == ["examples", "heldOut", "loss", "releases", "seconds"]
+
+
+async def test_what_there_is_to_look_at_says_numbers_and_no_post(server: McpServer, told: CollaboratorSettings) -> None:
+    async with session(server.url, server.token) as client:
+        await prepared(client)
+        assert not (await client.call_tool("generate_profile", {"platform": "facebook"})).isError
+        there = {str(each.uri): each for each in (await client.list_resources()).resources}
+        said = {uri: await text(client, uri) for uri in there}
+        with pytest.raises(McpError, match="Unknown resource: fedspoke://secrets"):
+            await client.read_resource(AnyUrl("fedspoke://secrets"))
+    assert sorted(there) == ["fedspoke://log", "fedspoke://profiles", "fedspoke://records"]
+    records = json.loads(said["fedspoke://records"])
+    assert (records["facebook"]["records"], records["facebook"]["withPhoto"]) == (8, 4)
+    assert (records["facebook"]["first"], records["facebook"]["last"]) == ("1970-01-02", "1970-01-09")
+    (profile,) = json.loads(said["fedspoke://profiles"])
+    assert Profile.model_validate(profile).posts == 8
+    assert "clean_data: done" in said["fedspoke://log"]
+    assert not [uri for uri, words in said.items() if "walk" in words]
+
+
+async def test_a_desktop_client_has_all_of_it_on_standard_input_and_output(told: CollaboratorSettings, tmp_path: Path) -> None:
+    own = told.model_copy(update={"output": str(tmp_path / "output"), "mcp_token": str(tmp_path / "token")})
+    heard: dict[str, list[float]] = {}
+
+    async def step(client: ClientSession, tool: str, **arguments: object) -> dict[str, Any]:
+        async def hear(progress: float, total: float | None, message: str | None) -> None:
+            heard.setdefault(tool, []).append(progress)
+
+        return answer(await client.call_tool(tool, arguments, progress_callback=hear))
+
+    async with stdio_session(own, tmp_path) as client:
+        too_early = refusal(await client.call_tool("clean_data"))
+        layout = ModelReady.model_validate(await step(client, "download_model")).layout
+        await step(client, "fetch_data", platform="facebook")
+        await step(client, "clean_data")
+        start = starting_point(own, layout)
+        await step(client, "train_llava", round=1, adapter=str(start), output=f"{start}.trained")
+        await step(client, "evaluate", adapter=f"{start}.trained")
+        await step(client, "generate_profile", platform="facebook")
+        records = json.loads(await text(client, "fedspoke://records"))
+    assert too_early == "clean_data lacks facebook posts; call fetch_data first"
+    assert records["facebook"]["records"] == 8
+    assert sorted(heard) == ["clean_data", "download_model", "evaluate", "fetch_data", "generate_profile", "train_llava"]
+    assert all(numbers == sorted(set(numbers)) for numbers in heard.values())
+    assert not (tmp_path / "token").exists()  # nobody else can call it
+    assert "mcp-server of cluster1 answers on its standard output" in (tmp_path / "stdio.log").read_text()
+
+
+def test_standard_output_has_answers_alone_and_the_server_ends_with_its_client(
+    told: CollaboratorSettings, tmp_path: Path
+) -> None:
+    client = {"name": "test", "version": "1"}
+    hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": client}
+    asked = [
+        {"jsonrpc": "2.0", "id": 1, "method": "initialize", "params": hello},
+        {"jsonrpc": "2.0", "method": "notifications/initialized"},
+        {"jsonrpc": "2.0", "id": 2, "method": "tools/call", "params": {"name": "clean_data", "arguments": {}}},
+    ]
+    program = [*command(told.model_copy(update={"output": str(tmp_path / "output")}), tmp_path), "--stdio"]
+    with subprocess.Popen(program, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as process:
+        assert process.stdin
+        assert process.stdout
+        print(*map(json.dumps, asked), sep="\n", file=process.stdin, flush=True)
+        answers = [json.loads(process.stdout.readline()) for _ in range(2)]
+        rest, log = process.communicate(timeout=60)
+    assert [each["id"] for each in answers] == [1, 2]
+    assert answers[1]["result"]["isError"]
+    assert (rest, process.returncode) == ("", 0)
+    assert "clean_data: clean_data lacks facebook posts" in log
 
 
 async def test_a_wrong_argument_is_told_without_its_value(server: McpServer) -> None:

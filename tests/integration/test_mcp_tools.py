@@ -10,9 +10,13 @@ from pathlib import Path
 from typing import Any
 
 import anyio
+import httpx
 import pytest
 import uvicorn
 from anyio import from_thread
+from mcp import ClientSession, McpError
+from mcp.shared.memory import create_connected_server_and_client_session
+from mcp.types import CancelledNotification, CancelledNotificationParams, ClientNotification
 from pydantic import ValidationError
 
 from fedspoke.api.errors import Failed, Final, Refused
@@ -22,6 +26,7 @@ from fedspoke.collaborator.answers import DataFetched, LlavaTrained
 from fedspoke.collaborator.steps import Steps
 from fedspoke.collaborator.tools import tools
 from fedspoke.collaborator.trainer import Trainer
+from fedspoke.collaborator.wanted import Tell
 from support.collaborator import facebook, settings, starting_point
 from support.mcp import answer, free_port, refusal, session
 
@@ -41,7 +46,9 @@ class FakeSteps:
         self.ended = threading.Event()
         self.stop = threading.Event()
 
-    def fetch_data(self, platform: Platform) -> DataFetched:
+    def fetch_data(self, platform: Platform, tell: Tell) -> DataFetched:
+        tell("the export is opened")
+        tell("posts found: 1")
         if self.failure:
             raise self.failure
         return DataFetched(posts=1, skipped={})
@@ -58,6 +65,14 @@ class FakeSteps:
             self.training -= 1
             self.ended.set()
         return LlavaTrained(examples=1, loss=0.5, seconds=0)
+
+
+def reached(url: str, folder: Path) -> Trainer:
+    """The server at this URL as flower-client has it."""
+    told = settings(folder, {}, mcp_port=httpx.URL(url).port or 0)
+    Path(told.mcp_token).parent.mkdir()
+    Path(told.mcp_token).write_text("any")
+    return Trainer(told)
 
 
 def refused_by_pydantic(value: str) -> ValidationError:
@@ -110,6 +125,49 @@ async def test_a_caller_that_goes_away_ends_the_training_it_asked_for() -> None:
         assert not steps.stop.is_set()
         async with session(url) as client:
             assert answer(await client.call_tool("fetch_data", {"platform": "facebook"}))["posts"] == 1
+
+
+async def test_a_client_without_http_ends_what_it_asked_for_by_saying_so() -> None:
+    """As a desktop client does when a person presses stop: the connection stays."""
+    steps, loaded = FakeSteps(), Future[Any]()
+    loaded.set_result(steps)
+    async with (
+        create_connected_server_and_client_session(tools(loaded, 1)._mcp_server) as client,
+        anyio.create_task_group() as calls,
+    ):
+        first = client._request_id
+        calls.start_soon(partial(call_and_be_refused, client))
+        assert await anyio.to_thread.run_sync(steps.began.wait, 10)
+        params = CancelledNotificationParams(requestId=first)
+        await client.send_notification(ClientNotification(CancelledNotification(params=params)))
+        assert await anyio.to_thread.run_sync(steps.ended.wait, 10)
+        assert not steps.stop.is_set()
+        assert answer(await client.call_tool("fetch_data", {"platform": "facebook"}))["posts"] == 1
+
+
+async def call_and_be_refused(client: ClientSession) -> None:
+    with pytest.raises(McpError, match="cancelled"):
+        await client.call_tool("train_llava", ROUND)
+
+
+async def test_each_word_of_a_step_is_a_progress_notification_with_a_higher_number() -> None:
+    heard: list[tuple[float, str | None]] = []
+
+    async def hear(progress: float, total: float | None, message: str | None) -> None:
+        heard.append((progress, message))
+
+    async with offered(FakeSteps()) as url, session(url) as client:
+        answer(await client.call_tool("fetch_data", {"platform": "facebook"}, progress_callback=hear))
+    assert heard == [(1, "the export is opened"), (2, "posts found: 1")]
+
+
+async def test_the_flow_hears_how_far_a_step_is(tmp_path: Path) -> None:
+    heard: list[str] = []
+    async with offered(FakeSteps()) as url:
+        trainer = reached(url, tmp_path)
+        call = partial(trainer.call, "fetch_data", {"platform": "facebook"}, DataFetched, tell=heard.append)
+        await anyio.to_thread.run_sync(call)
+    assert heard == ["the export is opened", "posts found: 1"]
 
 
 class Device:
@@ -214,10 +272,7 @@ async def test_a_failure_is_told_in_a_sentence_that_may_leave_the_cluster(failur
 )
 async def test_a_caller_hears_whether_another_attempt_may_succeed(failure: Exception, kind: type[Failed], tmp_path: Path) -> None:
     async with offered(FakeSteps(failure)) as url:
-        told = settings(tmp_path, {}, mcp_port=int(url.split(":")[2].split("/")[0]))
-        Path(told.mcp_token).parent.mkdir()
-        Path(told.mcp_token).write_text("any")
-        call = partial(Trainer(told).call, "fetch_data", {"platform": "facebook"}, DataFetched)
+        call = partial(reached(url, tmp_path).call, "fetch_data", {"platform": "facebook"}, DataFetched)
         with pytest.raises(Failed) as heard:
             await anyio.to_thread.run_sync(call)
     assert type(heard.value) is kind

@@ -1,5 +1,6 @@
 """A real mcp-server in a process of its own, and the official client to talk to it."""
 
+import os
 import socket
 import subprocess
 import sys
@@ -10,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 import httpx
-from mcp import ClientSession
+from mcp import ClientSession, StdioServerParameters
+from mcp.client.stdio import stdio_client
 from mcp.client.streamable_http import streamable_http_client
 from mcp.types import CallToolResult, TextContent
 
@@ -76,6 +78,19 @@ async def session(url: str, token: str = "") -> AsyncIterator[ClientSession]:
     ):
         await client.initialize()
         yield client
+
+
+@asynccontextmanager
+async def stdio_session(settings: CollaboratorSettings, folder: Path) -> AsyncIterator[ClientSession]:
+    """As a desktop client does: it starts the server and speaks to its standard input."""
+    program, *arguments = [*command(settings, folder), "--stdio"]
+    with (folder / "stdio.log").open("w") as log:
+        async with (
+            stdio_client(StdioServerParameters(command=program, args=arguments, env=dict(os.environ)), log) as (reading, writing),
+            ClientSession(reading, writing) as client,
+        ):
+            await client.initialize()
+            yield client
 
 
 def answer(result: CallToolResult) -> dict[str, Any]:

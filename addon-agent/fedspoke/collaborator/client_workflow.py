@@ -19,7 +19,7 @@ from pydantic import BaseModel, PrivateAttr
 from fedspoke.api import files
 from fedspoke.api.errors import Failed
 from fedspoke.api.names import Platform
-from fedspoke.api.records import CollaboratorSettings, Prepared
+from fedspoke.api.records import CollaboratorSettings, Prepared, Record
 from fedspoke.collaborator import orders, workflow
 from fedspoke.collaborator.answers import DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
 from fedspoke.collaborator.crew import Flow, FlowPersistence, listen, persist, router, start
@@ -28,9 +28,11 @@ from fedspoke.collaborator.trainer import Trainer
 from fedspoke.collaborator.workflow import READY, Finishing, TrainedRound, Workflow
 
 K = TypeVar("K", TrainTask, FinishTask)
+R = TypeVar("R", bound=Record)
 
 _POLL = 0.1  # seconds between two looks for an order
 _WATCH = 0.5  # … and whether the trainer is still there; each is a connection
+_TELL = 5.0  # seconds between two words of how far a step is, each of which is a file written
 _TRAINER_UP = 300.0
 """Seconds that mcp-server may take to answer, after its end, too: it is started again, and imports torch."""
 
@@ -98,7 +100,7 @@ class ClientWorkflow(Flow[Workflow]):
     def download_model(self) -> None:
         """Find or fetch the model."""
         if self._lacks("download_model"):
-            self.state.layout = self.trainer.call("download_model", {}, ModelReady).layout
+            self.state.layout = self._call("download_model", {}, ModelReady).layout
             self._done("download_model")
 
     @listen(download_model)
@@ -106,14 +108,14 @@ class ClientWorkflow(Flow[Workflow]):
         """Read the export of each platform."""
         for platform in self.settings.datasets:
             if self._lacks(f"fetch_data {platform}"):
-                self.trainer.call("fetch_data", {"platform": platform}, DataFetched)
+                self._call("fetch_data", {"platform": platform}, DataFetched)
                 self._done(f"fetch_data {platform}")
 
     @listen(fetch_data)
     def clean_data(self) -> None:
         """Make records; then an order can come."""
         if self._lacks("clean_data"):
-            posts: dict[Platform, int] = self.trainer.call("clean_data", {}, DataCleaned).records
+            posts: dict[Platform, int] = self._call("clean_data", {}, DataCleaned).records
             self.state.prepared = Prepared(cluster=self.settings.cluster, posts=posts, layout=self.state.layout or ())
             self.state.layout = None  # a long one, and there now
             self._done("clean_data")
@@ -143,7 +145,7 @@ class ClientWorkflow(Flow[Workflow]):
         before = next((each for each in self.state.trained if each.order == order.id), None)
         if before is None:
             self._begin(f"train_llava round {task.round}", order.until)
-            outcome = self.trainer.call("train_llava", dict(task), LlavaTrained, self._still_wanted)
+            outcome = self._call("train_llava", dict(task), LlavaTrained)
             before = TrainedRound(order=order.id, round=task.round, outcome=outcome)
             others = (each for each in self.state.trained if each.round != task.round)
             self.state.trained = (*others, before)
@@ -158,7 +160,7 @@ class ClientWorkflow(Flow[Workflow]):
             self.state.finishing = Finishing(adapter=task.adapter)
         if not self.state.finishing.evaluated:
             self._begin("evaluate", order.until)
-            measured = self.trainer.call("evaluate", dict(task), Evaluated, self._still_wanted)
+            measured = self._call("evaluate", dict(task), Evaluated)
             self.state.finishing = Finishing(adapter=task.adapter, evaluated=True, held_out=measured.held_out)
 
     @listen(evaluate)
@@ -170,7 +172,7 @@ class ClientWorkflow(Flow[Workflow]):
             if platform in finishing.profiles or platform in finishing.refused:
                 continue
             self._begin(f"generate_profile {platform}", order.until)
-            made = self.trainer.call("generate_profile", {"platform": platform}, ProfileMade, self._still_wanted)
+            made = self._call("generate_profile", {"platform": platform}, ProfileMade)
             if made.profile is None:
                 refused = finishing.refused | {platform: made.refused or "the trainer gave no reason"}
                 finishing = finishing.model_copy(update={"refused": refused})
@@ -182,6 +184,17 @@ class ClientWorkflow(Flow[Workflow]):
             self._save()
         self._answer(Answer(id=order.id, outcome=finishing))
 
+    def _call(self, tool: str, arguments: dict[str, object], answer: type[R]) -> R:
+        told = 0.0
+
+        def tell(words: str) -> None:
+            nonlocal told
+            if time.monotonic() - told > _TELL:
+                told, self.state.progress = time.monotonic(), words
+                self._save()
+
+        return self.trainer.call(tool, arguments, answer, self._still_wanted, tell)
+
     def _lacks(self, step: str) -> bool:
         if step in self.state.done:
             return False
@@ -189,7 +202,7 @@ class ClientWorkflow(Flow[Workflow]):
         return True
 
     def _begin(self, step: str, until: datetime | None = None) -> None:
-        self.state.step, self.state.since, self.state.until = step, datetime.now(UTC), until
+        self.state.step, self.state.since, self.state.until, self.state.progress = step, datetime.now(UTC), until, ""
         self._save()
 
     def _done(self, step: str) -> None:
@@ -206,8 +219,10 @@ class ClientWorkflow(Flow[Workflow]):
 
     def _still_wanted(self) -> None:
         """The same order may have come anew: its process was killed, and Flower started another."""
+        if self.order is None:  # a step before the first order, which every one needs
+            return
         now = orders.handed(self.settings)
-        if now is None or self.order is None or now.task != self.order.task:
+        if now is None or now.task != self.order.task:
             raise Failed(f"nobody waits for {self.state.step} any more")
         self.order = now
 

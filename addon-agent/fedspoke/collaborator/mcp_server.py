@@ -1,6 +1,7 @@
-"""mcp-server: the collaborator's trainer as an MCP server on loopback, which keeps the model loaded between rounds.
+"""mcp-server: the collaborator's trainer as an MCP server, which keeps the model loaded between rounds.
 
-Loopback is shared by all processes of a pod (or of a laptop), so that every request carries a token that only this user can read.
+On loopback for a collaborator. Loopback is shared by all processes of a pod (or of a laptop), so that every request carries a
+token that only this user can read. On its standard input and output for a program that starts it, such as a desktop client.
 """
 
 import hmac
@@ -14,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING, NoReturn
 
+import anyio
 import uvicorn
 from anyio import from_thread
 from starlette.datastructures import Headers
@@ -23,7 +25,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fedspoke.api import files
 from fedspoke.api.errors import Refused
 from fedspoke.api.records import CollaboratorSettings
-from fedspoke.collaborator.tools import tools
+from fedspoke.collaborator import resources
+from fedspoke.collaborator.tail import Tail
+from fedspoke.collaborator.tools import Server, tools
 
 if TYPE_CHECKING:
     from fedspoke.collaborator.steps import Steps
@@ -37,18 +41,26 @@ def serve(settings: CollaboratorSettings) -> None:
     Raises:
         Refused: the port is taken, or the token cannot be written.
     """
-    os.umask(0o077)  # records, adapters and profiles are this user's alone, on a laptop too
-    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
-    logging.getLogger("fedspoke").setLevel(logging.INFO)
+    tail = _begin()
     with _bound(settings.mcp_port) as listener:
         token = secrets.token_urlsafe(32)
         _write_token(Path(settings.mcp_token), token)
-        # torch takes seconds to import. All of it happens in one thread: two that import it crosswise could see it half done.
-        steps = ThreadPoolExecutor(1, "imports").submit(_steps, settings)
-        app = Bearer(tools(steps, settings.mcp_port).streamable_http_app(), token)
+        app = Bearer(_offered(settings, tail).streamable_http_app(), token)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none", server_header=False)
         _log.info("mcp-server of %s listens on 127.0.0.1:%d", settings.cluster, settings.mcp_port)
         _Server(config).run(sockets=[listener])
+
+
+def serve_stdio(settings: CollaboratorSettings) -> None:
+    """Serve whoever started this process until it closes its end; nothing listens. What is no answer goes to standard error."""
+    tail = _begin()
+    answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
+    os.dup2(sys.stderr.fileno(), sys.stdout.fileno())  # a library's word, or a child's, would be taken for an answer
+    requests = os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8", errors="replace")
+    os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
+    _log.info("mcp-server of %s answers on its standard output", settings.cluster)
+    anyio.run(_offered(settings, tail).serve_stdio, requests, answers)
+    os._exit(0)  # as for a signal: there is nothing to finish
 
 
 class Bearer:
@@ -74,6 +86,24 @@ class _Server(uvicorn.Server):
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> NoReturn:
         os._exit(128 + sig)
+
+
+def _begin() -> Tail:
+    os.umask(0o077)  # records, adapters and profiles are this user's alone, on a laptop too
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(message)s", stream=sys.stderr)
+    ours = logging.getLogger("fedspoke")
+    ours.setLevel(logging.INFO)
+    tail = Tail()
+    ours.addHandler(tail)
+    return tail
+
+
+def _offered(settings: CollaboratorSettings, tail: Tail) -> Server:
+    # torch takes seconds to import. All of it happens in one thread: two that import it crosswise could see it half done.
+    steps = ThreadPoolExecutor(1, "imports").submit(_steps, settings)
+    server = tools(steps, settings.mcp_port)
+    resources.offer(server, steps, tail)
+    return server
 
 
 def _steps(settings: CollaboratorSettings) -> "Steps":

@@ -24,8 +24,9 @@ from fedspoke.collaborator.kept import Kept
 from fedspoke.collaborator.memory import enough
 from fedspoke.collaborator.privacy import Gaussian, Ledger
 from fedspoke.collaborator.profiles import refusal, span, visual_refusal
+from fedspoke.collaborator.statistics import PlatformRecords, statistics
 from fedspoke.collaborator.training import Trainer
-from fedspoke.collaborator.wanted import StillWanted, always
+from fedspoke.collaborator.wanted import StillWanted, Tell, always, silent
 from fedspoke.data import records
 from fedspoke.data.clean import Cleaned, EmptyError, clean
 from fedspoke.data.extract import Extracted, extract
@@ -35,6 +36,8 @@ from fedspoke.data.progress import Progress, paced
 from fedspoke.data.records import CleanRecord
 
 _log = logging.getLogger(__name__)
+
+_PACE = 1.0  # seconds between two words to a caller
 
 
 class Steps:
@@ -52,31 +55,35 @@ class Steps:
         self._kept = Kept(self._own / "round.json")
         self._checkpoints = Checkpoints(self._own / "checkpoint.safetensors", settings.checkpoint_seconds)
         self._ledger = Ledger(self._output / "releases.json", settings.run)
+        self._batches = _Batches(silent)
 
     @enough("to load the model")
-    def download_model(self) -> ModelReady:
+    def download_model(self, tell: Tell = silent) -> ModelReady:
         """Find or fetch the model, and load it; the text encoder too, so that a wrong one is known before the first round."""
         profiles = self._settings.profiles
         if profiles.enabled and self._encoder is None:
-            self._encoder = TextEncoder(profiles.encoder, self._still_wanted)
+            tell("the text encoder is looked for and loaded")
+            self._encoder = TextEncoder(profiles.encoder, self._next_batch)
         if self._trainer is None:
+            tell("the model is looked for and loaded")
             self._trainer = self._loaded()
         return ModelReady(layout=self._trainer.layout())
 
-    def fetch_data(self, platform: Platform) -> DataFetched:
+    def fetch_data(self, platform: Platform, tell: Tell = silent) -> DataFetched:
         """Read one platform's export into the collaborator's output."""
         datasets = self._settings.datasets
         if platform not in datasets:
             declared = ", ".join(datasets) or "nothing"
             raise Refused(f"{self._settings.cluster} declares no {platform} data; it declares {declared}")
         folder = self._folder(platform)
+        tell(f"the {platform} export is opened")
         export = find_for([Path(datasets[platform])], folder, platform)
         with Output.open(folder) as output:
-            self._fetched[platform] = extracted = extract(export, output, _logged(platform))
+            self._fetched[platform] = extracted = extract(export, output, _heard(platform, tell))
         self._posts.clear()
         return DataFetched(posts=extracted.posts, skipped=extracted.skipped)
 
-    def clean_data(self) -> DataCleaned:
+    def clean_data(self, tell: Tell = silent) -> DataCleaned:
         """Make training records of all platforms' posts. A platform may end up with none, as long as another has some."""
         missing = [platform for platform in self._settings.datasets if platform not in self._fetched]
         if missing or not self._fetched:
@@ -86,9 +93,10 @@ class Steps:
         empty: list[str] = []
         for platform in self._settings.datasets:
             folder = self._folder(platform)
+            tell(f"the {platform} posts are cleaned")
             try:
                 with Output.open(folder) as output:
-                    told[platform] = clean(self._fetched[platform], output, _logged(platform))
+                    told[platform] = clean(self._fetched[platform], output, _heard(platform, tell))
             except EmptyError as error:
                 empty.append(str(error))
                 continue
@@ -109,7 +117,7 @@ class Steps:
 
         For the same round and start again, the answer and the adapter are those of the first time.
         """
-        trainer, posts = self._ready("train_llava"), self._split()
+        trainer, posts, self._batches = self._ready("train_llava"), self._split(), _Batches(silent)
         start, result = self._inside(adapter), self._inside(output)
         key = trainer.key(posts.trained, start, round)
         if kept := self._kept.find(key, result):
@@ -133,15 +141,18 @@ class Steps:
         return answer
 
     @enough("to measure the final adapter")
-    def evaluate(self, adapter: str) -> Evaluated:
+    def evaluate(self, adapter: str, tell: Tell = silent) -> Evaluated:
         """What the final adapter is worth on the posts that were held out.
 
         `captions.json` has, for some of them, the caption that the model writes beside the true one. It stays on the cluster.
         """
         trainer, posts, final = self._ready("evaluate"), self._split(), self._inside(adapter)
+        self._batches = _Batches(tell)
+        tell(f"the base model and the adapter are measured on {len(posts.held)} posts")
         base, tuned = (self._measured(trainer, posts, which) for which in (None, final))
         if shown := posts.held[: self._settings.training.captions]:
-            generated = trainer.captions(shown, self._images, final, self._still_wanted)
+            tell(f"captions of {len(shown)} posts are written")
+            generated = trainer.captions(shown, self._images, final, self._next_batch)
             captions = [
                 {"id": post.id, "image": post.image, "true": post.text, "generated": text}
                 for post, text in zip(shown, generated, strict=True)
@@ -150,18 +161,20 @@ class Steps:
         return Evaluated(held_out=_held_out(posts, base, tuned))
 
     @enough("to make a profile")
-    def generate_profile(self, platform: Platform) -> ProfileMade:
+    def generate_profile(self, platform: Platform, tell: Tell = silent) -> ProfileMade:
         """One platform's profile. `profile.json` keeps it for the cluster's owner (a list of them where there are several)."""
         trainer, posts, spec = self._ready("generate_profile"), self._posts.get(platform, ()), self._settings.profiles
         if reason := refusal(self._settings.cluster, platform, len(posts), spec):
             return ProfileMade(refused=reason)
+        self._batches = _Batches(tell)
         if self._encoder is None:
-            self._encoder = TextEncoder(spec.encoder, self._still_wanted)
+            self._encoder = TextEncoder(spec.encoder, self._next_batch)
+        tell(f"the profile of {len(self._posts[platform])} {platform} posts is made")
         unseen = visual_refusal(self._settings.cluster, platform, posts, spec)
         if unseen and spec.visual:
             _log.info("the %s profile has no visual embedding: %s", platform, unseen)
         ledger = self._output / "profiles" / f"{platform}.json"
-        tower = None if unseen else trainer.tower(self._still_wanted)
+        tower = None if unseen else trainer.tower(self._next_batch)
         shared = release.once(ledger, posts, self._images, self._encoder, tower, spec)
         first, last = span(post.timestamp for post in posts)
         made = Profile(
@@ -180,6 +193,14 @@ class Steps:
         self._keep_profiles()
         return ProfileMade(profile=made)
 
+    def records(self) -> dict[Platform, PlatformRecords]:
+        """What there is to train on, in numbers; nothing before clean_data."""
+        return statistics(dict(self._posts))
+
+    def profiles(self) -> list[Profile]:
+        """Those that were made, as they are shared."""
+        return [profile for _, profile in sorted(self._profiles.items())]
+
     def _loaded(self) -> Trainer:
         settings = self._settings
         return Trainer(
@@ -195,7 +216,12 @@ class Steps:
         return split([post for platform in self._posts.values() for post in platform], self._settings.training.holdout)
 
     def _measured(self, trainer: Trainer, posts: Split, adapter: Path | None) -> float | None:
-        return trainer.loss(posts.held, self._images, adapter, self._still_wanted) if posts.held else None
+        return trainer.loss(posts.held, self._images, adapter, self._next_batch) if posts.held else None
+
+    def _next_batch(self) -> None:
+        """Before each batch of what is measured, written or encoded."""
+        self._still_wanted()
+        self._batches.next()
 
     def _keep_weights(self, start: Path, result: Path) -> Path:
         """`lora_weights/`: the adapter as it leaves, with what of it did not change. Returns its file."""
@@ -208,7 +234,7 @@ class Steps:
         return folder / peft_folder.WEIGHTS_FILE
 
     def _keep_profiles(self) -> None:
-        kept = [profile.model_dump(mode="json", by_alias=True) for _, profile in sorted(self._profiles.items())]
+        kept = [profile.model_dump(mode="json", by_alias=True) for profile in self.profiles()]
         files.replace(self._output / "profile.json", json.dumps(kept[0] if len(kept) == 1 else kept, indent=1).encode())
 
     @property
@@ -237,8 +263,27 @@ def _held_out(posts: Split, before: float | None, after: float | None) -> HeldOu
     return None if before is None or after is None else HeldOut(posts=len(posts.held), before=before, after=after)
 
 
-def _logged(platform: Platform) -> Progress:
-    return paced(lambda line: _log.info("%s export: %s", platform, line), seconds=30)
+class _Batches:
+    """Counts a step's batches for whoever listens."""
+
+    def __init__(self, tell: Tell) -> None:
+        self._progress, self._done = paced(tell, _PACE), 0
+
+    def next(self) -> None:
+        self._progress("batches of posts", self._done, None)
+        self._done += 1
+
+
+def _heard(platform: Platform, tell: Tell) -> Progress:
+    """A line now and then in the log, and more often to the caller."""
+    log = paced(lambda line: _log.info("%s export: %s", platform, line), seconds=30)
+    caller = paced(lambda line: tell(f"{platform} export: {line}"), _PACE)
+
+    def progress(what: str, done: int, total: int | None) -> None:
+        log(what, done, total)
+        caller(what, done, total)
+
+    return progress
 
 
 def _among_all(record: CleanRecord, platform: Platform) -> CleanRecord:

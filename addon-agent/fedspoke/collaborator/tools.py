@@ -3,25 +3,29 @@
 What fails is told in one sentence that may leave the cluster; the traceback stays in this process's log.
 """
 
+import itertools
 import logging
 import traceback
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TextIO, TypeVar
 
 import anyio
 from anyio import from_thread, to_thread
 from mcp.server.fastmcp import Context, FastMCP
-from mcp.server.fastmcp.exceptions import ToolError
+from mcp.server.fastmcp.exceptions import ResourceError, ToolError
+from mcp.server.lowlevel.helper_types import ReadResourceContents
 from mcp.server.session import ServerSession
+from mcp.server.stdio import stdio_server
 from mcp.server.transport_security import TransportSecuritySettings
-from mcp.types import CallToolResult, ContentBlock, TextContent
-from pydantic import ValidationError
+from mcp.types import CallToolResult, ContentBlock, TextContent, ToolAnnotations
+from pydantic import AnyUrl, Field, ValidationError
 
 from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
 from fedspoke.collaborator.answers import PASSING, DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
+from fedspoke.collaborator.wanted import Tell
 
 if TYPE_CHECKING:  # it imports torch; the process that loads it says when
     from fedspoke.collaborator.steps import Steps
@@ -31,13 +35,19 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
+_PLATFORM = Field(description="Whose export: one that this cluster declares.")
+_REPEATABLE = ToolAnnotations(readOnlyHint=False, destructiveHint=False, idempotentHint=True, openWorldHint=False)
 
-def tools(steps: "Future[Steps]", port: int) -> FastMCP:
+
+def tools(steps: "Future[Steps]", port: int) -> "Server":
     """The MCP server with its six tools. Each call stands alone (stateless): a caller that goes away ends what it asked for."""
     hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
-    server = _Server(
+    server = Server(
         "fedspoke",
-        instructions="Trains LLaVA on this cluster's posts: download_model, fetch_data, clean_data, then train_llava each round.",
+        instructions=(
+            "Trains LLaVA on this cluster's posts. Call download_model, fetch_data for each platform, clean_data, then "
+            "train_llava for each round, and at the end evaluate and generate_profile. Any of them may be called again."
+        ),
         stateless_http=True,
         transport_security=TransportSecuritySettings(allowed_hosts=hosts, allowed_origins=[f"http://{host}" for host in hosts]),
     )
@@ -49,23 +59,28 @@ def tools(steps: "Future[Steps]", port: int) -> FastMCP:
         async with turn:
             return await to_thread.run_sync(lambda: step(steps.result()))
 
-    @server.tool()
-    async def download_model() -> ModelReady:
+    @server.tool(title="Get the model ready", annotations=_REPEATABLE)
+    async def download_model(caller: Caller) -> ModelReady:
         """Find or fetch the model and load it; it stays loaded. Answers with the layout of its adapter."""
-        return await run(lambda steps: steps.download_model())
+        return await run(lambda steps: steps.download_model(telling(caller)))
 
-    @server.tool()
-    async def fetch_data(platform: Platform) -> DataFetched:
+    @server.tool(title="Read an export", annotations=_REPEATABLE)
+    async def fetch_data(platform: Annotated[Platform, _PLATFORM], caller: Caller) -> DataFetched:
         """Read this cluster's export of one platform. Answers with counts."""
-        return await run(lambda steps: steps.fetch_data(platform))
+        return await run(lambda steps: steps.fetch_data(platform, telling(caller)))
 
-    @server.tool()
-    async def clean_data() -> DataCleaned:
+    @server.tool(title="Make training records", annotations=_REPEATABLE)
+    async def clean_data(caller: Caller) -> DataCleaned:
         """Make training records of all posts that were fetched. Answers with counts."""
-        return await run(lambda steps: steps.clean_data())
+        return await run(lambda steps: steps.clean_data(telling(caller)))
 
-    @server.tool()
-    async def train_llava(round: int, adapter: str, output: str, caller: Caller) -> LlavaTrained:  # noqa: A002  the field's word
+    @server.tool(title="Train a round", annotations=_REPEATABLE)
+    async def train_llava(
+        round: Annotated[int, Field(ge=1, description="Which round it is: it decides the learning rate and the posts' order.")],  # noqa: A002  the field's word
+        adapter: Annotated[str, Field(description="The safetensors file to start from, below the collaborator's output.")],
+        output: Annotated[str, Field(description="The safetensors file to write, below the collaborator's output.")],
+        caller: Caller,
+    ) -> LlavaTrained:
         """Train one round from the adapter in the file `adapter` to the one in `output`; reports each step's loss."""
 
         def progress(step: int, steps: int, loss: float) -> None:
@@ -74,17 +89,31 @@ def tools(steps: "Future[Steps]", port: int) -> FastMCP:
 
         return await run(lambda steps: steps.train_llava(round, adapter, output, progress))
 
-    @server.tool()
-    async def evaluate(adapter: str) -> Evaluated:
+    @server.tool(title="Measure an adapter", annotations=_REPEATABLE)
+    async def evaluate(
+        adapter: Annotated[str, Field(description="The safetensors file to measure, below the collaborator's output.")],
+        caller: Caller,
+    ) -> Evaluated:
         """Measure the base model and the adapter in the file `adapter` on the held-out posts; write captions for some."""
-        return await run(lambda steps: steps.evaluate(adapter))
+        return await run(lambda steps: steps.evaluate(adapter, telling(caller)))
 
-    @server.tool()
-    async def generate_profile(platform: Platform) -> ProfileMade:
+    @server.tool(title="Describe a platform's posts", annotations=_REPEATABLE)
+    async def generate_profile(platform: Annotated[Platform, _PLATFORM], caller: Caller) -> ProfileMade:
         """Describe one platform's posts as they may be shared, or say why they are not."""
-        return await run(lambda steps: steps.generate_profile(platform))
+        return await run(lambda steps: steps.generate_profile(platform, telling(caller)))
 
     return server
+
+
+def telling(caller: Caller) -> Tell:
+    """A progress notification for each word. There is no telling of how many: a step has parts of several kinds."""
+    said = itertools.count(1)
+
+    def tell(words: str) -> None:
+        from_thread.check_cancelled()
+        from_thread.run(caller.report_progress, next(said), None, words)
+
+    return tell
 
 
 def sentence(error: BaseException) -> str:
@@ -101,12 +130,33 @@ def sentence(error: BaseException) -> str:
     return f"{kind}{place}; the log of mcp-server says more"
 
 
-class _Server(FastMCP[Any]):
+def _innermost(error: BaseException) -> BaseException:
+    while error.__context__:
+        error = error.__context__
+    return error
+
+
+class Server(FastMCP[Any]):
     """Tells failures in our words and logs them; the SDK would send any exception's text."""
+
+    async def serve_stdio(self, requests: TextIO, answers: TextIO) -> None:
+        """Answer one client until it closes its end."""
+        async with stdio_server(anyio.wrap_file(requests), anyio.wrap_file(answers)) as (reading, writing):
+            await self._mcp_server.run(reading, writing, self._mcp_server.create_initialization_options())
+
+    async def read_resource(self, uri: AnyUrl | str) -> Iterable[ReadResourceContents]:
+        """Of the resource of this name."""
+        try:
+            return await super().read_resource(uri)
+        except ResourceError as error:
+            if error.__context__ is None:  # no such resource
+                raise
+            raise ResourceError(sentence(_innermost(error))) from None
 
     async def call_tool(  # type: ignore[override]  # the server takes a result as it is, which FastMCP's type leaves out
         self, name: str, arguments: dict[str, Any]
     ) -> Sequence[ContentBlock] | dict[str, Any] | CallToolResult:
+        """What the tool answers."""
         try:
             answer = await super().call_tool(name, arguments)
         except ToolError as error:

@@ -7,7 +7,7 @@ ever. Here an answer comes, or a sentence that says why not.
 import json
 import socket
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from hashlib import sha256
 from pathlib import Path
 from typing import Any, TypeVar
@@ -17,7 +17,7 @@ import httpx
 from fedspoke.api.errors import Failed, Final
 from fedspoke.api.records import CollaboratorSettings, Record
 from fedspoke.collaborator.answers import PASSING
-from fedspoke.collaborator.wanted import StillWanted, always
+from fedspoke.collaborator.wanted import StillWanted, Tell, always, silent
 
 R = TypeVar("R", bound=Record)
 
@@ -69,20 +69,31 @@ class Trainer:
             else:
                 return
 
-    def call(self, tool: str, arguments: Mapping[str, object], answer: type[R], still_wanted: StillWanted = always) -> R:
+    def call(
+        self,
+        tool: str,
+        arguments: Mapping[str, object],
+        answer: type[R],
+        still_wanted: StillWanted = always,
+        tell: Tell = silent,
+    ) -> R:
         """Run a tool to its end; or, at the server's next sign of life, until nobody wants it: then the server stops, too.
+        `tell` hears how far it is.
 
         Raises:
             Failed: it failed, in its own words, and says that this may pass; or the server does not answer.
             Final: it failed otherwise.
         """
-        result = self._request("tools/call", {"name": tool, "arguments": arguments}, still_wanted)
+        parameters: dict[str, object] = {"name": tool, "arguments": arguments, "_meta": {"progressToken": 1}}
+        result = self._request("tools/call", parameters, still_wanted, tell)
         if result.get("isError"):
             said = "".join(part.get("text", "") for part in result.get("content", ())) or f"{tool} says that it failed"
             raise (Failed if (result.get("_meta") or {}).get(PASSING) is True else Final)(said)
         return answer.model_validate(result["structuredContent"])
 
-    def _request(self, method: str, parameters: dict[str, object], still_wanted: StillWanted = always) -> dict[str, Any]:
+    def _request(
+        self, method: str, parameters: dict[str, object], still_wanted: StillWanted = always, tell: Tell = silent
+    ) -> dict[str, Any]:
         body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": parameters}
         token = self._bearer()
         if token is None:
@@ -96,7 +107,8 @@ class Trainer:
             with httpx.stream("POST", self._url, json=body, headers=headers, timeout=_TIMEOUT, trust_env=False) as response:
                 if not response.is_success:
                     raise Failed(f"{self._name} answers {response.status_code}: {response.read().decode(errors='replace'):.200}")
-                reply = next((message for message in _messages(response, still_wanted) if message.get("id") == 1), None)
+                heard = _heard(_messages(response, still_wanted), tell)
+                reply = next((message for message in heard if message.get("id") == 1), None)
         except httpx.ConnectError as error:
             raise Failed(f"{self._name} does not answer: connection refused") from error
         except httpx.TimeoutException as error:
@@ -115,6 +127,16 @@ class Trainer:
             return self._token.read_text().strip()
         except OSError:
             return None
+
+
+def _heard(messages: Iterable[dict[str, Any]], tell: Tell) -> Iterator[dict[str, Any]]:
+    """The messages; what they say of how far the work is, is told."""
+    for message in messages:
+        if message.get("method") == "notifications/progress":
+            told = message["params"]
+            of = f"{told['progress']:g} of {told['total']:g}: " if told.get("total") else ""
+            tell(f"{of}{told.get('message', '')}")
+        yield message
 
 
 def _messages(response: httpx.Response, still_wanted: StillWanted) -> Iterator[dict[str, Any]]:

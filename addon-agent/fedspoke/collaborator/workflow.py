@@ -50,6 +50,8 @@ class Workflow(Record):
     step: str = "start"
     since: datetime | None = None
     """When the step began."""
+    progress: Sentence = ""
+    """How far it is, every few seconds."""
     until: datetime | None = None
     """When the step is given up; None: it has all the time that it takes."""
     again: Sentence = ""

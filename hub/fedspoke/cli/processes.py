@@ -55,11 +55,13 @@ def fusion(path: Path) -> None:
 
 @click.command
 @_settings
-def mcp(path: Path) -> None:
+@click.option("--stdio", is_flag=True, help="Serve the program that starts this one, and listen nowhere.")
+def mcp(path: Path, stdio: bool) -> None:
     """Run a collaborator's trainer as an MCP server."""
     from fedspoke.collaborator import mcp_server
 
-    mcp_server.serve(_read(path, CollaboratorSettings))
+    serve = mcp_server.serve_stdio if stdio else mcp_server.serve
+    serve(_read(path, CollaboratorSettings))
 
 
 @click.command
