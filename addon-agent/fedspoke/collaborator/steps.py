@@ -37,14 +37,13 @@ from fedspoke.data.records import CleanRecord
 
 _log = logging.getLogger(__name__)
 
-_PACE = 1.0  # seconds between two words to a caller
-
 
 class Steps:
     """The steps of one collaborator in one federation."""
 
-    def __init__(self, settings: CollaboratorSettings, still_wanted: StillWanted = always) -> None:
-        self._settings, self._still_wanted = settings, still_wanted
+    def __init__(self, settings: CollaboratorSettings, still_wanted: StillWanted = always, pace: float = 1.0) -> None:
+        """`pace`: seconds between two words to a caller."""
+        self._settings, self._still_wanted, self._pace = settings, still_wanted, pace
         self._output = Path(settings.output).resolve()
         self._trainer: Trainer | None = None
         self._encoder: TextEncoder | None = None
@@ -55,7 +54,7 @@ class Steps:
         self._kept = Kept(self._own / "round.json")
         self._checkpoints = Checkpoints(self._own / "checkpoint.safetensors", settings.checkpoint_seconds)
         self._ledger = Ledger(self._output / "releases.json", settings.run)
-        self._batches = _Batches(silent)
+        self._batches = _Batches(silent, self._pace)
 
     @enough("to load the model")
     def download_model(self, tell: Tell = silent) -> ModelReady:
@@ -79,7 +78,7 @@ class Steps:
         tell(f"the {platform} export is opened")
         export = find_for([Path(datasets[platform])], folder, platform)
         with Output.open(folder) as output:
-            self._fetched[platform] = extracted = extract(export, output, _heard(platform, tell))
+            self._fetched[platform] = extracted = extract(export, output, self._heard(platform, tell))
         self._posts.clear()
         return DataFetched(posts=extracted.posts, skipped=extracted.skipped)
 
@@ -96,7 +95,7 @@ class Steps:
             tell(f"the {platform} posts are cleaned")
             try:
                 with Output.open(folder) as output:
-                    told[platform] = clean(self._fetched[platform], output, _heard(platform, tell))
+                    told[platform] = clean(self._fetched[platform], output, self._heard(platform, tell))
             except EmptyError as error:
                 empty.append(str(error))
                 continue
@@ -117,7 +116,7 @@ class Steps:
 
         For the same round and start again, the answer and the adapter are those of the first time.
         """
-        trainer, posts, self._batches = self._ready("train_llava"), self._split(), _Batches(silent)
+        trainer, posts, self._batches = self._ready("train_llava"), self._split(), _Batches(silent, self._pace)
         start, result = self._inside(adapter), self._inside(output)
         key = trainer.key(posts.trained, start, round)
         if kept := self._kept.find(key, result):
@@ -147,7 +146,7 @@ class Steps:
         `captions.json` has, for some of them, the caption that the model writes beside the true one. It stays on the cluster.
         """
         trainer, posts, final = self._ready("evaluate"), self._split(), self._inside(adapter)
-        self._batches = _Batches(tell)
+        self._batches = _Batches(tell, self._pace)
         tell(f"the base model and the adapter are measured on {len(posts.held)} posts")
         base, tuned = (self._measured(trainer, posts, which) for which in (None, final))
         if shown := posts.held[: self._settings.training.captions]:
@@ -166,7 +165,7 @@ class Steps:
         trainer, posts, spec = self._ready("generate_profile"), self._posts.get(platform, ()), self._settings.profiles
         if reason := refusal(self._settings.cluster, platform, len(posts), spec):
             return ProfileMade(refused=reason)
-        self._batches = _Batches(tell)
+        self._batches = _Batches(tell, self._pace)
         if self._encoder is None:
             self._encoder = TextEncoder(spec.encoder, self._next_batch)
         tell(f"the profile of {len(self._posts[platform])} {platform} posts is made")
@@ -223,6 +222,17 @@ class Steps:
         self._still_wanted()
         self._batches.next()
 
+    def _heard(self, platform: Platform, tell: Tell) -> Progress:
+        """A line now and then in the log, and more often to the caller."""
+        log = paced(lambda line: _log.info("%s export: %s", platform, line), seconds=30)
+        caller = paced(lambda line: tell(f"{platform} export: {line}"), self._pace)
+
+        def progress(what: str, done: int, total: int | None) -> None:
+            log(what, done, total)
+            caller(what, done, total)
+
+        return progress
+
     def _keep_weights(self, start: Path, result: Path) -> Path:
         """`lora_weights/`: the adapter as it leaves, with what of it did not change. Returns its file."""
         training = self._settings.training
@@ -266,24 +276,12 @@ def _held_out(posts: Split, before: float | None, after: float | None) -> HeldOu
 class _Batches:
     """Counts a step's batches for whoever listens."""
 
-    def __init__(self, tell: Tell) -> None:
-        self._progress, self._done = paced(tell, _PACE), 0
+    def __init__(self, tell: Tell, pace: float) -> None:
+        self._progress, self._done = paced(tell, pace), 0
 
     def next(self) -> None:
         self._progress("batches of posts", self._done, None)
         self._done += 1
-
-
-def _heard(platform: Platform, tell: Tell) -> Progress:
-    """A line now and then in the log, and more often to the caller."""
-    log = paced(lambda line: _log.info("%s export: %s", platform, line), seconds=30)
-    caller = paced(lambda line: tell(f"{platform} export: {line}"), _PACE)
-
-    def progress(what: str, done: int, total: int | None) -> None:
-        log(what, done, total)
-        caller(what, done, total)
-
-    return progress
 
 
 def _among_all(record: CleanRecord, platform: Platform) -> CleanRecord:

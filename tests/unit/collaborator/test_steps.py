@@ -53,6 +53,31 @@ def test_a_round_learns_from_the_posts_of_all_platforms(tmp_path: Path) -> None:
     assert result.read_bytes() != start.read_bytes()
 
 
+class GoneError(Exception):
+    """The caller went away."""
+
+
+@pytest.mark.parametrize(("word", "step"), [(2, "fetch_data"), (9, "fetch_data"), (2, "clean_data"), (9, "clean_data")])
+def test_a_caller_that_goes_away_in_the_middle_of_reading_or_cleaning_leaves_nothing_in_the_way(
+    tmp_path: Path, word: int, step: str
+) -> None:
+    heard: list[str] = []
+
+    def go(said: str) -> None:
+        heard.append(said)
+        if len(heard) == word:
+            raise GoneError
+
+    steps = Steps(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 12)}), pace=0)
+    if step == "clean_data":
+        steps.fetch_data("facebook")
+    with pytest.raises(GoneError):
+        steps.fetch_data("facebook", go) if step == "fetch_data" else steps.clean_data(go)
+    assert heard[-1].startswith("facebook export: ")
+    assert steps.fetch_data("facebook").posts == 12
+    assert steps.clean_data().records == {"facebook": 12}
+
+
 def told_to(told: CollaboratorSettings, **changes: Any) -> CollaboratorSettings:
     """Settings whose training differs."""
     return told.model_copy(update={"training": told.training.model_copy(update=changes)})
