@@ -1,11 +1,14 @@
 """The agent has every right that it needs on its spoke, and no other."""
 
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from pathlib import Path
 
+from fedspoke.agent.lease import lease
 from fedspoke.agent.policy import POLICY
 from fedspoke.agent.publish import Scores
 from fedspoke.agent.spoke import Spoke
+from fedspoke.agent.watchdog import Watchdog
 from fedspoke.api import parse
 from fedspoke.api.base import Object
 from fedspoke.hub.addon.agent_work import agent_work
@@ -28,10 +31,10 @@ def needed() -> set[tuple[str, str]]:
     asked = collaborator(fl, Chosen(cluster="berlin", datasets={"facebook": "/data/facebook"}), Hub(address="h", port=1), "image")
     kube = Lists(NOTHING_KNOWN, ROLE, volume(), *(it for it in asked if it["kind"] != "Role" and it["kind"] != "RoleBinding"))
     next(it for it in kube.objects.values() if it["kind"] == "Job")["spec"]["suspend"] = False
-    spoke = Spoke(kube, NAMESPACE, "image", Scores("berlin", Path("none")))
-    lease, count, declare, tell = (task.does for task in spoke.tasks("pod-1"))
+    spoke = Spoke(kube, NAMESPACE, "image", Scores("berlin", Path("none")), Watchdog(lambda _: True))
+    sign, count, declare, tell = (task.does for task in spoke.tasks(partial(lease, NAMESPACE, "pod-1", {})))
     for step in range(4):
-        for does in (lease, count, declare, tell):
+        for does in (sign, count, declare, tell, spoke.listen):
             does(NOW + timedelta(seconds=5 * step))
         for job in kube.all(JOB):
             if "inspect" in job["metadata"]["name"]:
