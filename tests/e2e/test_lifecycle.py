@@ -96,8 +96,9 @@ def pending(ready: OwnFleet, watched: Process) -> Iterator[Mapping[str, float]]:
         "volume": {"client": client, "training": SPEC["training"] | {"model": {"name": "/model", "claimName": "unbound"}}},
     }
     server = SPEC["server"] | {"minAvailableClients": 1}
-    hub.merge(ocm.CLUSTER, spoke.name, {"metadata": {"labels": {GPU_LABEL: "true"}}})
     with ExitStack() as stack:
+        hub.merge(ocm.CLUSTER, spoke.name, {"metadata": {"labels": {GPU_LABEL: "true"}}})
+        stack.callback(hub.merge, ocm.CLUSTER, spoke.name, {"metadata": {"labels": {GPU_LABEL: None}}})
         stack.enter_context(spoke.kubernetes.temporarily(_unbound("unbound")))
         for name, spec in lacking.items():
             stack.enter_context(federation.federation(ready, name, server=server, **spec))
@@ -105,7 +106,6 @@ def pending(ready: OwnFleet, watched: Process) -> Iterator[Mapping[str, float]]:
         for name in lacking.keys() - {_HELD}:
             hub.delete(FEDERATION, name, USERS)
         yield told
-    hub.merge(ocm.CLUSTER, spoke.name, {"metadata": {"labels": {GPU_LABEL: None}}})
 
 
 @pytest.fixture(scope="module")
@@ -136,22 +136,24 @@ def interrupted(ready: OwnFleet, failed: Object) -> Interrupted:
     _until(ready, "paused", "it is suspended", lambda it: it["message"].startswith("suspended by "))
     until("nothing of it runs", partial(_parts, ready, "paused"), _SECONDS, so=[].__eq__)
 
-    spoke.machine.kill("work-agent")
-    hub.kubernetes.delete(FEDERATION, _HELD, USERS)
-    _until(ready, _HELD, "it says what its deletion waits for", lambda it: it["message"].startswith("being deleted since "))
     _until(ready, "late", "it has failed", _has_failed)
-    before = {name: federation.status(ready, name) for name in ("paused", "late", _HELD)}
-    hub.machine.restart(CONTROLLER)
-    generation = _ask(ready, "paused", deadline="25m")
-    _until(ready, "paused", "the next controller looks at it", lambda it: it["observedGeneration"] == generation)
-    after = {name: federation.status(ready, name) for name in before}
+    spoke.machine.kill("work-agent")
+    try:
+        hub.kubernetes.delete(FEDERATION, _HELD, USERS)
+        _until(ready, _HELD, "it says what its deletion waits for", lambda it: it["message"].startswith("being deleted since "))
+        before = {name: federation.status(ready, name) for name in ("paused", "late", _HELD)}
+        hub.machine.restart(CONTROLLER)
+        generation = _ask(ready, "paused", deadline="25m")
+        _until(ready, "paused", "the next controller looks at it", lambda it: it["observedGeneration"] == generation)
+        after = {name: federation.status(ready, name) for name in before}
+    finally:
+        spoke.machine.restart("work-agent")
     return Interrupted(before, after, _parts(ready, "paused"), _rounds(ready, "paused"))
 
 
 @pytest.fixture(scope="module")
 def ended(ready: OwnFleet, watched: Process, interrupted: Interrupted) -> Ended:
-    """The suspended one goes on, the one that was late gets another deadline, and the work agent lets the deleted one go."""
-    ready.spokes[0].machine.restart("work-agent")
+    """The suspended one goes on, and the one that was late gets another deadline."""
     _ask(ready, "paused", suspend=False)
     _ask(ready, "late", deadline="20m", ttlSecondsAfterFinished=_TTL)
     _until(ready, "late", "it begins anew", lambda it: not _has_failed(it))
