@@ -156,6 +156,30 @@ def test_the_service_account_may_do_what_it_needs_and_nothing_else(
     assert installed.account.create(_REVIEW, review)["status"]["allowed"] is may
 
 
+@pytest.mark.parametrize(
+    ("group", "where", "may"), [("researchers", USERS, True), ("researchers", HOME, False), ("others", USERS, False)]
+)
+def test_who_was_given_the_role_for_people_may_make_federations_where_he_was_given_it(
+    installed: Installed, group: str, where: str, may: bool
+) -> None:
+    rbac = "rbac.authorization.k8s.io"
+    installed.admin.apply({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": USERS}})
+    installed.admin.apply(
+        {
+            "apiVersion": f"{rbac}/v1",
+            "kind": "RoleBinding",
+            "metadata": {"name": "researchers", "namespace": USERS},
+            "roleRef": {"apiGroup": rbac, "kind": "ClusterRole", "name": "fedspoke:edit"},
+            "subjects": [{"apiGroup": rbac, "kind": "Group", "name": "researchers"}],
+        }
+    )
+    asked = {"verb": "create", "group": "federation-ai.open-cluster-management.io", "resource": "federatedlearnings"}
+    spec = {"user": "ada", "groups": [group], "resourceAttributes": asked | {"namespace": where}}
+    review = {"apiVersion": _REVIEW.api_version, "kind": "SubjectAccessReview", "metadata": {}, "spec": spec}
+    answer = installed.admin.create(replace(_REVIEW, plural="subjectaccessreviews"), review)
+    assert answer["status"]["allowed"] is may
+
+
 def test_the_operator_watches_with_these_rights_and_one_alone_is_ready(federation: Installed, tmp_path: Path) -> None:
     with operator(federation.kubeconfig, tmp_path) as first:
         until("it is at work", first.ready, _SECONDS, [first.process])
