@@ -10,7 +10,7 @@ from threading import Event, Thread
 
 import click
 
-from fedspoke.agent.identity import TOKEN, service_account
+from fedspoke.agent.identity import service_account
 from fedspoke.agent.lease import lease
 from fedspoke.agent.publish import Scores
 from fedspoke.agent.run import run
@@ -39,7 +39,7 @@ def agent(namespace: str, cluster: str, image: str, hub_kubeconfig: Path, certif
     )
     of_the_hub = Thread(target=run, args=(spoke.of_the_hub(), stopped, _now), daemon=True)  # it may be waiting at the end
     of_the_hub.start()
-    sign = partial(lease, namespace, socket.gethostname(), service_account(Path(TOKEN).read_text()))
+    sign = partial(lease, namespace, socket.gethostname(), service_account())
     run(spoke.tasks(sign), stopped, _now)
 
 
