@@ -24,6 +24,7 @@ from fedspoke.api.records import (
     Order,
     Prepared,
     PrepareOrder,
+    Preparing,
     Record,
     Trained,
     TrainOrder,
@@ -43,6 +44,8 @@ O = TypeVar("O", bound=Order)  # noqa: E741  the order
 R = TypeVar("R", bound=Record)
 
 _POLL = 0.1
+_TOLD = 15.0
+"""Seconds until the hub is told which step is at work, and asks again."""
 
 
 @app.query("prepare")
@@ -92,18 +95,25 @@ def _end(message: Message, order: Order, cluster: str) -> float:
     return time.monotonic() + seconds
 
 
-def _prepared(settings: CollaboratorSettings, order: PrepareOrder, until: float) -> Prepared:
+def _prepared(settings: CollaboratorSettings, order: PrepareOrder, until: float) -> Prepared | Preparing:
     transfer.present(f"http://{settings.gateway}/v1/runs/{order.run}/rounds/1/adapter", order.ticket, _left(until))
-    return _ready(settings, until)
+    return _steps(settings, until, time.monotonic() + _TOLD)
 
 
-def _ready(settings: CollaboratorSettings, until: float) -> Prepared:
-    """Once the steps are done: at the start, and again after mcp-server was started anew."""
+def _ready(settings: CollaboratorSettings, until: float) -> None:
+    """Once the steps are done again after mcp-server was started anew."""
+    _steps(settings, until, until + _TOLD)
+
+
+def _steps(settings: CollaboratorSettings, until: float, told: float) -> Prepared | Preparing:
+    """Once the steps are done, or after some time the one at work."""
     trainer = Trainer(settings)
     while True:
         state = _going(settings, until)
         if state.prepared and state.trainer == trainer.identity():
             return state.prepared
+        if time.monotonic() > told:
+            return Preparing(cluster=settings.cluster, step=state.step, since=state.since, again=state.again)
         time.sleep(_POLL)
 
 

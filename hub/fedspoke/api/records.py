@@ -148,6 +148,15 @@ class Prepared(Record):
     layout: tuple[Tensor, ...]
 
 
+class Preparing(Record):
+    """Not ready yet: the step at work, so that the hub can say so; it asks again."""
+
+    cluster: ClusterName
+    step: Annotated[str, Field(max_length=63)]
+    since: AwareDatetime | None
+    again: Sentence = Field("", description="Why steps are repeated, if they are.")
+
+
 class TrainOrder(Order):
     """Fetch the adapter that this round starts from, train it, upload the result."""
 

@@ -1,6 +1,7 @@
 """One order from its message to its answer; the trainer is a real MCP server, the hub a real HTTP server."""
 
 import hashlib
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from datetime import UTC, datetime, timedelta
@@ -23,6 +24,7 @@ from fedspoke.api.records import (
     Order,
     Prepared,
     PrepareOrder,
+    Preparing,
     Trained,
     TrainOrder,
 )
@@ -79,6 +81,14 @@ def test_each_round_has_a_file_of_its_own_and_the_older_ones_go(tmp_path: Path) 
         answers = [train(settings, number) for number in (1, 2)]
     assert [answer.round for answer in answers if isinstance(answer, Trained)] == [1, 2]
     assert [path.name for path in (tmp_path / "out" / "rounds").glob("update*")] == ["update-2.safetensors"]
+
+
+def test_a_collaborator_that_is_not_ready_yet_says_which_step_is_at_work(tmp_path: Path) -> None:
+    with collaborator(tmp_path) as settings:
+        at = datetime(2026, 11, 21, 12, tzinfo=UTC)
+        workflow.save(settings, workflow.Workflow(step="download_model", since=at, again="no network"))
+        answer = client_app._steps(settings, until=time.monotonic() + 60, told=time.monotonic())
+    assert answer == Preparing(cluster="cluster1", step="download_model", since=at, again="no network")
 
 
 def test_a_trainer_that_is_being_made_ready_again_is_waited_for_and_named(tmp_path: Path) -> None:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fedspoke.api.records import ClusterProgress, Failure, PrepareOrder
+from fedspoke.api.records import ClusterProgress, Failure, PrepareOrder, Preparing
 from fedspoke.hub.aggregation.members import Answer, Order
 from support.federation import START, Cluster, Site, settings
 
@@ -120,6 +120,30 @@ def test_a_preparation_that_failed_in_passing_is_asked_again_with_growing_pauses
     ]
     assert [asked for asked, order in site.nodes.asked if isinstance(order, PrepareOrder)] == [node] * 4
     assert START + timedelta(seconds=155) < site.clock.now() < START + timedelta(seconds=160)
+
+
+def test_a_cluster_that_is_being_made_ready_says_which_step_is_at_work_as_often_as_it_takes(tmp_path: Path) -> None:
+    said: list[ClusterProgress] = []
+    site = Site(settings(tmp_path, clusters=("cluster1",), min_available_clients=1))
+    node = site.join("cluster1")
+    ready, steps = site.nodes.connected[node], ["clean_data"] * 4 + ["download_model"] * 4
+
+    def prepares(order: Order) -> Answer | str | None:
+        if isinstance(order, PrepareOrder) and steps:
+            site.exchange.tickets.present(order.ticket, "cluster1")
+            return Preparing(cluster="cluster1", step=steps.pop(), since=START)
+        return ready(order)
+
+    site.nodes.connected[node] = prepares
+    for second in (12, 65):
+        later = START + timedelta(seconds=second)
+        site.clock.later.append((later, lambda: said.append(site.account.progress.clusters["cluster1"])))
+    site.run()
+    assert [(it.phase, it.reason) for it in said] == [
+        ("Preparing", "at the step download_model since 12:00:00 UTC"),
+        ("Preparing", "at the step clean_data since 12:00:00 UTC"),
+    ]
+    assert site.account.progress.phase == "Completed"
 
 
 def test_a_preparation_that_keeps_failing_in_passing_is_final_after_the_last_pause(tmp_path: Path) -> None:

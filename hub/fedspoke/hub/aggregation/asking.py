@@ -9,9 +9,9 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from fedspoke.api.records import Failure, Finished, Prepared, Trained
+from fedspoke.api.records import Failure, Finished, Prepared, Preparing, Trained
 from fedspoke.hub.aggregation.members import Answer
-from fedspoke.hub.aggregation.rounds import GONE, said
+from fedspoke.hub.aggregation.rounds import GONE, at_work, said
 
 PAUSES = (timedelta(seconds=5), timedelta(seconds=30))
 """Before the second and the third try: a trainer that was started anew has its model back by then."""
@@ -134,6 +134,8 @@ class Asking:
         if isinstance(answer, Failure):
             self.silent_before -= {cluster}
             self._failed(cluster, Lost(said(answer), answer.passing), now)
+        elif isinstance(answer, Preparing):  # which answers no such order
+            self._failed(cluster, Lost(at_work(answer), passing=True), now)
         elif isinstance(answer, str):  # a process that was killed, a message that Flower lost
             self._failed(cluster, Lost(answer, passing=True), now)
         else:

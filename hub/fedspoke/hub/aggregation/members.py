@@ -10,17 +10,30 @@ from datetime import datetime, timedelta
 from typing import Protocol
 
 from fedspoke.api.names import Platform
-from fedspoke.api.records import AggregatorSettings, Failure, Finished, FinishOrder, Prepared, PrepareOrder, Trained, TrainOrder
+from fedspoke.api.records import (
+    AggregatorSettings,
+    Failure,
+    Finished,
+    FinishOrder,
+    Prepared,
+    PrepareOrder,
+    Preparing,
+    Trained,
+    TrainOrder,
+)
 from fedspoke.hub.aggregation import rounds
 from fedspoke.hub.aggregation.tickets import Tickets
 
 Order = PrepareOrder | TrainOrder | FinishOrder
-Answer = Prepared | Trained | Finished | Failure
+Answer = Prepared | Preparing | Trained | Finished | Failure
 
 log = logging.getLogger("fedspoke")
 
 PAUSES = (timedelta(seconds=5), timedelta(seconds=30), timedelta(minutes=2), timedelta(minutes=5))
 """Before a node that is not ready, and might be, is asked again; after the last of them its failure is final."""
+
+_LOOK = timedelta(seconds=10)
+"""Before a node that says which step it is at is asked again, as often as it takes."""
 
 _STEPS: dict[type[Order], str] = {PrepareOrder: "prepare", TrainOrder: "train", FinishOrder: "finish"}
 _MOST = 16  # nodes for each chosen cluster: its pod, and those before it that Flower has not missed yet
@@ -44,7 +57,7 @@ class _Node:
     asked: int = 0
     again: datetime | None = None
     """When it is asked again; None: it is being asked, or has said its last word."""
-    said: Prepared | Failure | None = None
+    said: Prepared | Preparing | Failure | None = None
     unheard: str = ""
     """Why the last thing that came from it is nobody's answer."""
 
@@ -138,6 +151,9 @@ class Members:
         known, cluster = self._known[node], self._tickets.cluster(node)
         if isinstance(answer, Prepared):
             known.said, known.unheard = answer, ""
+        elif isinstance(answer, Preparing):
+            known.said, known.unheard, known.again = answer, "", now + _LOOK
+            known.asked -= 1  # it has failed in nothing
         elif isinstance(answer, Failure):
             known.said, known.unheard = self._fail(known, answer, now), ""
         else:

@@ -7,11 +7,12 @@ cluster's, and under it its uploads come, one for each cluster and round.
 from collections import Counter
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Protocol
 
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import Lora
-from fedspoke.api.records import Digest, Failure, Finished, HeldOut, Prepared, Trained
+from fedspoke.api.records import Digest, Failure, Finished, HeldOut, Prepared, Preparing, Trained
 from fedspoke.hub.aggregation import layout as layouts
 
 Layout = layouts.Layout
@@ -39,11 +40,11 @@ class Standing:
     failed: Mapping[str, str]
     """Cluster → why it cannot take part, in one sentence."""
     again: Mapping[str, str]
-    """Cluster → why it is not ready yet, where it is asked again."""
+    """Cluster → what it does before it is ready, or why it is not, where it is asked again."""
 
 
 def standing(
-    clusters: Collection[str], answers: Iterable[tuple[int, Prepared | Failure]], lora: Lora, agreed: Layout = ()
+    clusters: Collection[str], answers: Iterable[tuple[int, Prepared | Preparing | Failure]], lora: Lora, agreed: Layout = ()
 ) -> Standing:
     """Who is ready. One adapter for all: that of the federation so far, or else the one that most clusters' models take.
 
@@ -58,7 +59,9 @@ def standing(
     again: dict[str, str] = {}
     prepared: dict[str, tuple[int, Layout]] = {}
     for cluster, (node, record) in last.items():
-        if isinstance(record, Failure):
+        if isinstance(record, Preparing):
+            again[cluster] = at_work(record)
+        elif isinstance(record, Failure):
             (again if record.passing else failed)[cluster] = said(record)
         elif reason := _unfit(record.layout, lora.of(cluster)):
             failed[cluster] = f"{cluster}'s model takes no adapter that can be averaged: {reason}"
@@ -128,6 +131,12 @@ def reasons(clusters: Mapping[str, str]) -> str:
 def said(failure: Failure) -> str:
     """A cluster's own words about a step that failed."""
     return f"{failure.step} failed: {failure.message}"
+
+
+def at_work(preparing: Preparing) -> str:
+    """A cluster's step before it is ready, in one sentence."""
+    since = f" since {preparing.since.astimezone(UTC):%H:%M:%S} UTC" if preparing.since else ""
+    return f"at the step {preparing.step}{since}{f': {preparing.again}' if preparing.again else ''}"
 
 
 def _unfit(layout: Layout, lora: Lora) -> str | None:

@@ -13,7 +13,17 @@ from flwr.serverapp import Grid, ServerApp
 
 from fedspoke.api.backoff import Backoff
 from fedspoke.api.errors import Failed
-from fedspoke.api.records import AggregatorSettings, Failure, Finished, FinishOrder, Prepared, PrepareOrder, Trained, TrainOrder
+from fedspoke.api.records import (
+    AggregatorSettings,
+    Failure,
+    Finished,
+    FinishOrder,
+    Prepared,
+    PrepareOrder,
+    Preparing,
+    Trained,
+    TrainOrder,
+)
 from fedspoke.flower.messages import pack, unpack
 from fedspoke.hub.aggregation.exchange import Exchange, serve
 from fedspoke.hub.aggregation.federation import Federation
@@ -32,10 +42,10 @@ _LINGER = 30.0
 
 _FUSION = Backoff(most=6, well=0)
 
-_TYPES: dict[type[Order], tuple[str, type[Answer]]] = {  # order: Flower's message type, the answer that is no Failure
-    PrepareOrder: ("query.prepare", Prepared),
-    TrainOrder: ("train", Trained),
-    FinishOrder: ("query.finish", Finished),
+_TYPES: dict[type[Order], tuple[str, tuple[type[Answer], ...]]] = {  # order: Flower's message type, the answers but a Failure
+    PrepareOrder: ("query.prepare", (Prepared, Preparing)),
+    TrainOrder: ("train", (Trained,)),
+    FinishOrder: ("query.finish", (Finished,)),
 }
 
 
@@ -134,11 +144,11 @@ class GridNodes:
 
 
 def _read(reply: Message, order: Order) -> Answer | str:
-    kind, answer = _TYPES[type(order)]
+    kind, answers = _TYPES[type(order)]
     if reply.has_error():
         return f"Flower says of the order {kind}: {' '.join((reply.error.reason or '').split()):.300}"
     try:
-        return unpack(reply, answer, Failure)
+        return unpack(reply, *answers, Failure)
     except Failed as error:
         return str(error)
 
