@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from pydantic import ValidationError
 
+from fedspoke.agent.excess import DATA, excess
 from fedspoke.agent.offers import Offer
 from fedspoke.agent.policy import POLICY, Policy
 from fedspoke.api.base import Object
@@ -20,8 +21,6 @@ from fedspoke.api.records import Record
 from fedspoke.api.training import AdapterPrivacy, Profiles
 
 _SETTINGS = "collaborator.json"
-_DATA = "data-"  # and the platform: a volume that the hub asks for by its kind of content, and not by its name
-_SHARED = ("hostNetwork", "hostPID", "hostIPC")
 _JOB = "Job"
 
 
@@ -102,26 +101,28 @@ def granted(job: Object, settings: Mapping[str, str], owner: Owner) -> Object:
     }
 
 
-def still_granted(made: Object, settings: Mapping[str, str], owner: Owner) -> None:
-    """Whether a Job that was made may go on.
+def still_granted(made: Object, owner: Owner) -> None:
+    """Whether a Job that was made may go on, by what it was told, whatever the hub asks for by now.
 
     Raises:
         Refused: it may not any more.
     """
-    spec = made["spec"]["template"]["spec"]
+    template = made["spec"]["template"]
+    spec, told = template["spec"], template["metadata"].get("annotations") or {}
+    settings = {name.removeprefix(f"{DOMAIN}/"): content for name, content in told.items()}
     _allowed(run_of(made), spec, settings, owner)
     offered = {(it.platform, *_source(it.volume)) for it in owner.offers}
     for volume in spec.get("volumes") or []:
-        if volume["name"].startswith(_DATA) and (volume["name"].removeprefix(_DATA), *_source(volume)) not in offered:
-            raise Refused(_not_offered(volume["name"].removeprefix(_DATA)))
+        if volume["name"].startswith(DATA) and (volume["name"].removeprefix(DATA), *_source(volume)) not in offered:
+            raise Refused(_not_offered(volume["name"].removeprefix(DATA)))
 
 
 def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) -> None:
     if owner.policy is None:
         raise Refused(f"the cluster's owner allows nothing, as the ConfigMap {POLICY} cannot be understood: {owner.problem}")
-    platforms = [it["name"].removeprefix(_DATA) for it in spec.get("volumes") or [] if it["name"].startswith(_DATA)]
+    platforms = [it["name"].removeprefix(DATA) for it in spec.get("volumes") or [] if it["name"].startswith(DATA)]
     images = [it["image"] for name in ("initContainers", "containers") for it in spec.get(name) or []]
-    why = owner.policy.forbids(run, platforms, images) or _too_much(spec, owner)
+    why = owner.policy.forbids(run, platforms, images) or _too_much(run, spec, owner)
     try:
         said = _Settings.model_validate_json(settings.get(_SETTINGS, ""))
     except ValidationError:
@@ -132,24 +133,24 @@ def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) 
         raise Refused(f"the cluster's owner does not allow it: {why}")
 
 
-def _too_much(spec: Object, owner: Owner) -> str:
+def _too_much(run: str, spec: Object, owner: Owner) -> str:
     """What of the cluster nobody has offered."""
-    if any(spec.get(it) for it in _SHARED) or spec.get("serviceAccountName", "default") != "default":
-        return "it asks for more of the cluster than a collaborator needs"
+    if more := excess(spec, run):
+        return f"it asks for more of the cluster than a collaborator needs: {more}"
     offered = {_source(it.volume) for it in owner.offers} | {("volume", f"{it}-data") for it in PLATFORMS}
     for volume in spec.get("volumes") or []:
-        if not volume["name"].startswith(_DATA) and ("hostPath" in volume or _source(volume) in offered):
+        if not volume["name"].startswith(DATA) and ("hostPath" in volume or _source(volume) in offered):
             return f"its volume {volume['name']} asks for data in another way than by its platform"
     return ""
 
 
 def _volume(volume: Object, run: str, settings: Mapping[str, str], owner: Owner) -> Object:
     name = volume["name"]
-    if name.startswith(_DATA):
+    if name.startswith(DATA):
         for platform, offer in owner.best.items():
-            if platform == name.removeprefix(_DATA):
+            if platform == name.removeprefix(DATA):
                 return {"name": name} | offer.volume
-        raise Refused(_not_offered(name.removeprefix(_DATA)))
+        raise Refused(_not_offered(name.removeprefix(DATA)))
     if (volume.get("configMap") or {}).get("name") == run:  # in the pod itself, so that what was judged is what is read
         files = [{"path": it, "fieldRef": {"fieldPath": f"metadata.annotations['{DOMAIN}/{it}']"}} for it in sorted(settings)]
         return {"name": name, "downwardAPI": {"items": files}}

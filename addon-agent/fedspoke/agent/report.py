@@ -6,6 +6,7 @@ itself in our own words leaves the spoke, or else the kind of its error.
 
 from collections.abc import Iterable, Mapping, Sequence
 
+from fedspoke.agent.excess import DATA
 from fedspoke.agent.words import own_words
 from fedspoke.api.base import Object
 from fedspoke.api.names import FEDERATED_LEARNING
@@ -33,7 +34,7 @@ def reports(
             if run not in newest and (why := unmade(job, events))
         }
         | {
-            run: {PHASE: (pod.get("status") or {}).get("phase", "Unknown"), REASON: stuck(discreet(pod), events)}
+            run: {PHASE: (pod.get("status") or {}).get("phase", "Unknown"), REASON: _unnamed(stuck(discreet(pod), events), pod)}
             for run, pod in newest.items()
         }
         | {run: {PHASE: "Refused", REASON: why} for run, why in refused.items()}
@@ -52,6 +53,15 @@ def _by_run(objects: Iterable[Object]) -> dict[str, Object]:
         if run := (it["metadata"].get("labels") or {}).get(FEDERATED_LEARNING):
             newest[run] = it
     return newest
+
+
+def _unnamed(reason: str, pod: Object) -> str:
+    """Without what its owner calls a dataset: a claim's name, a folder of a node."""
+    for volume in pod["spec"].get("volumes") or []:
+        if volume["name"].startswith(DATA):
+            own = (volume.get("persistentVolumeClaim") or {}).get("claimName") or (volume.get("hostPath") or {}).get("path")
+            reason = reason.replace(own, f"{volume['name'].removeprefix(DATA)}-data") if own else reason
+    return reason
 
 
 def discreet(pod: Object) -> Object:

@@ -33,7 +33,9 @@ class Task:
         try:
             self.does(now)
             self.due, self.pause = now + self.every, None
-        except Failed as failed:
+        except Exception as failed:  # whatever it is, the rest goes on, and so may this
+            if not isinstance(failed, Failed):
+                log.exception("%s", type(failed).__name__)
             self.pause = min(2 * (self.pause or self.every), max(_RARELY, self.every))
             self.due = now + self.pause
             log.warning("%s; tried again in %.0f s", failed, self.pause.total_seconds())

@@ -9,7 +9,7 @@ from pydantic import ValidationError
 from fedspoke.agent.asked import Owner, asked_by, granted, is_asked, made_name, run_of, still_granted
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.api.names import OURS
+from fedspoke.api.names import FEDERATED_LEARNING, OURS
 from fedspoke.api.records import HubGateway
 from fedspoke.kube.client import Kind, Kubernetes
 from fedspoke.manifestworks.collaborator import HUB_FILE
@@ -34,6 +34,10 @@ def start(kube: Kubernetes, namespace: str, owner: Owner, lost: Mapping[str, str
     """
     jobs = [it for it in kube.all(_JOB, namespace, OURS) if "deletionTimestamp" not in it["metadata"]]
     refused: dict[str, str] = {}
+    asked = {it["metadata"]["uid"] for it in jobs if is_asked(it)}
+    for it in jobs:
+        if FEDERATED_LEARNING in it["metadata"]["labels"] and not is_asked(it) and asked_by(it) not in asked:
+            kube.delete(it)  # it says that we made it, of a Job that nobody asks for
     for job in filter(is_asked, jobs):
         try:
             _answer(kube, job, [it for it in jobs if asked_by(it) == job["metadata"]["uid"]], owner, lost)
@@ -53,13 +57,12 @@ def _answer(kube: Kubernetes, job: Object, made: Sequence[Object], owner: Owner,
     """
     if not job["spec"].get("suspend"):  # by a hub that does not ask
         kube.merge(job, {"spec": {"suspend": True}})
-    settings = _settings(kube, job)
     runs = [it for it in made if it["metadata"]["name"] == made_name(job)]
     try:
         _has_hub(run_of(job), lost)
         for it in runs:
-            still_granted(it, settings, owner)
-        wanted = None if runs else granted(job, settings, owner)
+            still_granted(it, owner)
+        wanted = None if runs else granted(job, _settings(kube, job), owner)
     except Refused as why:
         for it in made:
             kube.delete(it)

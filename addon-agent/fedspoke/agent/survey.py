@@ -56,7 +56,10 @@ def survey(kube: Kubernetes, namespace: str, image: str, now: datetime) -> Surve
     _write(kube, there, {key: it.model_dump_json(by_alias=True, exclude_none=True) for key, it in told.items()})
     waiting = [it for it in due(offered, datasets, now) if it.key not in running]
     for offer in waiting[: max(0, AT_ONCE - len(running))]:
-        kube.create(inspection.job(offer, image, namespace, _owner(there)))
+        try:
+            kube.create(inspection.job(offer, image, namespace, _owner(there)))
+        except Failed as failed:  # a quota of Jobs, say, which is not to hold up the rest
+            log.warning("%s is not inspected: %s", offer.key, failed)
     return Survey(offered, datasets)
 
 

@@ -29,24 +29,22 @@ _GONE = {502, 503, 504}
 
 @dataclass(slots=True)
 class Watchdog:
-    """When each federation's hub was heard last; one that is new counts as heard."""
+    """Since when each federation's hub has been asked in vain. A time in which nobody could ask does not count."""
 
     ask: Ask
-    heard: dict[str, datetime] = field(default_factory=dict)
+    silent: dict[str, datetime] = field(default_factory=dict)
 
     def look(self, gateways: Iterable[HubGateway], now: datetime) -> dict[str, str]:
         """Ask all of them; by federation, why it is not to run here."""
         all_of_them = [*gateways]
         with ThreadPoolExecutor(_AT_ONCE) as at_once:
             answers = [*at_once.map(self.ask, all_of_them)]
-        self.heard = {
-            it.run: now if answered else self.heard.get(it.run, now) for it, answered in zip(all_of_them, answers, strict=True)
-        }
-        silent = ((it, now - self.heard[it.run]) for it in all_of_them)
-        return {it.run: self._why(it) for it, since in silent if since > timedelta(seconds=it.grace)}
+        silent = [it for it, answered in zip(all_of_them, answers, strict=True) if not answered]
+        self.silent = {it.run: self.silent.get(it.run, now) for it in silent}
+        return {it.run: self._why(it) for it in silent if now - self.silent[it.run] > timedelta(seconds=it.grace)}
 
     def _why(self, it: HubGateway) -> str:
-        since = f"{self.heard[it.run]:%Y-%m-%d %H:%M:%S} UTC"
+        since = f"{self.silent[it.run]:%Y-%m-%d %H:%M:%S} UTC"
         grace = f"client.hubLostGrace is {it.grace:.0f} s"
         return (
             f"the hub has not answered at {it.address}:{it.port} since {since}, and {grace}; it runs again once the hub answers"
@@ -74,7 +72,7 @@ def asking(certificate: Path, authority: Path) -> Ask:
                 answer = http.client.HTTPResponse(secured, method="HEAD")
                 answer.begin()
                 return answer.status not in _GONE
-        except (OSError, http.client.HTTPException) as error:  # a certificate that is not there yet is one, too
+        except (OSError, ValueError, http.client.HTTPException) as error:  # no certificate yet; no name of a host
             log.info("%s: the hub does not answer at %s:%d: %s", gateway.run, gateway.address, gateway.port, error)
             return False
 

@@ -6,6 +6,7 @@ that was begun starts anew; the one that was taken last is not taken twice.
 
 import fcntl
 import os
+import secrets
 import shutil
 import time
 from collections.abc import Iterator
@@ -73,6 +74,7 @@ class Inbox:
         self._own, self._old = folder / INBOX, folder / OUTBOX
         self._content = self._own / "content"
         if self._told("begun") != manifest.digest and not self._in_place():
+            self._finish()
             shutil.rmtree(self._own, ignore_errors=True)
             self._content.mkdir(parents=True)
             self._tell("begun")
@@ -115,24 +117,37 @@ class Inbox:
         self._part(file).rename(path)
 
     def place(self) -> None:
-        """All of it takes the place of what was there. Begun once, it is gone on with, wherever it was interrupted."""
-        if self._in_place():
+        """All of it takes the place of what was there. Begun once, it is gone on with, wherever it was interrupted.
+
+        Raises:
+            Failed: somebody took away meanwhile what had come.
+        """
+        if not self._in_place():
+            if not self._told("whole"):
+                os.sync()
+                (self._own / "cleared").unlink(missing_ok=True)
+                self._tell("whole")
+            self._finish()
+        if not self._in_place():
+            raise Failed("the volume was changed while the upload was put in its place; upload it again")
+
+    def _finish(self) -> None:
+        """What is whole, of whichever upload, is put in its place. Nothing is lost if this ends anywhere, and is done again."""
+        digest = self._told("whole")
+        if not digest:
             return
-        if not self._told("whole"):
-            os.sync()
-            self._tell("whole")
         if not self._told("cleared"):
-            self._old.mkdir(exist_ok=True)
             for it in self._folder.iterdir():
                 if it.name not in (INBOX, OUTBOX, "lost+found"):
-                    it.rename(self._old / it.name)
+                    self._old.mkdir(exist_ok=True)
+                    it.rename(self._old / f"{secrets.token_hex(8)}")  # what is there may have the name of what went before
             self._tell("cleared")
         for it in self._content.iterdir():
             it.rename(self._folder / it.name)
-        self._tell("placed")
-        for done in ("begun", "whole", "cleared"):
-            (self._own / done).unlink()
         shutil.rmtree(self._old, ignore_errors=True)
+        files.replace(self._own / "placed", digest.encode(), 0o660)
+        for done in ("whole", "cleared", "begun"):  # in this order: what is placed must not be taken for what was before
+            (self._own / done).unlink(missing_ok=True)
 
     def _in_place(self) -> bool:
         """Whether it was taken before, and nobody has touched it since."""

@@ -50,7 +50,7 @@ def host_path(of: Object, folder: str) -> Object:
     }
 
 
-def pod(of: str, image: str, pull_secrets: Sequence[Object], *, openshift: bool) -> Object:
+def pod(name: str, of: str, image: str, pull_secrets: Sequence[Object], *, openshift: bool) -> Object:
     """It does nothing by itself; whoever uploads starts what receives in it. It ends within a day, should nobody take it away."""
     container = {
         "name": "receive",
@@ -63,7 +63,7 @@ def pod(of: str, image: str, pull_secrets: Sequence[Object], *, openshift: bool)
     return {
         "apiVersion": "v1",
         "kind": "Pod",
-        "metadata": {"name": f"upload-{of}", "namespace": NAMESPACE, "labels": OURS | {"app.kubernetes.io/component": "upload"}},
+        "metadata": {"name": name, "namespace": NAMESPACE, "labels": OURS | {"app.kubernetes.io/component": "upload"}},
         "spec": {
             "activeDeadlineSeconds": 24 * 60 * 60,
             "automountServiceAccountToken": False,

@@ -3,6 +3,7 @@
 Every wait says what for and until when.
 """
 
+import secrets
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -10,11 +11,10 @@ from dataclasses import dataclass
 
 from fedspoke.api.backoff import Backoff, times
 from fedspoke.api.base import Object
-from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import UPLOADED
 from fedspoke.data.progress import Progress
 from fedspoke.kube.client import OPENSHIFT, Kind, Kubernetes
-from fedspoke.kube.exec import CutError
 from fedspoke.kube.pods import stuck
 from fedspoke.manifestworks.collaborator import AGENT, NAMESPACE
 from fedspoke.upload import objects
@@ -84,29 +84,27 @@ def _claim(kube: Kubernetes, target: Target, size: int, say: Callable[[str], Non
     if target.host_path:
         if len(kube.all(_NODE)) > 1:
             raise Refused("--host-path is for a cluster of one node, as each has its own folders: name a --storage-class")
-        kube.apply(objects.host_path(wanted, target.host_path))
+        folder = kube.apply(objects.host_path(wanted, target.host_path))
+        if (folder.get("status") or {}).get("phase") == "Released":  # of a claim before, whose uid it still has
+            kube.merge(folder, {"spec": {"claimRef": {"uid": None, "resourceVersion": None}}})
     say(f"the claim {target.claim} of {wanted['spec']['resources']['requests']['storage']} is made")
     return kube.create(wanted)
 
 
 @contextmanager
 def _pod(kube: Kubernetes, target: Target, agent: Object, say: Callable[[str], None]) -> Iterator[str]:
-    wanted = objects.pod(
-        target.claim, agent["containers"][0]["image"], agent.get("imagePullSecrets") or [], openshift=kube.knows(OPENSHIFT)
-    )
-    name = wanted["metadata"]["name"]
-    there = kube.get(_POD, name, NAMESPACE)
-    if there and (there["status"].get("phase") in ("Succeeded", "Failed") or "deletionTimestamp" in there["metadata"]):
-        kube.delete(there)
-        _await(f"the pod {name} of an upload before to go", lambda: "it ends" if kube.get(_POD, name, NAMESPACE) else "", say)
-        there = None
-    if there is None:
-        kube.create(wanted)
+    """One of its own: two uploads at once meet in the volume, where one of them waits, and neither ends the other's pod."""
+    name = f"upload-{target.claim}-{secrets.token_hex(3)}"
+    secret, image = agent.get("imagePullSecrets") or [], agent["containers"][0]["image"]
+    made = kube.create(objects.pod(name, target.claim, image, secret, openshift=kube.knows(OPENSHIFT)))
     try:
         _await(f"the pod {name} to run", lambda: _why_not(kube, name), say)
         yield name
     finally:
-        kube.delete(wanted)
+        try:
+            kube.delete(made)
+        except Failed as error:
+            say(f"the pod {name} is left, and ends within a day: {error}")
 
 
 def _why_not(kube: Kubernetes, name: str) -> str:
@@ -146,7 +144,9 @@ def _send(kube: Kubernetes, pod: str, folder: str, content: Content, progress: P
         try:
             with kube.exec(pod, NAMESPACE, ["fedspoke", "receive", folder]) as channel:
                 send(channel, content, sent)
-        except CutError as error:
+        except Final:
+            raise
+        except Failed as error:  # the line is cut, or the API server does not answer
             failures = _AGAIN.failures(0 if done > before else failures, time.monotonic() - began)
             pause = _AGAIN.pause(failures)
             if pause is None:

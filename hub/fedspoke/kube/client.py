@@ -50,14 +50,14 @@ class Kubernetes:
 
     @classmethod
     def of_environment(cls, context: str | None = None) -> "Kubernetes":
-        """The cluster that this pod is in; outside of one, that of the kubeconfig.
+        """The cluster that this pod is in; outside of one, or of a context that is named, that of the kubeconfig.
 
         Raises:
             Failed: there is neither.
         """
         try:
             try:
-                config.load_incluster_config()
+                config.load_kube_config(context=context) if context else config.load_incluster_config()
             except config.ConfigException:
                 config.load_kube_config(context=context)
         except config.ConfigException as error:

@@ -3,7 +3,8 @@
 import pytest
 
 from fedspoke.agent.report import reports
-from support.pods import RUNS, container, ended, event, job, of, pod, unscheduled
+from fedspoke.api.base import Object
+from support.pods import RUNS, WAITS, container, ended, event, job, of, pod, unscheduled
 
 
 def test_each_federation_has_its_own_report():
@@ -69,3 +70,16 @@ def test_why_a_container_could_not_be_started_is_the_runtimes_word():
 
 def test_a_pod_that_runs_has_no_reason():
     assert reports([of(container(RUNS), phase="Running")], [], [], {})["team-a.social"] == {"phase": "Running", "reason": ""}
+
+
+@pytest.mark.parametrize(
+    "source", [{"persistentVolumeClaim": {"claimName": "annas-holiday"}}, {"hostPath": {"path": "/annas-holiday"}}]
+)
+def test_what_an_owner_calls_a_dataset_stays_on_the_spoke(source: Object):
+    it = of(container(WAITS))
+    it["spec"]["volumes"] = [{"name": "data-facebook"} | source]
+    own = source.get("hostPath", {}).get("path") or "annas-holiday"
+    said = [event(it, f'MountVolume.SetUp failed for volume "pvc-1" : {own} is not a directory')]
+    assert reports([it], [], said, {})["team-a.social"]["reason"] == (
+        "the volume pvc-1 cannot be mounted: facebook-data is not a directory"
+    )

@@ -32,7 +32,7 @@ def needed() -> set[tuple[str, str]]:
     kube = Lists(NOTHING_KNOWN, ROLE, volume(), *(it for it in asked if it["kind"] != "Role" and it["kind"] != "RoleBinding"))
     next(it for it in kube.objects.values() if it["kind"] == "Job")["spec"]["suspend"] = False
     spoke = Spoke(kube, NAMESPACE, "image", Scores("berlin", Path("none")), Watchdog(lambda _: True))
-    sign, count, declare, tell = (task.does for task in spoke.tasks(partial(lease, NAMESPACE, "pod-1", {})))
+    sign, count, declare, tell = (task.does for task in spoke.tasks(partial(lease, NAMESPACE, "pod-1", {"uid": "uid-a"})))
     for step in range(4):
         for does in (sign, count, declare, tell, spoke.listen):
             does(NOW + timedelta(seconds=5 * step))

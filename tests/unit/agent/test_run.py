@@ -67,6 +67,16 @@ def test_what_fails_is_tried_again_less_and_less_often_and_holds_up_nothing_else
     assert [(it - NOW).total_seconds() for it in done] == [5 * each for each in range(40)]
 
 
+def test_what_nobody_has_foreseen_holds_up_nothing_either():
+    stops, done = Stops(looks=2), list[datetime]()
+
+    def breaks(now: datetime) -> None:
+        raise UnicodeError("a name of a host")
+
+    run([Task(breaks, timedelta(seconds=5)), Task(done.append, timedelta(seconds=5))], stops, lambda: stops.time)
+    assert len(done) == 2
+
+
 def test_what_works_again_is_done_as_often_as_before():
     stops, tried = Stops(looks=3), list[datetime]()
 

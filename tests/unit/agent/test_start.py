@@ -179,13 +179,71 @@ def test_a_hub_that_names_a_dataset_as_its_model_does_not_get_it(named: str):
         {"hostNetwork": True},
         {"hostPID": True},
         {"serviceAccountName": "federated-learning-agent"},
+        {"hostUsers": True},
+        {"automountServiceAccountToken": True},
+        {"securityContext": {"runAsUser": 0}},
         {"volumes": [{"name": "x", "hostPath": {"path": "/"}}]},
+        {"volumes": [{"name": "tmp", "hostPath": {"path": "/"}}]},
+        {"volumes": [{"name": "certificate", "secret": {"secretName": "federated-learning-hub-kubeconfig"}}]},
+        {"volumes": [{"name": "config", "configMap": {"name": "another"}}]},
     ],
 )
 def test_a_hub_that_asks_for_more_of_the_cluster_does_not_get_it(fields: Object):
     kube = Lists(*changed(**fields))
     (why,) = start(kube, NAMESPACE, owner(volume())).values()
     assert why.startswith("the cluster's owner does not allow it: it")
+    assert running(kube) == []
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"command": ["python", "-c", "send()"]},
+        {"args": ["--all"]},
+        {"securityContext": {"privileged": True}},
+        {"env": [{"name": "LD_PRELOAD", "value": "/output/theirs.so"}]},
+        {"envFrom": [{"secretRef": {"name": "federated-learning-hub-kubeconfig"}}]},
+        {"lifecycle": {"postStart": {"exec": {"command": ["sh"]}}}},
+        {"livenessProbe": {"exec": {"command": ["sh"]}}},
+        {"name": "another"},
+    ],
+)
+@pytest.mark.parametrize("of", ["initContainers", "containers"])
+def test_a_container_that_does_more_than_a_collaborators_is_not_started(fields: Object, of: str):
+    objects = asks()
+    spec = next(it for it in objects if it["kind"] == "Job")["spec"]["template"]["spec"]
+    spec[of][-1] |= fields
+    kube = Lists(*objects)
+    (why,) = start(kube, NAMESPACE, owner(volume(), images=IMAGE)).values()
+    assert why.startswith("the cluster's owner does not allow it: it asks for more of the cluster than a collaborator needs: ")
+    assert running(kube) == []
+
+
+def test_what_runs_is_judged_by_what_it_was_told_and_not_by_what_the_hub_says_since():
+    noise = {"adapters": {"mechanism": "gaussian", "noiseMultiplier": 2.0}}
+    kube = Lists(*asks())
+    start(kube, NAMESPACE, owner(volume()))
+    later = next(it for it in asks(privacy=noise) if it["kind"] == "ConfigMap" and it["metadata"]["name"] == RUN)
+    kube.merge(kube.get(CONFIG_MAP, RUN, NAMESPACE) or {}, {"data": later["data"]})
+    (why,) = start(kube, NAMESPACE, owner(volume(), minNoiseMultiplier="1")).values()
+    assert why.endswith("noise on adapters must be 1 or more, and privacy.adapters has 0")
+    assert running(kube) == []
+
+
+def test_what_runs_goes_on_while_its_config_map_is_away():
+    kube = Lists(*asks())
+    start(kube, NAMESPACE, owner(volume()))
+    kube.delete(kube.get(CONFIG_MAP, RUN, NAMESPACE) or {})
+    assert start(kube, NAMESPACE, owner(volume())) == {}
+    assert running(kube)
+
+
+def test_a_job_that_says_that_the_agent_made_it_of_something_else_is_ended():
+    kube = Lists(*asks())
+    (job,) = kube.all(JOB)
+    other = {"apiVersion": "batch/v1", "kind": "Job", "name": "inspection", "uid": "another's"}
+    kube.keep(job | {"metadata": job["metadata"] | {"name": "false", "uid": "x", "ownerReferences": [other]}, "spec": {}})
+    start(kube, NAMESPACE, owner(volume(), federations="none/*"))
     assert running(kube) == []
 
 

@@ -244,3 +244,9 @@ def test_the_agents_memory_does_not_grow_with_its_looks_at_a_hundred_offers():
 
 def _waiting() -> Object:
     return {"name": "inspect", "state": {"waiting": {"reason": "ContainerCreating"}}}
+
+
+def test_an_inspection_that_may_not_be_made_holds_up_nothing_else():
+    spoke = OneSpoke(volume())
+    spoke.kube.refuses.add("Job")
+    assert [it.key for it in spoke.look().offers] == ["volume.holiday"]

@@ -48,13 +48,23 @@ def test_a_hub_is_gone_once_it_was_silent_for_longer_than_the_grace_and_back_as_
     watchdog = Watchdog(hub)
     watchdog.look([gateway()], NOW)
     hub.answers = False
-    assert watchdog.look([gateway()], later(30)) == {}
-    assert watchdog.look([gateway()], later(30.5)) == {
-        RUN: "the hub has not answered at 127.0.0.1:30443 since 2026-11-21 12:00:00 UTC, and client.hubLostGrace is 1800 s; "
+    assert watchdog.look([gateway()], later(40)) == {}, "nobody asked meanwhile"
+    assert watchdog.look([gateway()], later(70)) == {}
+    assert watchdog.look([gateway()], later(70.5)) == {
+        RUN: "the hub has not answered at 127.0.0.1:30443 since 2026-11-21 12:40:00 UTC, and client.hubLostGrace is 1800 s; "
         "it runs again once the hub answers"
     }
     hub.answers = True
-    assert watchdog.look([gateway()], later(31)) == {}
+    assert watchdog.look([gateway()], later(71)) == {}
+
+
+@pytest.mark.parametrize("address", ["h..example.com", "x" * 64, "", "\x00"])
+def test_an_address_that_is_none_is_one_that_does_not_answer(tmp_path: Path, address: str):
+    signer = certificates.authority()
+    certificates.bundle(tmp_path / "ca", signer)
+    certificates.client(tmp_path / "client", signer, "berlin")
+    asked = gateway().model_copy(update={"address": address})
+    assert not asking(tmp_path / "client", tmp_path / "ca")(asked)
 
 
 def test_each_federation_has_its_own_grace():

@@ -1,7 +1,10 @@
 """Both ends of an upload: whatever is cut, all is there in the end, nothing was sent twice, nothing half is in its place."""
 
 import fcntl
+import multiprocessing
 import os
+import sys
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -99,6 +102,41 @@ def test_placing_goes_on_where_it_was_interrupted(volume: Path, posts: Content, 
         (volume / ".incoming/content/posts").rename(volume / "posts")
     assert over(Line(volume), posts) == 0
     assert there(volume) == UPLOADED
+
+
+@pytest.mark.parametrize("same", [True, False])
+def test_wherever_it_is_killed_the_next_upload_is_there_whole(tmp_path: Path, posts: Content, same: bool):
+    before, other = (content(tmp_path / it, **{"posts__1.json": b"old", f"{it}.json": b"old"}) for it in ("before", "other"))
+    wanted = posts if same else other
+    for moment in count(1):
+        volume = tmp_path / f"volume-{moment}"
+        volume.mkdir()
+        over(Line(volume), before)
+        ended = killed_at(moment, volume, posts)
+        over(Line(volume), wanted)
+        assert there(volume) == {name: path.read_bytes() for name, path in wanted.paths.items()}, moment
+        assert not (volume / ".outgoing").exists(), moment
+        if ended:
+            break
+    assert moment > 20
+
+
+def killed_at(moment: int, volume: Path, of: Content) -> bool:
+    """An upload whose receiver is killed before its so-and-so-many-th change of a folder; whether it had ended before."""
+
+    def upload() -> None:
+        left = count(moment, -1)
+        sys.addaudithook(lambda event, _: next(left) == 1 and os._exit(1) if event in _CHANGES else None)
+        over(Line(volume), of)
+        os._exit(0)
+
+    process = multiprocessing.get_context("fork").Process(target=upload)
+    process.start()
+    process.join()
+    return process.exitcode == 0
+
+
+_CHANGES = {"os.rename", "os.remove", "os.mkdir", "os.rmdir"}
 
 
 def test_what_changes_while_it_is_sent_is_refused(volume: Path, posts: Content):
