@@ -125,8 +125,7 @@ def test_an_upload_that_was_killed_goes_on_and_all_of_it_is_there(
 ) -> None:
     files = _folder(owners.spokes[0]) / "facebook-data"
     assert _contents(files) == _contents(example / "exports/facebook")
-    left = [spoke.kubernetes.all(POD, NAMESPACE, "app.kubernetes.io/component=upload") for spoke in owners.spokes]
-    assert [len(it) for it in left] == [1, 0, 0], "that of the upload that was killed stays; every other one is gone"
+    until("only the pod of the upload that was killed is left", partial(_uploads, owners), _SECONDS, so=[1, 0, 0].__eq__)
 
 
 def test_the_owner_is_told_how_to_offer_it(uploaded: dict[str, str]) -> None:
@@ -203,6 +202,11 @@ def _killed_on_its_way(spoke: Cluster, *arguments: str | Path) -> None:
 
 def _collaborators(spoke: Cluster) -> list[str]:
     return [it["metadata"]["name"] for it in spoke.kubernetes.all(POD, NAMESPACE, FEDERATED_LEARNING)]
+
+
+def _uploads(fleet: OwnFleet) -> list[int]:
+    """How many pods of uploads each spoke has."""
+    return [len(spoke.kubernetes.all(POD, NAMESPACE, "app.kubernetes.io/component=upload")) for spoke in fleet.spokes]
 
 
 def _report(spoke: Cluster) -> str:
