@@ -151,9 +151,12 @@ def test_collaborators_whose_hub_is_gone_end_and_their_owners_can_read_why(alone
     assert all(f"client.hubLostGrace is {_GRACE} s" in it for it in alone.told)
 
 
-def test_all_that_a_spoke_sends_goes_to_the_hub_in_tls_and_is_as_large_as_the_readme_says(owners: OwnFleet, alone: Alone) -> None:
+def test_all_that_a_spoke_sends_goes_to_the_hub_in_tls_and_is_as_large_as_the_readme_says(
+    owners: OwnFleet, alone: Alone, say: Say
+) -> None:
     hub, gateway = owners.hub, alone.ended["listeners"][0]["port"]
     sent = sent_to(alone.seen)
+    say(f"a spoke sent {sent}")
     assert sent.keys() == {(hub.address, 6443), (hub.address, gateway)}
     assert all(it.hidden for it in alone.seen)
     adapters = sum(it["bytesIn"] for it in alone.ended["metrics"]) / 2  # of each cluster alike

@@ -1,4 +1,4 @@
-"""What leaves a machine: every connection that crosses its cable, with who began it, how much went out, and how that begins.
+"""What leaves a machine: every TCP connection and UDP exchange that crosses its cable, with who began it, how much went out, and how that begins.
 
 `-m support.fleet.capture FILE` writes it as JSON, and again every second, until it is killed.
 """
@@ -19,7 +19,9 @@ from support.fleet.machine import Machine
 from support.fleet.wait import until
 
 _CABLE = "eth0"
-_IPV4, _TCP, _SYN, _ACK = 0x0800, 6, 0x02, 0x10
+_IPV4, _TCP, _UDP, _SYN, _ACK = 0x0800, 6, 17, 0x02, 0x10
+_SERVED = (6443, 10250)
+"""Ports of the machine's own API server and kubelet, to which tests speak before anybody looks."""
 _ALL = 3  # ETH_P_ALL: with another one the kernel keeps what goes out to itself
 _TLS = b"\x16\x03"
 """A handshake's first two bytes."""
@@ -86,10 +88,13 @@ def main(file: Path) -> None:
 
 def _take(found: dict[tuple[int, int, str, int], Connection], packet: bytes, *, out: bool) -> None:
     header, length, protocol = (packet[0] & 15) * 4, struct.unpack("!H", packet[2:4])[0], packet[9]
+    if protocol not in (_TCP, _UDP):
+        return
     there = socket.inet_ntoa(packet[16:20] if out else packet[12:16])
     source, target = struct.unpack("!HH", packet[header : header + 4])
     here, port = (source, target) if out else (target, source)
-    flow = found.setdefault((protocol, here, there, port), Connection(there, port, protocol))
+    begun = False if here in _SERVED else None
+    flow = found.setdefault((protocol, here, there, port), Connection(there, port, protocol, begun))
     body = header + 8
     if protocol == _TCP:
         body = header + (packet[header + 12] >> 4) * 4
