@@ -1,4 +1,4 @@
-"""What leaves a machine: every TCP connection and UDP exchange that crosses its cable, with who began it, how much went out, and how that begins.
+"""What leaves a machine: each TCP connection and UDP exchange that crosses its cable, who began it, how much went out, and how.
 
 `-m support.fleet.capture FILE` writes it as JSON, and again every second, until it is killed.
 """
