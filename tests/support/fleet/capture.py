@@ -1,4 +1,4 @@
-"""What leaves a machine: each TCP connection and UDP exchange that crosses its cable, who began it, how much went out, and how.
+"""What leaves a machine: each connection that crosses its cable, who began it, how much went out, and its first bytes.
 
 `-m support.fleet.capture FILE` writes it as JSON, and again every second, until it is killed.
 """
