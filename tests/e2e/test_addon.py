@@ -105,20 +105,19 @@ def test_a_spokes_agent_with_an_honest_name_and_a_second_one_is_denied(addon: Ma
     assert f"{mine} asks for the alternative names gateway.example" in said["message"]
 
 
-def test_an_agent_may_write_its_own_score_and_nothing_else(addon: Manager, fleet: Fleet, tmp_path: Path) -> None:
+def test_an_agent_may_write_the_numbers_of_its_own_score_and_nothing_else(addon: Manager, fleet: Fleet, tmp_path: Path) -> None:
     spoke, other = fleet.spokes
     agent = _known_as(spoke, f"{ADDON}-hub-kubeconfig", NAMESPACE, tmp_path)
-    agent.apply(_score(spoke.name))
     agent.merge(_score(spoke.name), {"status": {"scores": [{"name": "gpusFree", "value": 1}]}}, "status")
     for forbidden in (
-        partial(agent.apply, _score(other.name)),
+        partial(agent.apply, _score(spoke.name)),
+        partial(agent.merge, _score(other.name), {"status": {"scores": []}}, "status"),
         partial(agent.apply, _score(spoke.name) | {"metadata": {"name": "resource-usage-score", "namespace": spoke.name}}),
         partial(agent.all, manager.MANAGED_CLUSTER_ADDON, spoke.name),
         partial(agent.get, manager.CERTIFICATE_REQUEST, "any"),
     ):
         with pytest.raises(Exception, match="forbidden"):
             forbidden()
-    fleet.hub.kubernetes.delete(ocm.SCORE, ADDON, spoke.name)
 
 
 def test_why_a_collaborator_does_not_run_is_on_the_hub_within_half_a_minute(addon: Manager, fleet: Fleet) -> None:

@@ -37,7 +37,7 @@ from support.fleet.wait import until
 _SECONDS, _MINUTE = 600, 60
 _CLAIM, _CONFIG_MAP = Kind("v1", "persistentvolumeclaims"), Kind("v1", "configmaps")
 _ROUNDS, _GRACE = 4, 20
-_BESIDE = 2 << 20
+_BESIDE = 512 << 10
 """Bytes that go to the gateway beside adapters: handshakes, polls, answers and a profile, a few minutes long."""
 _GPU = "nvidia.com/gpu"
 _BALLAST = 300 << 20

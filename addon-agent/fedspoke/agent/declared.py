@@ -86,12 +86,8 @@ def score(data: Mapping[Platform, tuple[Offer, Counts]], gpus: Gpus) -> dict[str
 
 
 def placement_score(cluster: str) -> Object:
-    """The AddOnPlacementScore in the cluster's namespace on the hub; its numbers are its status."""
-    return {
-        "apiVersion": _CLAIM,
-        "kind": "AddOnPlacementScore",
-        "metadata": {"name": ADDON, "namespace": cluster, "labels": OURS},
-    }
+    """The AddOnPlacementScore in the cluster's namespace, made with the agent's rights; its numbers are its status."""
+    return {"apiVersion": _CLAIM, "kind": "AddOnPlacementScore", "metadata": {"name": ADDON, "namespace": cluster}}
 
 
 def placement_status(values: Mapping[str, int], now: datetime) -> Object:

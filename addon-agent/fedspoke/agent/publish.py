@@ -67,6 +67,5 @@ class Scores:
         if not values or (fresh and values == self._written) or not self.kubeconfig.exists():
             return
         hub = Kubernetes.of_file(self.kubeconfig)  # each time anew, as its certificate is
-        score = hub.apply(placement_score(self.cluster))
-        hub.merge(score, {"status": placement_status(values, now)}, "status")
+        hub.merge(placement_score(self.cluster), {"status": placement_status(values, now)}, "status")
         self._written, self._at = values, now

@@ -111,7 +111,7 @@ def sent_to(seen: list[Connection]) -> dict[tuple[str, int], int]:
     """Bytes by where they went, of all that the machine itself began."""
     total: dict[tuple[str, int], int] = defaultdict(int)
     for each in seen:
-        if each.began_here is not False:
+        if each.began_here is not False and each.sent:  # a switch shows a machine what is for others, too
             total[each.to, each.port] += each.sent
     return dict(total)
 

@@ -102,4 +102,4 @@ def test_a_score_counts_for_three_minutes():
         "scores": [{"name": "gpusFree", "value": -90}],
         "validUntil": "2026-11-21T12:03:00Z",
     }
-    assert placement_score("berlin")["metadata"] == {"name": "federated-learning", "namespace": "berlin", "labels": OURS}
+    assert placement_score("berlin")["metadata"] == {"name": "federated-learning", "namespace": "berlin"}

@@ -47,8 +47,6 @@ BESIDES = {
 """What is granted although `converge` does not call it, and for whom."""
 
 BESIDES_FOR_ADDONS = {
-    ("create", _OCM, "addonplacementscores"): "the agents' Roles grant it",
-    ("patch", _OCM, "addonplacementscores"): "the agents' Roles grant it",
     ("patch", _OCM, "addonplacementscores/status"): "the agents' Roles grant it",
     ("update", "addon.open-cluster-management.io", "managedclusteraddons/finalizers"): "OpenShift asks it, as above",
     ("approve", "certificates.k8s.io", "signers"): "the API server asks it of whoever approves",

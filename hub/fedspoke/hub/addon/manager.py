@@ -42,7 +42,11 @@ def converge(kube: Kubernetes, trust: Trust, image: str, now: datetime) -> list[
     requests = [it for signer in (SIGNER, KUBE_CLIENT) for it in _requests(kube, signer)]
     addons = {it["metadata"]["namespace"]: it for it in kube.all(MANAGED_CLUSTER_ADDON, fields={"metadata.name": ADDON})}
     hub = Registered(clusters={it["metadata"]["name"]: it for it in kube.all(kinds.CLUSTER)}, addons=addons)
-    there = {key(it): it for kind in (kinds.ROLE, kinds.ROLE_BINDING, kinds.WORK) for it in kube.all(kind, labels=labels())}
+    there = {
+        key(it): it
+        for kind in (kinds.ROLE, kinds.ROLE_BINDING, kinds.SCORE, kinds.WORK)
+        for it in kube.all(kind, labels=labels())
+    }
     enabled = (it for cluster, it in addons.items() if cluster in hub.clusters and "deletionTimestamp" not in it["metadata"])
     done = [each for addon in enabled for each in _install(kube, addon, there, trust, image, now)]
     return done + [_answered(kube, request, hub, trust, now) for request in requests]

@@ -53,19 +53,22 @@ def registrations(addon: Object) -> list[Object]:
 
 
 def rights(cluster: str, owner: Object) -> list[Object]:
-    """What the agent may do on the hub: write its AddOnPlacementScore, in its own cluster's namespace. It reads nothing there."""
+    """What the agent may do on the hub: write the numbers of its AddOnPlacementScore, which is made for it. It reads nothing."""
     metadata = {"name": _ROLE, "namespace": cluster, "labels": labels(), "ownerReferences": [owner]}
     group = "cluster.open-cluster-management.io"
-    named = {"apiGroups": [group], "resourceNames": [ADDON], "verbs": ["patch"]}
     return [
+        {"apiVersion": f"{group}/v1alpha1", "kind": "AddOnPlacementScore", "metadata": metadata | {"name": ADDON}},
         {
             "apiVersion": f"{_RBAC}/v1",
             "kind": "Role",
             "metadata": metadata,
             "rules": [
-                # An object that is not there yet has no name that a rule could hold it to.
-                {"apiGroups": [group], "resources": ["addonplacementscores"], "verbs": ["create"]},
-                named | {"resources": ["addonplacementscores", "addonplacementscores/status"]},
+                {
+                    "apiGroups": [group],
+                    "resources": ["addonplacementscores/status"],
+                    "resourceNames": [ADDON],
+                    "verbs": ["patch"],
+                },
             ],
         },
         {
