@@ -89,9 +89,13 @@ def test_a_reply_that_flower_cannot_decode_is_its_nodes_alone() -> None:
         pytest.param(Error(code=0), "Flower says of the order query.prepare: ", id="an error without a word"),
         pytest.param(RecordDict(), "holds no Prepared or Preparing or Failure", id="nothing"),
         pytest.param(
-            RecordDict({"fedspoke": ConfigRecord({"json": "[" * 10**5})}), "holds no Prepared or Preparing or Failure", id="no record"
+            RecordDict({"fedspoke": ConfigRecord({"json": "[" * 10**5})}),
+            "holds no Prepared or Preparing or Failure",
+            id="no record",
         ),
-        pytest.param(RecordDict({"fedspoke": ConfigRecord({"json": 7})}), "holds no Prepared or Preparing or Failure", id="no text"),
+        pytest.param(
+            RecordDict({"fedspoke": ConfigRecord({"json": 7})}), "holds no Prepared or Preparing or Failure", id="no text"
+        ),
         pytest.param(
             RecordDict({"fedspoke": ConfigRecord({"json": PREPARED.model_dump_json() + " " * (1 << 22)})}),
             "holds no Prepared or Preparing or Failure",
