@@ -7,7 +7,15 @@ from collections.abc import Iterator
 
 from fedspoke.api.base import Object
 from fedspoke.manifestworks import envoy, sidecar
-from fedspoke.manifestworks.collaborator import CA_CONFIG_MAP, CERTIFICATE_SECRET, HARDENED, MODEL_HUB, UNPRIVILEGED, Place
+from fedspoke.manifestworks.collaborator import (
+    CA_CONFIG_MAP,
+    CERTIFICATE_SECRET,
+    HARDENED,
+    MODEL_CACHE,
+    MODEL_SOURCES,
+    UNPRIVILEGED,
+    Place,
+)
 
 DATA = "data-"
 """And the platform: a volume that the hub asks for by its kind of content, and not by its name."""
@@ -19,20 +27,10 @@ _COMMANDS = {
     "mcp-server": ["fedspoke", "mcp", *_SETTINGS],
     "flower-client": ["fedspoke", "collaborator", *_SETTINGS],
 }
-_ENVIRONMENT = [[], [{"name": "HF_HOME", "value": "/model/huggingface"}]]
-_SOURCES = [[], [{kind: {"name": MODEL_HUB, "optional": True}} for kind in ("configMapRef", "secretRef")]]
 _GROUP = {"fsGroup", "fsGroupChangePolicy"}
 _OF_A_POD = {  # with what the API server adds of itself
-    *(
-        "automountServiceAccountToken",
-        "containers",
-        "dnsPolicy",
-        "initContainers",
-        "nodeSelector",
-        "restartPolicy",
-        "schedulerName",
-    ),
-    *("securityContext", "terminationGracePeriodSeconds", "tolerations", "volumes"),
+    *("automountServiceAccountToken", "containers", "dnsPolicy", "initContainers", "nodeSelector", "restartPolicy"),
+    *("schedulerName", "securityContext", "terminationGracePeriodSeconds", "tolerations", "volumes"),
 }
 _OF_A_CONTAINER = {
     *("command", "env", "envFrom", "image", "imagePullPolicy", "name", "resources", "restartPolicy", "securityContext"),
@@ -62,7 +60,7 @@ def _of_containers(spec: Object) -> Iterator[str]:
             yield f"another command in the container {name}"
         if it.get("securityContext") != HARDENED:
             yield f"another securityContext of the container {name}"
-        if (it.get("env") or []) not in _ENVIRONMENT or (it.get("envFrom") or []) not in _SOURCES:
+        if (it.get("env") or []) not in ([], MODEL_CACHE) or (it.get("envFrom") or []) not in ([], MODEL_SOURCES):
             yield f"another environment of the container {name}"
 
 

@@ -155,9 +155,8 @@ class Inbox:
         return there and all(_size(self._folder / file.name) == file.size for file in self.manifest.files)
 
     def _part(self, file: File) -> Path:
-        return (
-            self._own / f"{sha256(file.name.encode()).hexdigest()}.part"
-        )  # and not by its digest: another one may have the same
+        name = sha256(file.name.encode()).hexdigest()  # and not the file's digest: another one may have the same
+        return self._own / f"{name}.part"
 
     def _told(self, what: str) -> str:
         path = self._own / what

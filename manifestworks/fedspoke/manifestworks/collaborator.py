@@ -22,6 +22,8 @@ CERTIFICATE_SECRET = f"{ADDON}-{SIGNER.replace('/', '-')}-client-cert"  # the kl
 CA_CONFIG_MAP = f"{ADDON}-ca"  # comes with the agent's ManifestWork
 DATASETS = f"{ADDON}-datasets"  # the ConfigMap in which an agent writes down what is offered, for the cluster's owner
 MODEL_HUB = f"{ADDON}-model-hub"  # the owner's ConfigMap and Secret, either or none: HF_ENDPOINT of a mirror, HF_TOKEN
+MODEL_SOURCES: list[Object] = [{kind: {"name": MODEL_HUB, "optional": True}} for kind in ("configMapRef", "secretRef")]
+MODEL_CACHE: list[Object] = [{"name": "HF_HOME", "value": "/model/huggingface"}]  # in the claim, where there is one
 HUB_FILE = "hub.json"  # what the cluster's agent reads of a federation: a HubGateway
 AGENT = f"{ADDON}-agent"  # the add-on's own Deployment, and its service account
 # Kubernetes counts restarts and evictions over a Job's whole life, and a Job that has given up stays away for the rest of a run
@@ -161,8 +163,8 @@ def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str
         "command": ["fedspoke", "mcp", *run_settings],
         "resources": client.resources.model_dump(exclude_defaults=True),
         "volumeMounts": [config, output, scratch, *data, *model],
-        "envFrom": [{kind: {"name": MODEL_HUB, "optional": True}} for kind in ("configMapRef", "secretRef")],
-        **({"env": [{"name": "HF_HOME", "value": "/model/huggingface"}]} if claim else {}),
+        "envFrom": MODEL_SOURCES,
+        **({"env": MODEL_CACHE} if claim else {}),
     }
     flower_client = {
         "name": "flower-client",
