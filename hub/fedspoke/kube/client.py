@@ -1,7 +1,7 @@
 """The only place that speaks to a Kubernetes API: plain objects in, plain objects out, and errors as sentences."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -55,11 +55,12 @@ class Kubernetes:
         Raises:
             Failed: there is neither.
         """
+        if context is None:
+            with suppress(config.ConfigException):
+                config.load_incluster_config()
+                return cls(_Impatient())
         try:
-            try:
-                config.load_kube_config(context=context) if context else config.load_incluster_config()
-            except config.ConfigException:
-                config.load_kube_config(context=context)
+            config.load_kube_config(context=context)
         except config.ConfigException as error:
             raise Failed(
                 f"no Kubernetes API to speak to: {error}; set KUBECONFIG, or run in a pod with a service account"
