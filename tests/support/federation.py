@@ -207,6 +207,12 @@ def upload(exchange: Exchange, cluster: str, number: int, content: bytes, exampl
     return int(answer.status_code)
 
 
+def withdraw(exchange: Exchange, cluster: str) -> int:
+    """As the agent of the cluster does, through the gateway; returns the status."""
+    headers = {"x-forwarded-client-cert": f"URI={identity('hub', cluster)}"}
+    return int(TestClient(exchange.app).delete("/v1/runs/test.run/adapter", headers=headers).status_code)
+
+
 @dataclass
 class Site:
     """Everything of one federation, ready to run."""

@@ -18,6 +18,7 @@ from fedspoke.agent.start import gateways, start
 from fedspoke.agent.survey import Survey, survey
 from fedspoke.agent.tell import tell
 from fedspoke.agent.watchdog import Watchdog
+from fedspoke.agent.withdrawals import Withdrawals
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.api.names import Platform
@@ -29,6 +30,8 @@ LOOK = timedelta(seconds=5)
 """Between two looks. OCM's work agent asks for news every 10 s: a sentence is on the hub within 20."""
 _LISTEN = timedelta(seconds=15)
 """Between two signs of life of the hub that are asked for."""
+_TAKE_BACK = timedelta(seconds=1)
+"""Between two looks whether something is to be taken back, at what is known here: a round may end at any moment."""
 _COUNT = timedelta(seconds=20)
 """Between two counts of GPUs, for which all pods of the cluster are read where a node has one."""
 
@@ -45,6 +48,7 @@ class Spoke:
     """The agent's own, which reads exports, too."""
     scores: Scores
     watchdog: Watchdog
+    withdrawals: Withdrawals
     gpus: Gpus | None = field(default=None, init=False)
     lost: Mapping[str, str] = field(default_factory=dict, init=False)
     """By federation, why its hub is taken for gone."""
@@ -62,7 +66,7 @@ class Spoke:
 
     def of_the_hub(self) -> list[Task]:
         """What waits for the hub's answer."""
-        return [Task(self.scores.write, LOOK), Task(self.listen, _LISTEN)]
+        return [Task(self.scores.write, LOOK), Task(self.listen, _LISTEN), Task(self.take_back, _TAKE_BACK)]
 
     def count(self) -> None:
         """The GPUs."""
@@ -71,6 +75,11 @@ class Spoke:
     def listen(self, now: datetime) -> None:
         """Whether the federations' hub is still there."""
         self.lost = self.watchdog.look(gateways(self.kube, self.namespace), now)
+
+    def take_back(self, _: datetime) -> None:
+        """What was left in an open round for a federation that may not run here."""
+        if untold := self.withdrawals.untold(self.refused.keys() - self.lost.keys()):
+            self.withdrawals.tell(gateways(self.kube, self.namespace), untold)
 
     def declare(self, now: datetime) -> None:
         """Look at what is offered and allowed, start what is asked for, and claim what is there."""

@@ -10,12 +10,14 @@ from threading import Event, Thread
 
 import click
 
+from fedspoke.agent.aggregators import calling
 from fedspoke.agent.identity import service_account
 from fedspoke.agent.lease import lease
 from fedspoke.agent.publish import Scores
 from fedspoke.agent.run import run
 from fedspoke.agent.spoke import Spoke
-from fedspoke.agent.watchdog import Watchdog, asking
+from fedspoke.agent.watchdog import Watchdog
+from fedspoke.agent.withdrawals import Withdrawals
 from fedspoke.kube.client import Kubernetes
 
 _PATH = click.Path(path_type=Path)
@@ -34,9 +36,9 @@ def agent(namespace: str, cluster: str, image: str, hub_kubeconfig: Path, certif
     stopped = Event()
     for each in (signal.SIGTERM, signal.SIGINT):
         signal.signal(each, lambda *_: stopped.set())
-    spoke = Spoke(
-        Kubernetes.of_environment(), namespace, image, Scores(cluster, hub_kubeconfig), Watchdog(asking(certificate, authority))
-    )
+    call = calling(certificate, authority)
+    scores = Scores(cluster, hub_kubeconfig)
+    spoke = Spoke(Kubernetes.of_environment(), namespace, image, scores, Watchdog(call), Withdrawals(call))
     of_the_hub = Thread(target=run, args=(spoke.of_the_hub(), stopped, _now), daemon=True)  # it may be waiting at the end
     of_the_hub.start()
     sign = partial(lease, namespace, socket.gethostname(), service_account())

@@ -199,6 +199,7 @@ def _routes(federation: Federation) -> list[Object]:
     return [
         _route({"prefix": "/v1/fleet/"}, f"{federation.run}/superlink"),
         _route(_path(rf"{re.escape(run)}/rounds/[1-9][0-9]*/adapter", "GET|HEAD|PUT"), f"{federation.run}/adapters"),
+        _route(_path(rf"{re.escape(run)}/adapter", "DELETE"), f"{federation.run}/adapters"),
         _route(_path(rf"{re.escape(run)}/profiles/({platforms})", "PUT"), f"{federation.run}/fusion"),
         _route(_path(rf"{re.escape(run)}/general-profile", "GET"), f"{federation.run}/fusion"),
     ]

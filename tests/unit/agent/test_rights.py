@@ -9,6 +9,7 @@ from fedspoke.agent.policy import POLICY
 from fedspoke.agent.publish import Scores
 from fedspoke.agent.spoke import Spoke
 from fedspoke.agent.watchdog import Watchdog
+from fedspoke.agent.withdrawals import Withdrawals
 from fedspoke.api import parse
 from fedspoke.api.base import Object
 from fedspoke.hub.addon.agent_work import agent_work
@@ -31,7 +32,9 @@ def needed() -> set[tuple[str, str]]:
     asked = collaborator(fl, Chosen(cluster="berlin", datasets={"facebook": "/data/facebook"}), Hub(address="h", port=1), "image")
     kube = Lists(NOTHING_KNOWN, ROLE, volume(), *(it for it in asked if it["kind"] != "Role" and it["kind"] != "RoleBinding"))
     next(it for it in kube.objects.values() if it["kind"] == "Job")["spec"]["suspend"] = False
-    spoke = Spoke(kube, NAMESPACE, "image", Scores("berlin", Path("none")), Watchdog(lambda _: True))
+    spoke = Spoke(
+        kube, NAMESPACE, "image", Scores("berlin", Path("none")), Watchdog(lambda *_: True), Withdrawals(lambda *_: True)
+    )
     sign, count, declare, tell = (task.does for task in spoke.tasks(partial(lease, NAMESPACE, "pod-1", {"uid": "uid-a"})))
     for step in range(4):
         for does in (sign, count, declare, tell, spoke.listen):

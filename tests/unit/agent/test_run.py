@@ -10,6 +10,7 @@ from fedspoke.agent.publish import Scores
 from fedspoke.agent.run import Task, run
 from fedspoke.agent.spoke import LOOK, Spoke
 from fedspoke.agent.watchdog import Watchdog
+from fedspoke.agent.withdrawals import Withdrawals
 from fedspoke.api.errors import Failed
 from fedspoke.kube.client import Kind
 from fedspoke.manifestworks.collaborator import AGENT
@@ -40,7 +41,14 @@ class Stops(Event):
 
 
 def spoke(kube: Lists) -> Spoke:
-    return Spoke(kube, NAMESPACE, "fedspoke-agent:0.1.0", Scores("berlin", Path("none")), Watchdog(lambda _: True))
+    return Spoke(
+        kube,
+        NAMESPACE,
+        "fedspoke-agent:0.1.0",
+        Scores("berlin", Path("none")),
+        Watchdog(lambda *_: True),
+        Withdrawals(lambda *_: True),
+    )
 
 
 def test_the_lease_is_renewed_well_within_the_time_that_ocm_allows():

@@ -1,18 +1,10 @@
 """A hub that is gone for longer than a federation's grace ends its collaborator, and brings it back when it comes back."""
 
-import ssl
-import threading
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
-
-import pytest
 
 from fedspoke.agent.start import gateways, start
-from fedspoke.agent.watchdog import Watchdog, asking
+from fedspoke.agent.watchdog import Watchdog
 from fedspoke.api.records import HubGateway
-from fedspoke.manifestworks.envoy import AUTHORITY_FILE, CERTIFICATE_FILE, KEY_FILE
-from support import certificates
 from support.kube import Lists
 from support.offered import volume
 from support.pods import NAMESPACE
@@ -31,7 +23,7 @@ class Hub:
     def __init__(self) -> None:
         self.answers = True
 
-    def __call__(self, gateway: HubGateway) -> bool:
+    def __call__(self, gateway: HubGateway, method: str, path: str) -> bool:
         return self.answers
 
 
@@ -56,15 +48,6 @@ def test_a_hub_is_gone_once_it_was_silent_for_longer_than_the_grace_and_back_as_
     }
     hub.answers = True
     assert watchdog.look([gateway()], later(71)) == {}
-
-
-@pytest.mark.parametrize("address", ["h..example.com", "x" * 64, "", "\x00"])
-def test_an_address_that_is_none_is_one_that_does_not_answer(tmp_path: Path, address: str):
-    signer = certificates.authority()
-    certificates.bundle(tmp_path / "ca", signer)
-    certificates.client(tmp_path / "client", signer, "berlin")
-    asked = gateway().model_copy(update={"address": address})
-    assert not asking(tmp_path / "client", tmp_path / "ca")(asked)
 
 
 def test_each_federation_has_its_own_grace():
@@ -95,32 +78,3 @@ def test_a_collaborator_whose_hub_is_gone_is_ended_and_started_again():
     assert not running(kube)
     assert start(kube, NAMESPACE, given) == {}
     assert running(kube)
-
-
-@pytest.mark.parametrize(("status", "there"), [(404, True), (410, True), (200, True), (503, False), (504, False)])
-def test_an_aggregator_is_there_if_its_gateway_has_an_answer_of_it(tmp_path: Path, status: int, there: bool):
-    asked: list[str] = []
-
-    class Answers(BaseHTTPRequestHandler):
-        def do_HEAD(self) -> None:
-            asked.append(self.path)
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, *_: object) -> None: ...
-
-    signer = certificates.authority()
-    certificates.bundle(tmp_path / "ca", signer)
-    certificates.client(tmp_path / "client", signer, "berlin")
-    certificates.server(tmp_path / "server", signer, gateway().server_name)
-    trust = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=tmp_path / "ca" / AUTHORITY_FILE)
-    trust.verify_mode = ssl.CERT_REQUIRED
-    trust.load_cert_chain(tmp_path / "server" / CERTIFICATE_FILE, tmp_path / "server" / KEY_FILE)
-    with HTTPServer(("127.0.0.1", 0), Answers) as server:
-        server.socket = trust.wrap_socket(server.socket, server_side=True)
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        ask = asking(tmp_path / "client", tmp_path / "ca")
-        assert ask(gateway(port=server.server_port)) is there
-        server.shutdown()
-    assert asked == [f"/v1/runs/{RUN}/rounds/0/adapter"]
-    assert not asking(tmp_path / "nowhere", tmp_path / "ca")(gateway(port=1))

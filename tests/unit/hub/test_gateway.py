@@ -88,6 +88,7 @@ def test_a_run_reaches_its_own_services(namespace: str, name: str, number: int, 
     assert upstream(federation, "POST", "/v1/fleet/pull-messages") == f"{federation.run}/superlink"
     for method in ("GET", "PUT"):
         assert upstream(federation, method, f"{run}/rounds/{number}/adapter") == f"{federation.run}/adapters"
+    assert upstream(federation, "DELETE", f"{run}/adapter") == f"{federation.run}/adapters"
     assert upstream(federation, "PUT", f"{run}/profiles/{platform}") == f"{federation.run}/fusion"
     assert upstream(federation, "GET", f"{run}/general-profile") == f"{federation.run}/fusion"
 

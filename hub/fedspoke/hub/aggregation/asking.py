@@ -121,8 +121,9 @@ class Asking:
                 self._lose(cluster, f"no answer yet: {SILENT}")
 
     def refuse(self, cluster: str, reason: str) -> None:
-        """Its answer was looked at, and is none that counts."""
-        del self.answers[cluster]
+        """No answer of it counts: the one that was looked at, or any that it may still give."""
+        self.answers.pop(cluster, None)
+        self._gone.discard(cluster)
         self.lost[cluster] = Lost(reason, passing=False)
 
     def _hear(self, node: int, answer: Answer | str, now: datetime) -> None:

@@ -9,6 +9,7 @@ certificate.
     PUT /v1/runs/{run}/rounds/{n}/adapter    with Content-Length, Content-Digest (RFC 9530) and Fedspoke-Examples
     HEAD with Repr-Digest                    Upload-Offset: how many bytes of the upload with this digest are here
     PUT with Content-Range and Repr-Digest   the bytes from Upload-Offset on, to the end (claim.py)
+    DELETE /v1/runs/{run}/adapter            the cluster's owner withdraws: what it left in the open round is not to count
 
 What came of an upload whose line was cut is kept while the round is open: the last one of each cluster, never larger than an
 adapter. Whoever asks after it has given up on the request that brought it, so that one ends first, though the hub may not have
@@ -38,6 +39,7 @@ from fedspoke.hub.aggregation.tickets import Tickets
 from fedspoke.hub.aggregation.uploads import Uploads
 
 PATH = "/v1/runs/{run}/rounds/{round:int}/adapter"
+OWN = "/v1/runs/{run}/adapter"
 
 _STATUS: dict[type[NotTaken], int] = {Elsewhere: 409, Other: 409, Late: 410, Crowded: 429}
 
@@ -50,7 +52,8 @@ class Exchange:
         self.uploads = uploads
         self.tickets = tickets
         handlers = {"HEAD": self._ask, "GET": self._get, "PUT": self._put}  # a route for GET answers HEAD too, so it comes later
-        self.app = loopback.application([Route(PATH, handler, methods=[method]) for method, handler in handlers.items()])
+        routes = [Route(PATH, handler, methods=[method]) for method, handler in handlers.items()]
+        self.app = loopback.application([*routes, Route(OWN, self._withdraw, methods=["DELETE"])])
 
     async def _get(self, request: Request) -> Response:
         if (ticket := request.headers.get("fedspoke-ticket")) is not None:
@@ -72,6 +75,13 @@ class Exchange:
         if request.path_params["run"] != self.run or not self.tickets.present(ticket, cluster):
             raise HTTPException(403, f"no node of {cluster} was given this ticket; another order will bring another")
         return JSONResponse({"cluster": cluster})
+
+    async def _withdraw(self, request: Request) -> Response:
+        cluster, run = loopback.sender(request), request.path_params["run"]
+        if run != self.run:
+            raise HTTPException(404, f"there is no run {run!r:.200} here")
+        self.uploads.withdraw(cluster)
+        return Response(status_code=204)
 
     async def _ask(self, request: Request) -> Response:
         """How far an upload has come, once the request that brings it, if there is one, has ended."""

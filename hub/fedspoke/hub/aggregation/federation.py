@@ -105,13 +105,16 @@ class Federation:
             self._attempt(tally, given, {name: node for name, node in ready.items() if name not in tally.parts})
             quorum = self._quorum()
             if len(tally.parts) >= quorum:
-                break
+                self.uploads.close(number)
+                tally.withdraw(self.uploads.withdrawn(number))
+                if len(tally.parts) >= quorum:
+                    break
+                self.uploads.reopen(number)
             hopeless = tally.missed(self.settings.clusters, self._clusters.standing.failed, quorum)
             if hopeless or attempt == _ATTEMPTS or self.now() >= self.settings.deadline:
                 tried = f"; it was tried {attempt} times" if attempt > 1 else ""
                 lost = {**self._clusters.standing.failed, **tally.refused}
                 raise Failed(rounds.shortage(what, quorum, self.settings.clusters, lost) + tried)
-        self.uploads.close(number)
         path = self.state.checkpoint(number)
         try:
             made = combine(self.settings.server.aggregation, self._clusters.layout, start, list(tally.updates.values()), path)
@@ -131,6 +134,10 @@ class Federation:
         }
         what = f"the training of round {number}"
         for _ in self._clusters.ask(asking, orders, what, lambda cluster: self.uploads.forget(number, cluster)):
+            withdrawn = self.uploads.withdrawn(number)
+            for cluster in withdrawn & ready.keys():
+                asking.refuse(cluster, rounds.WITHDRAWN)
+            tally.withdraw(withdrawn)
             for cluster in [name for name in asking.answers if name not in tally.parts]:
                 answer, upload = asking.answers[cluster], self.uploads.left(number, cluster)
                 sent = self.uploads.sent(number, cluster)

@@ -18,6 +18,7 @@ from fedspoke.hub.aggregation import layout as layouts
 Layout = layouts.Layout
 
 GONE = "its Flower node is not connected any more"
+WITHDRAWN = "its owner has withdrawn what it shared, and nothing of it is in this round"
 
 
 class Upload(Protocol):

@@ -90,6 +90,8 @@ class Slot:
         self.arriving: list[Arrival] = []
         self.sent = 0
         """Bytes of adapters that the cluster was sent."""
+        self.withdrawn = False
+        """Whether its owner has taken back what it left, or would have left, in this round."""
         self._file = folder / f"{number}-{cluster}.safetensors"
         self._cluster = cluster
         self._releases = releases
@@ -112,6 +114,18 @@ class Slot:
             if self._cut:
                 self._cut.path.unlink(missing_ok=True)
                 self._cut = None
+
+    def reopen(self) -> None:
+        """The round goes on, but for whose owner has withdrawn."""
+        with self._lock:
+            self._open = not self.withdrawn
+
+    def withdraw(self) -> None:
+        """The owner takes it back. After the round was closed it is too late: its update is in the sum."""
+        with self._lock:
+            self.withdrawn = self.withdrawn or self._open
+        if self.withdrawn:
+            self.shut()
 
     def forget(self) -> None:
         """The cluster is asked anew: what an earlier attempt left, or still brings, must not stand against what comes now."""

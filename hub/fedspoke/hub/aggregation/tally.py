@@ -1,6 +1,6 @@
 """What one round has so far: whose update counts, who is lost for it, and what was dropped. Decided from plain values."""
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field
 
 from fedspoke.api.records import ClusterRound, Finished, Prepared, RoundRecord, Trained
@@ -57,6 +57,13 @@ class Tally:
             held_out=answer.held_out,
         )
         return None
+
+    def withdraw(self, clusters: Iterable[str]) -> None:
+        """Their owners take back what they share: nothing of them is in this round."""
+        for cluster in clusters:
+            self.parts.pop(cluster, None)
+            self.updates.pop(cluster, None)
+            self.lost[cluster] = Lost(rounds.WITHDRAWN, passing=False)
 
     def hold(self, asking: Asking) -> None:
         """Who is lost as of now. Whoever was lost and is back is not."""

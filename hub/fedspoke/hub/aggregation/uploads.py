@@ -52,6 +52,21 @@ class Uploads:
         for slot in self._rounds[round].values():
             slot.shut()
 
+    def reopen(self, round: int) -> None:  # noqa: A002
+        """It was closed, and cannot be had without more."""
+        for slot in self._rounds[round].values():
+            slot.reopen()
+
+    def withdraw(self, cluster: str) -> None:
+        """What this cluster left in a round that is not closed yet is not to count."""
+        for slots in list(self._rounds.values()):  # another thread's
+            if cluster in slots:
+                slots[cluster].withdraw()
+
+    def withdrawn(self, round: int) -> frozenset[str]:  # noqa: A002
+        """Whose owner took back what it left in this round. Once the round is closed nobody joins them."""
+        return frozenset(cluster for cluster, slot in self._rounds[round].items() if slot.withdrawn)
+
     def round(self, number: int) -> Mapping[str, Slot] | None:
         """The slots of those who take part in it; None if it was never opened."""
         return self._rounds.get(number)
