@@ -141,10 +141,13 @@ def test_where_the_owner_does_not_take_the_hubs_word_the_api_server_holds_it_to_
         with owner.temporarily(_policy(images=f"{images.TESTS}\nregistry.example.com/team/"), *documents.read(OWNERS_WORD)):
             evil = _pod("evil", "registry.example.com.evil.org/x")
             until("other images are refused", partial(_refused, owner, evil, "does not name an image"), _MINUTE, so=bool)
+            other = _pod("evil", images.TESTS)
+            until("so are other accounts", partial(_refused, owner, other, "no right to mount"), _MINUTE, so=bool)
             for document, why in (
                 (_policy(images="evil"), "the policy is the owner's"),
                 (_pod("evil", images.TESTS), "the hub asks for data by a Job that is suspended"),
                 (_deployment("evil"), "the hub asks for data by a Job that is suspended"),
+                (_role("evil"), "who mounts a volume is the owner's to say"),
             ):
                 until(f"the hub is told: {why}", partial(_refused, hub, document, why), _MINUTE, so=bool)
             with spokes.hub.kubernetes.temporarily(work):
@@ -254,6 +257,13 @@ def _deployment(name: str) -> Object:
     template = {"metadata": {"labels": labels}, "spec": _pod(name, images.TESTS)["spec"]}
     spec = {"replicas": 1, "selector": {"matchLabels": labels}, "template": template}
     return {"apiVersion": "apps/v1", "kind": "Deployment", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+
+
+def _role(name: str) -> Object:
+    """Whoever has it may mount what is offered."""
+    rules = [{"apiGroups": [""], "resources": ["persistentvolumeclaims"], "verbs": ["mount"]}]
+    metadata = {"name": name, "namespace": NAMESPACE}
+    return {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "Role", "metadata": metadata, "rules": rules}
 
 
 def _pods(spoke: Cluster, name: str) -> list[Object]:

@@ -10,6 +10,7 @@ from fedspoke.manifestworks import envoy, sidecar
 from fedspoke.manifestworks.collaborator import (
     CA_CONFIG_MAP,
     CERTIFICATE_SECRET,
+    COLLABORATOR,
     HARDENED,
     MODEL_CACHE,
     MODEL_SOURCES,
@@ -30,7 +31,8 @@ _COMMANDS = {
 _GROUP = {"fsGroup", "fsGroupChangePolicy"}
 _OF_A_POD = {  # with what the API server adds of itself
     *("automountServiceAccountToken", "containers", "dnsPolicy", "initContainers", "nodeSelector", "restartPolicy"),
-    *("schedulerName", "securityContext", "terminationGracePeriodSeconds", "tolerations", "volumes"),
+    *("schedulerName", "securityContext", "serviceAccount", "serviceAccountName", "terminationGracePeriodSeconds"),
+    *("tolerations", "volumes"),
 }
 _OF_A_CONTAINER = {
     *("command", "env", "envFrom", "image", "imagePullPolicy", "name", "resources", "restartPolicy", "securityContext"),
@@ -48,6 +50,8 @@ def _of_pod(spec: Object) -> Iterator[str]:
     said = spec.get("securityContext") or {}
     if {key: value for key, value in said.items() if key not in _GROUP} != UNPRIVILEGED:
         yield "another securityContext"
+    if {spec.get(it, COLLABORATOR) for it in ("serviceAccount", "serviceAccountName")} != {COLLABORATOR}:
+        yield "another service account"
     if spec.get("automountServiceAccountToken") is not False:
         yield "a service account's token"
 

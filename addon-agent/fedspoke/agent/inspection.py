@@ -15,7 +15,7 @@ from fedspoke.agent.offers import Offer
 from fedspoke.agent.words import own_words
 from fedspoke.api.base import Object
 from fedspoke.api.names import ADDON, DOMAIN, OURS
-from fedspoke.manifestworks.collaborator import HARDENED, UNPRIVILEGED
+from fedspoke.manifestworks.collaborator import COLLABORATOR, HARDENED, UNPRIVILEGED
 
 LABELS = OURS | {"app.kubernetes.io/component": "inspection"}
 KEY, VERSION = f"{DOMAIN}/offer", f"{DOMAIN}/offer-version"
@@ -50,6 +50,7 @@ def job(offer: Offer, image: str, namespace: str, owner: Object) -> Object:
         ],
     }
     pod = {
+        "serviceAccountName": COLLABORATOR,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "restartPolicy": "Never",

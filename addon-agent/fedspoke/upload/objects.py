@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 from fedspoke.api.base import Object
 from fedspoke.api.names import OURS
-from fedspoke.manifestworks.collaborator import HARDENED, NAMESPACE, unprivileged
+from fedspoke.manifestworks.collaborator import COLLABORATOR, HARDENED, NAMESPACE, unprivileged
 
 VOLUME = "/volume"
 """Where the pod has it."""
@@ -72,6 +72,7 @@ def pod(name: str, of: str, image: str, pull_secrets: Sequence[Object], *, opens
             "imagePullSecrets": [*pull_secrets],
             "restartPolicy": "Never",
             "securityContext": unprivileged(openshift=openshift),
+            "serviceAccountName": COLLABORATOR,
             "terminationGracePeriodSeconds": 0,  # sleep takes no hint
             "volumes": [{"name": "volume", "persistentVolumeClaim": {"claimName": of}}],
         },

@@ -25,6 +25,7 @@ MODEL_HUB = f"{ADDON}-model-hub"  # the owner's ConfigMap and Secret, either or 
 MODEL_SOURCES: list[Object] = [{kind: {"name": MODEL_HUB, "optional": True}} for kind in ("configMapRef", "secretRef")]
 MODEL_CACHE: list[Object] = [{"name": "HF_HOME", "value": "/model/huggingface"}]  # in the claim, where there is one
 HUB_FILE = "hub.json"  # what the cluster's agent reads of a federation: a HubGateway
+COLLABORATOR = f"{ADDON}-collaborator"  # the service account of whatever mounts an owner's volume; the API gives it nothing
 AGENT = f"{ADDON}-agent"  # the add-on's own Deployment, and its service account
 # Kubernetes counts restarts and evictions over a Job's whole life, and a Job that has given up stays away for the rest of a run
 # of days. What cannot run is told meanwhile, and ends with its federation. A podFailurePolicy could leave evictions out of the
@@ -172,6 +173,7 @@ def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str
         "volumeMounts": [config, output, scratch],
     }
     pod: Object = {
+        "serviceAccountName": COLLABORATOR,
         "automountServiceAccountToken": False,
         "restartPolicy": "OnFailure",
         "securityContext": unprivileged(openshift=spoke.openshift),

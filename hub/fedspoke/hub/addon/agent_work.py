@@ -10,6 +10,7 @@ from fedspoke.manifestworks.collaborator import (
     AGENT,
     CA_CONFIG_MAP,
     CERTIFICATE_SECRET,
+    COLLABORATOR,
     DATASETS,
     HARDENED,
     NAMESPACE,
@@ -56,7 +57,15 @@ def _manifests(cluster: str, bundle: bytes, image: str) -> list[Object]:
             # The label has OCM copy the klusterlet's image pull secret there.
             "metadata": {"name": NAMESPACE, "labels": {"addon.open-cluster-management.io/namespace": "true"}},
         },
-        {"apiVersion": "v1", "kind": "ServiceAccount", "metadata": metadata, "automountServiceAccountToken": False},
+        *(
+            {
+                "apiVersion": "v1",
+                "kind": "ServiceAccount",
+                "metadata": metadata | {"name": it},
+                "automountServiceAccountToken": False,
+            }
+            for it in (AGENT, COLLABORATOR)
+        ),
         {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": _rules()},
         {
             "apiVersion": f"{_RBAC}/v1",
