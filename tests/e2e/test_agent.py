@@ -1,6 +1,7 @@
 """What an owner offers, as the hub hears of it: counted on the spoke by its agent, carried by OCM, and never a byte of it."""
 
 import logging
+import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -9,15 +10,17 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from fedspoke.agent.declared import VALID
 from fedspoke.agent.policy import POLICY
+from fedspoke.agent.survey import AT_ONCE
 from fedspoke.api import documents, parse
 from fedspoke.api.base import Object
 from fedspoke.api.names import ADDON, DOMAIN, GPU_MODEL_CLAIM, GPUS_CLAIM, OFFERS, data_claim, posts_claim
 from fedspoke.local import demo
-from fedspoke.manifestworks.collaborator import AGENT, NAMESPACE, Hub, Spoke, collaborator
+from fedspoke.manifestworks.collaborator import AGENT, DATASETS, NAMESPACE, Hub, Spoke, collaborator
 from fedspoke.manifestworks.work import manifest_work
 from fedspoke.placement.objects import bindings, placement
 from support import build
@@ -25,13 +28,14 @@ from support.fleet import federation, images, ocm
 from support.fleet.addon import conditions, installed, is_well
 from support.fleet.cluster import Cluster
 from support.fleet.fleet import OwnFleet
-from support.fleet.kubernetes import NODE, POD, Kind, Kubernetes, Rejected
+from support.fleet.kubernetes import JOB, NODE, POD, Kind, Kubernetes, Rejected
 from support.fleet.wait import until
 
 OWNERS_WORD = Path(__file__).parents[2] / "addon-agent/deploy/owners-word.yaml"
 _MINUTE = 60
 _SECONDS = 180
 _CLAIM, _DEPLOYMENT = Kind("v1", "persistentvolumeclaims"), Kind("apps/v1", "deployments")
+_CONFIG_MAP = Kind("v1", "configmaps")
 
 log = logging.getLogger(__name__)
 
@@ -154,6 +158,30 @@ def test_where_the_owner_does_not_take_the_hubs_word_the_api_server_holds_it_to_
                 until("what it asks for is started all the same", partial(_pods, spoke, "asks"), _MINUTE, so=bool)
 
 
+def test_of_a_hundred_volumes_two_are_looked_at_at_once_and_the_agent_stays_small(spokes: OwnFleet, example: Path) -> None:
+    spoke, most, names = spokes.spokes[1], 0, [f"album-{number}" for number in range(100)]
+
+    def looked_at() -> int:
+        nonlocal most
+        jobs = spoke.kubernetes.all(JOB, NAMESPACE, "app.kubernetes.io/component=inspection")
+        most = max(most, sum(bool(it["status"].get("active")) for it in jobs))
+        return len(spoke.kubernetes.get(_CONFIG_MAP, DATASETS, NAMESPACE).get("data") or {})
+
+    before = _megabytes(spoke)
+    for name in names:
+        federation.offer(spoke, name, name, example / "exports/instagram", "instagram")
+    try:
+        until("twenty of them are known", looked_at, 5 * _MINUTE, so=lambda known: known >= 20)
+        after = _megabytes(spoke)
+    finally:
+        for name in names:
+            spoke.kubernetes.delete(_CLAIM, name, NAMESPACE)
+    log.info("the agent takes %.1f MB, and %.1f with a hundred offers", before, after)
+    assert most == AT_ONCE
+    assert after < min(100, before + 10)
+    until("the hub has forgotten", partial(_claims, spokes, spoke), _MINUTE, so={}.__eq__)
+
+
 def test_when_the_add_on_is_taken_away_its_claims_go(spokes: OwnFleet) -> None:
     with _offered(spokes) as spoke:
         spokes.hub.kubernetes.delete(ocm.MANAGEMENT_ADDON, ADDON)
@@ -202,6 +230,20 @@ def _gpus(spoke: Cluster, count: int) -> Iterator[None]:
         yield
     finally:
         say(None, None)
+
+
+def _megabytes(spoke: Cluster) -> float:
+    """That its agent has in memory."""
+    ours = {sys.executable, "agent", spoke.name}
+    (agent,) = (it for it in psutil.process_iter() if ours <= set(_command(it)))
+    return float(agent.memory_info().rss) / 1e6
+
+
+def _command(process: psutil.Process) -> list[str]:
+    try:
+        return process.cmdline()
+    except psutil.Error:  # it has just ended
+        return []
 
 
 def _claims(fleet: OwnFleet, spoke: Cluster) -> dict[str, str]:
