@@ -247,7 +247,7 @@ class RoundRecord(Record):
 class ClusterProgress(Record):
     """Where one chosen cluster is."""
 
-    phase: Literal["Waiting", "Preparing", "Ready", "Training", "Trained", "Finished", "Failed"] = "Waiting"
+    phase: Literal["Waiting", "Preparing", "Ready", "Training", "Trained", "Finishing", "Finished", "Failed"] = "Waiting"
     reason: str = ""
     posts: dict[Platform, Count] = {}
     last_round: int | None = None

@@ -54,7 +54,7 @@ class ClusterStatus(Reported):
 
     name: str = Field(description="The ManagedCluster's name.")
     platform: str = Field("", description="The platforms whose data it trains on, comma-separated.")
-    phase: str = Field(description="Where it is: Waiting, Preparing, Ready, Training, Trained, Finished or Failed.")
+    phase: str = Field(description="Where it is: Waiting, Preparing, Ready, Training, Trained, Finishing, Finished or Failed.")
     reason: str = Field("", description="Why it is there, where that needs a reason.")
     posts: int | None = Field(None, description="Posts that it trains on.")
     last_round: int | None = Field(None, description="The last round that used its update.")

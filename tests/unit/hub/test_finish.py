@@ -1,5 +1,6 @@
 """After the last round: the final adapter is measured, profiles are shared, and what of it fails nothing."""
 
+from datetime import timedelta
 from pathlib import Path
 
 from fedspoke.api.errors import Failed
@@ -99,6 +100,28 @@ def test_the_final_adapter_is_measured_where_posts_are_held_out(tmp_path: Path) 
     assert [record.clusters["cluster1"].held_out for record in site.state.records()] == [
         HeldOut(posts=1, before=4, after=2), HeldOut(posts=1, before=2, after=4 / 3),
     ]  # fmt: skip
+
+
+def test_a_cluster_that_measures_and_makes_its_profiles_is_said_to_be_finishing(tmp_path: Path) -> None:
+    site, said = Site(settings(tmp_path, holdout=True)), set[str]()
+    site.join("cluster1")
+    node = len(site.nodes.connected) + 1
+    cluster = Cluster("cluster2", site.exchange)
+
+    def slow(order: Order) -> Answer | None:
+        if not isinstance(order, FinishOrder):
+            return cluster(order)
+        site.clock.later.append((site.clock.now() + timedelta(seconds=5), lambda: said.add(phase())))
+        site.clock.later.append((site.clock.now() + timedelta(seconds=6), lambda: site.nodes.send(node, order, finished)))
+        return None
+
+    def phase() -> str:
+        return site.account.progress.clusters["cluster2"].phase
+
+    finished = Finished(cluster="cluster2", shared=())
+    site.nodes.connected[node] = slow
+    site.run()
+    assert (said, phase()) == ({"Finishing"}, "Finished")
 
 
 def test_nothing_is_asked_after_the_last_round_where_nothing_is_wanted(tmp_path: Path) -> None:

@@ -182,7 +182,8 @@ class Federation:
             if len(asking.answers) >= self.settings.server.quorum:
                 asking.spare()
             for cluster in ready:
-                self.account.cluster(cluster, **({"reason": asking.note(cluster)} | Outcome.of(asking).told(cluster)))
+                at_work = {"phase": "Finishing", "reason": asking.note(cluster)}
+                self.account.cluster(cluster, **(at_work | Outcome.of(asking).told(cluster)))
         outcome = Outcome.of(asking)
         if outcome.held_out:
             self.account.say("the final adapter is measured", held_out=outcome.held_out)
