@@ -79,6 +79,7 @@ def test_a_spoke_that_is_cut_off_for_a_minute_is_done_without_or_waited_for_and_
             until("a round is done without it", partial(_of_last_round, ready, one), _SECONDS, so=lambda of: of == {"spoke1"})
             waits = f"waiting for 1 more of the 2 clusters that are needed to be ready: {spoke.name}; since "
             said = until("the other waits", partial(_message, ready, two), _SECONDS, so=lambda it: it.startswith(waits))
+            assert federation.status(ready, two)["phase"] == "Waiting"
             assert ", until " in said
         finally:
             ready.network.restore(spoke.machine)

@@ -51,12 +51,18 @@ __all__ = [
 ]
 
 
+ANY_PORT = 8080
+"""The community's default. No node's port is that low: a NodePort that names no other gets one that Kubernetes chooses."""
+
+
 class Listener(Api):
     """One address at which spokes reach the hub's gateway."""
 
     name: str = Field("", description="What the status calls it.")
     type: Literal["NodePort", "LoadBalancer", "Route", "Ingress"] = Field("NodePort", description="How it is exposed.")
-    port: Annotated[int, Field(ge=1, le=65535)] = Field(8080, description="The port that spokes connect to.")
+    port: Annotated[int, Field(ge=1, le=65535)] = Field(
+        ANY_PORT, description=f"The port that spokes connect to. For a NodePort {ANY_PORT} is any that Kubernetes chooses."
+    )
     ip: str | None = Field(None, description="NodePort only: the node's address as spokes see it.")
 
     rules = (

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fedspoke.api.federated_learning import MAY_CHANGE, FederatedLearning, Listener, Object
+from fedspoke.api.federated_learning import ANY_PORT, MAY_CHANGE, FederatedLearning, Listener, Object
 from fedspoke.api.names import OURS, SETTINGS, identity, labels, run_name
 from fedspoke.api.records import AggregatorSettings, FusionSettings
 from fedspoke.hub import gateway
@@ -260,10 +260,10 @@ def _pod(fl: FederatedLearning, image: str, place: Place) -> Object:
 
 def _service_port(fl: FederatedLearning, place: Place) -> Object:
     port: Object = {"name": "gateway", "port": place.gateway_port, "targetPort": "gateway"}
-    if not fl.spec.server.listeners:
-        return port
     asked = exposed(fl)
-    return port | ({"nodePort": asked.port} if asked.type == "NodePort" else {"port": asked.port})
+    if asked.type != "NodePort":
+        return port | {"port": asked.port}
+    return port if asked.port == ANY_PORT else port | {"nodePort": asked.port}
 
 
 def _account(fl: FederatedLearning, metadata: Object) -> list[Object]:

@@ -1,6 +1,6 @@
 """The conditions of a FederatedLearning (metav1.Condition): each a small question with an honest answer at every moment."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from typing import Literal
 
@@ -8,6 +8,9 @@ from fedspoke.api.federated_learning import Condition, FederatedLearning
 from fedspoke.hub.aggregation.attendance import absent
 from fedspoke.hub.aggregation.convergence import over
 from fedspoke.hub.observed import UNREADY, Observed, unplaced
+
+_MADE = ("ModelSaved", "ProfilesFused")
+_KINDS = ("PlacementSatisfied", "AggregatorReady", "CollaboratorsReady", "Training", *_MADE)
 
 Answer = tuple[Literal["True", "False", "Unknown"], str, str]
 """Status, reason (one word for programs), message (a sentence for people)."""
@@ -26,6 +29,18 @@ def conditions(fl: FederatedLearning, seen: Observed, before: Iterable[Condition
     }
     if fl.spec.suspend:
         answers["Suspended"] = "True", "AskedFor", "spec.suspend is true"
+    return _dated(answers, before, fl.generation, now)
+
+
+def refused(why: str, before: Iterable[Condition], generation: int | None, now: datetime) -> list[Condition]:
+    """Of a spec that cannot be run: nothing runs, and what a run before it has made is made."""
+    known = {it.type: it for it in before}
+    made = {kind: (it.status, it.reason, it.message) for kind, it in known.items() if kind in _MADE and it.status == "True"}
+    none: dict[str, Answer] = dict.fromkeys(_KINDS, ("False", "Refused", "spec cannot be run as it is"))
+    return _dated(none | made | {"Degraded": ("True", "Refused", why)}, known.values(), generation, now)
+
+
+def _dated(answers: Mapping[str, Answer], before: Iterable[Condition], generation: int | None, now: datetime) -> list[Condition]:
     since: dict[tuple[str, str], datetime] = {(known.type, known.status): known.last_transition_time for known in before}
     return [
         Condition.model_validate(
@@ -35,7 +50,7 @@ def conditions(fl: FederatedLearning, seen: Observed, before: Iterable[Condition
                 "reason": reason,
                 "message": message,
                 "lastTransitionTime": since.get((kind, status), now),
-                "observedGeneration": fl.generation,
+                "observedGeneration": generation,
             }
         )
         for kind, (status, reason, message) in answers.items()

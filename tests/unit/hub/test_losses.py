@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from fedspoke.api.records import Failure, PrepareOrder, TrainOrder
+from fedspoke.api.records import Failure, PrepareOrder, Progress, TrainOrder
 from fedspoke.hub.aggregation.asking import SILENT
 from fedspoke.hub.aggregation.members import Answer, Order
 from support import adapters
@@ -129,17 +129,21 @@ def test_what_the_old_pod_had_left_does_not_stand_against_the_new_ones_adapter(t
 
 
 def test_a_cluster_whose_only_node_went_away_is_waited_for_and_takes_part_when_it_is_back(tmp_path: Path) -> None:
-    said: list[str] = []
+    said: list[Progress] = []
     site = Site(settings(tmp_path, rounds=1))
     site.join("cluster1")
     gone = site.join("cluster2", silent={1})
     site.clock.later.append((START + timedelta(seconds=1), lambda: site.nodes.connected.pop(gone)))
-    site.clock.later.append((START + timedelta(seconds=90), lambda: said.append(site.account.progress.message)))
+    for moment in (0.5, 90):
+        site.clock.later.append((START + timedelta(seconds=moment), lambda: said.append(site.account.progress)))
     site.clock.later.append(
         (START + timedelta(seconds=91), lambda: site.nodes.connected.update({9: Cluster("cluster2", site.exchange)}))
     )
     site.run()
-    assert said[0].startswith("waiting for 1 more of the 2 clusters that are needed to be ready: cluster2; since 12:00:01")
+    assert [it.phase for it in said] == ["Running", "Waiting"]
+    assert said[1].message.startswith(
+        "waiting for 1 more of the 2 clusters that are needed to be ready: cluster2; since 12:00:01"
+    )
     (record,) = site.state.records()
     assert (set(record.clusters), record.refused) == ({"cluster1", "cluster2"}, {})
 

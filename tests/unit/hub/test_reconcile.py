@@ -57,6 +57,14 @@ def test_a_pod_names_the_group_that_may_write_to_its_volumes_but_on_openshift_wh
         assert [pod["securityContext"].get("fsGroup") for pod in pods_of(objects, "Deployment", "Job")] == [group, group]
 
 
+def test_a_node_port_that_is_not_named_is_one_that_kubernetes_chooses():
+    for listeners in ([], [{"name": "public", "type": "NodePort"}], [{"name": "public", "type": "NodePort", "port": 8080}]):
+        fl = parse.federated_learning(build.federated_learning(server={"listeners": listeners}))
+        (service,) = (it for it in wanted(fl, [BERLIN], SITE) if it["kind"] == "Service")
+        assert service["spec"]["type"] == "NodePort"
+        assert "nodePort" not in service["spec"]["ports"][0]
+
+
 def test_works_of_equally_named_federations_in_two_namespaces_never_meet():
     names = []
     for namespace in ("team-a", "team-b"):

@@ -9,6 +9,7 @@ from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
 from fedspoke.api.names import RETRY
+from fedspoke.hub import conditions
 from fedspoke.hub.unsupported import unsupported
 
 
@@ -53,5 +54,6 @@ def again(live: Object, before: FederatedLearningStatus) -> str:
 def refused(before: FederatedLearningStatus, why: str, live: Object, now: datetime) -> FederatedLearningStatus:
     """Failed before it began, or in the middle of a run whose spec was changed to what cannot be done; what is done is kept."""
     generation, start = live["metadata"].get("generation"), before.start_time or now
+    said = {"conditions": conditions.refused(why, before.conditions, generation, now)}
     changes = {"phase": "Failed", "message": why, "observed_generation": generation, "start_time": start, "completion_time": now}
-    return before.model_copy(update=changes)
+    return before.model_copy(update=changes | said)

@@ -14,6 +14,8 @@ from fedspoke.hub import reporter
 from fedspoke.hub.aggregation import releases
 from fedspoke.hub.aggregator_workload import aggregator_name, claim_name, exposed, progress_name
 from fedspoke.hub.controller.away import kept, unheard
+from fedspoke.hub.controller.difference import going
+from fedspoke.hub.controller.kinds import PLACEMENT
 from fedspoke.hub.controller.world import World
 from fedspoke.hub.observed import Observed
 from fedspoke.kube.pods import restarted, stuck
@@ -49,6 +51,8 @@ def decided(fl: FederatedLearning, world: World, now: datetime) -> Decision:
         for it in sorted(world.fleet.decisions, key=_order)
         for each in (it.get("status") or {}).get("decisions") or []
     )
+    if undecided(world.named(PLACEMENT.kind, fl.name), world.fleet.decisions):
+        chosen = tuple((it["metadata"]["namespace"], 0) for it in world.works if not going(it))
     if away := kept(placement(fl), world, {name for name, _ in chosen}, now):
         chosen = tuple(sorted((*chosen, *((name, 0) for name in away))))
     names = {name for name, _ in chosen}
@@ -59,6 +63,12 @@ def decided(fl: FederatedLearning, world: World, now: datetime) -> Decision:
     rejected = tuple((name, reason) for name, reason in ours.rejected if name not in names)
     awaited = tuple((name, "OCM's placement controller has not chosen it yet") for name, _ in ours.decisions if name not in names)
     return Decision(decisions=chosen, rejected=(*rejected, *awaited), problem=ours.problem)
+
+
+def undecided(placement: Object | None, decisions: Collection[Object]) -> bool:
+    """Whether OCM has yet to say whom it chooses: somebody deleted the Placement or its decisions. Nobody is sent home by that."""
+    said = (placement or {}).get("status") or {}
+    return not decisions and (not said.get("conditions") or bool(said.get("numberOfSelectedClusters")))
 
 
 def spokes(fl: FederatedLearning, world: World, decision: Decision) -> list[Spoke]:

@@ -154,6 +154,31 @@ class TestAClusterThatLeavesTheDecision:
         assert hub.works() == ["berlin", "lyon"]
 
 
+class TestAPlacementThatSomebodyDeletes:
+    def test_ends_nothing_and_is_made_again_and_then_ocms_word_counts(self):
+        hub = Hub.running()
+        hub.tells(rounds=1)
+        for kind in (kinds.PLACEMENT, kinds.DECISION):
+            for name in hub.names(kind):
+                del hub.kube.objects[*kind, NAMESPACE, name]
+        hub.settle()
+        assert (hub.works(), hub.names(kinds.PLACEMENT)) == (["berlin", "lyon"], [FL])
+        hub.choose("lyon")
+        hub.settle()
+        assert hub.works() == ["lyon"]
+
+    def test_ends_nothing_if_its_decisions_alone_are_deleted(self):
+        hub = Hub.running()
+        hub.change(kinds.PLACEMENT, FL, status={"numberOfSelectedClusters": 2, "conditions": [{"type": "PlacementSatisfied"}]})
+        for name in hub.names(kinds.DECISION):
+            del hub.kube.objects[*kinds.DECISION, NAMESPACE, name]
+        hub.settle()
+        assert hub.works() == ["berlin", "lyon"]
+        hub.change(kinds.PLACEMENT, FL, status={"numberOfSelectedClusters": 0, "conditions": [{"type": "PlacementSatisfied"}]})
+        hub.settle()
+        assert hub.works() == []
+
+
 class TestAClusterThatIsNotHeardOf:
     """OCM has taken it out of the decision."""
 
@@ -425,6 +450,22 @@ class TestARefusedFederation:
         hub.asks(framework="flower")
         hub.settle()
         assert hub.status()["phase"] == "Waiting"
+
+    def test_says_so_in_every_condition(self):
+        hub = Hub.with_federation(framework="openfl")
+        hub.settle()
+        assert hub.condition("Degraded") == ("True", hub.message())
+        others = {it["status"] for it in hub.status()["conditions"] if it["type"] != "Degraded"}
+        assert (len(hub.status()["conditions"]), others) == (7, {"False"})
+
+    def test_that_ran_before_keeps_what_it_made_and_nothing_of_it_is_said_to_run(self):
+        hub = Hub.running()
+        hub.tells(rounds=3, model="a" * 64)
+        hub.settle()
+        assert (hub.condition("ModelSaved")[0], hub.condition("AggregatorReady")[0]) == ("True", "True")
+        hub.asks(framework="openfl")
+        hub.settle()
+        assert (hub.condition("ModelSaved")[0], hub.condition("AggregatorReady")[0]) == ("True", "False")
 
     def test_that_is_asked_to_try_again_is_refused_again_and_the_request_is_gone(self):
         hub = Hub.with_federation(framework="openfl")
