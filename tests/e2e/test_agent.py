@@ -20,7 +20,7 @@ from fedspoke.api import documents, parse
 from fedspoke.api.base import Object
 from fedspoke.api.names import ADDON, DOMAIN, GPU_MODEL_CLAIM, GPUS_CLAIM, OFFERS, data_claim, posts_claim
 from fedspoke.local import demo
-from fedspoke.manifestworks.collaborator import AGENT, DATASETS, NAMESPACE, Hub, Spoke, collaborator
+from fedspoke.manifestworks.collaborator import AGENT, COLLABORATOR, DATASETS, NAMESPACE, Hub, Spoke, collaborator
 from fedspoke.manifestworks.work import manifest_work
 from fedspoke.placement.objects import bindings, placement
 from support import build
@@ -149,7 +149,7 @@ def test_where_the_owner_does_not_take_the_hubs_word_the_api_server_holds_it_to_
             until("so are other accounts", partial(_refused, owner, other, "no right to mount"), _MINUTE, so=bool)
             for document, why in (
                 (_policy(images="evil"), "the policy is the owner's"),
-                (_pod("evil", images.TESTS), "the hub asks for data by a Job that is suspended"),
+                (_pod("evil", images.TESTS, COLLABORATOR), "the hub asks for data by a Job that is suspended"),
                 (_deployment("evil"), "the hub asks for data by a Job that is suspended"),
                 (_role("evil"), "who mounts a volume is the owner's to say"),
             ):
@@ -286,10 +286,10 @@ def _refused(kube: Kubernetes, document: Object, why: str) -> bool:
     return False
 
 
-def _pod(name: str, image: str) -> Object:
+def _pod(name: str, image: str, account: str = "default") -> Object:
     """One that mounts what is offered."""
     data = {"name": "data", "persistentVolumeClaim": {"claimName": "holiday"}}
-    spec = {"containers": [{"name": "main", "image": image}], "volumes": [data]}
+    spec = {"containers": [{"name": "main", "image": image}], "serviceAccountName": account, "volumes": [data]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
 
 

@@ -11,7 +11,7 @@ from datetime import datetime
 from typing import Any
 
 from fedspoke.api.federated_learning import ANY_PORT, MAY_CHANGE, FederatedLearning, Listener, Object
-from fedspoke.api.names import OURS, SETTINGS, identity, labels, run_name
+from fedspoke.api.names import ACCOUNT, OURS, SETTINGS, identity, labels, run_name
 from fedspoke.api.records import AggregatorSettings, FusionSettings
 from fedspoke.hub import gateway
 from fedspoke.manifestworks import envoy
@@ -81,6 +81,8 @@ class Attempt:
     deadline: datetime
     name: str = ""
     """What is told under another name says nothing of this one."""
+    account: str = ""
+    """Of the service account, where that is younger than the Deployment."""
 
 
 def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place | None = None) -> list[Object]:
@@ -116,7 +118,10 @@ def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place
                 "strategy": {"type": "Recreate"},  # two aggregators must never write one checkpoint
                 "selector": {"matchLabels": selector},
                 "template": {
-                    "metadata": {"labels": selector, "annotations": {SETTINGS: _fixed(settings)}},
+                    "metadata": {
+                        "labels": selector,
+                        "annotations": {SETTINGS: _fixed(settings)} | ({ACCOUNT: attempt.account} if attempt.account else {}),
+                    },
                     "spec": _pod(fl, image, place),
                 },
             },

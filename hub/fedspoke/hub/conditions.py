@@ -20,7 +20,7 @@ def conditions(fl: FederatedLearning, seen: Observed, before: Iterable[Condition
     """All seven, and while it is suspended, since when; the time of each is that of its last change of status."""
     answers: dict[str, Answer] = {
         "PlacementSatisfied": _placement(fl, seen),
-        "AggregatorReady": _aggregator(seen),
+        "AggregatorReady": _aggregator(fl, seen),
         "CollaboratorsReady": _collaborators(fl, seen),
         "Training": _training(fl, seen),
         "ModelSaved": _model(seen),
@@ -58,6 +58,8 @@ def _dated(answers: Mapping[str, Answer], before: Iterable[Condition], generatio
 
 
 def _placement(fl: FederatedLearning, seen: Observed) -> Answer:
+    if seen.undecided and not seen.chosen:
+        return "Unknown", "Undecided", "OCM's placement controller has not decided yet"
     if missing := unplaced(fl, seen.decision):
         return "False", "TooFewClusters", missing
     strangers = sorted(fl.spec.training.lora.ranks.keys() - set(seen.chosen))
@@ -65,18 +67,26 @@ def _placement(fl: FederatedLearning, seen: Observed) -> Answer:
     return "True", "ClustersChosen", f"chosen: {', '.join(seen.chosen)}{odd}"
 
 
-def _aggregator(seen: Observed) -> Answer:
+def _aggregator(fl: FederatedLearning, seen: Observed) -> Answer:
     if seen.failure:
         return "False", "Stopped", f"it does not run: {seen.failure}"
+    if seen.progress is None:
+        return _starting(fl, seen)
     if seen.waits:
         return "False", "Waiting", f"it waits for {seen.waits}"
-    if seen.progress is None:
-        return "False", "Starting", "it has not been heard of yet"
     if seen.progress.phase == "Failed":
         return "False", "Failed", seen.progress.message
     if seen.progress.phase == "Completed":
         return "True", "Finished", "it has done its work"
     return "True", "Running", "it answers"
+
+
+def _starting(fl: FederatedLearning, seen: Observed) -> Answer:
+    if unplaced(fl, seen.decision):
+        return "False", "NotPlaced", "it starts once there are enough clusters"
+    if seen.waits:
+        return "False", "Waiting", f"it waits for {seen.waits}"
+    return "False", "Starting", "nothing is heard of it"
 
 
 def _collaborators(fl: FederatedLearning, seen: Observed) -> Answer:

@@ -1,6 +1,6 @@
 """What a controller sees of one federation at one moment."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from fedspoke.api.federated_learning import Artifact, FederatedLearning, ListenerStatus
@@ -17,6 +17,8 @@ class Observed:
     """The placement, the aggregator's own account, and what stopped that should run."""
 
     decision: Decision
+    undecided: bool = False
+    """Whether OCM has yet to say whom it chooses."""
     platforms: Mapping[str, Sequence[Platform]] = field(default_factory=dict)
     listener: ListenerStatus | None = None
     progress: Progress | None = None
@@ -53,13 +55,33 @@ class Observed:
         return failed | dict(self.stopped)
 
 
+_GROUPS, _NAMES = 10, 3
+"""Reasons and clusters of each that a sentence names; a hub may have thousands. `fedspoke place` tells all of them."""
+
+
+def _grouped(rejected: Iterable[tuple[str, str]]) -> str:
+    """`berlin, lyon and 5 more: no label region=mars; oslo: …`, that of most clusters first."""
+    groups: dict[str, list[str]] = {}
+    for name, reason in rejected:
+        groups.setdefault(reason, []).append(name)
+    largest = sorted(groups.items(), key=lambda it: -len(it[1]))
+    said = [f"{_some(names)}: {reason}" for reason, names in largest[:_GROUPS]]
+    rest = sum(len(names) for _, names in largest[_GROUPS:])
+    return "; ".join([*said, *([f"{rest} more clusters for other reasons"] if rest else [])])
+
+
+def _some(names: Sequence[str]) -> str:
+    more = len(names) - _NAMES
+    return ", ".join(names[:_NAMES]) + (f" and {more} more" if more > 0 else "")
+
+
 def unplaced(fl: FederatedLearning, decision: Decision) -> str | None:
     """Why too few clusters were chosen, in one sentence; None when there are enough."""
     chosen, needed = len(decision.decisions), fl.spec.server.min_available_clients
     if chosen >= needed:
         return None
     names = ", ".join(name for name, _ in decision.decisions)
-    reasons = "; ".join(f"{name}: {reason}" for name, reason in decision.rejected) or decision.problem
+    reasons = _grouped(decision.rejected) or decision.problem
     if not (chosen or reasons):
         reasons = "no ManagedCluster is there"
     return (

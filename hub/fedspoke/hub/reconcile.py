@@ -34,6 +34,8 @@ class Site:
     """None as long as it has no address: nothing is sent to spokes until then."""
     deadline: datetime
     attempt: str = ""
+    account: str = ""
+    """The aggregator's service account, where that was made anew: the token of a pod that is older is worth nothing."""
     images: Images = field(default_factory=Images)
     hub_place: HubPlace = field(default_factory=HubPlace)
     spoke_places: Mapping[str, SpokePlace] = field(default_factory=dict)
@@ -52,6 +54,6 @@ def wanted(fl: FederatedLearning, spokes: Sequence[Spoke], site: Site) -> list[O
         for spoke in spokes
         for place in [site.spoke_places.get(spoke.cluster, SpokePlace())]
     ]
-    attempt = Attempt(clusters=clusters, hub=site.hub_id, deadline=site.deadline, name=site.attempt)
+    attempt = Attempt(clusters=clusters, hub=site.hub_id, deadline=site.deadline, name=site.attempt, account=site.account)
     hub = aggregator(fl, attempt, fl.spec.server.image or site.images.aggregator, site.hub_place)
     return [*bindings(fl), placement(fl), *hub, *works]

@@ -14,13 +14,15 @@ from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed
 from fedspoke.api.records import RoundRecord
 from fedspoke.hub.aggregation import owner, releases
-from fedspoke.kube.client import Kubernetes
+from fedspoke.kube.client import Kubernetes, kind_of
 
 log = logging.getLogger("fedspoke")
 
 PROGRESS, ROUNDS = "progress.json", "rounds.jsonl"
 _FILES = (PROGRESS, ROUNDS, releases.FILE)
 _LOOK = 1.0
+_LOOKS = 15
+"""Until what was told is looked for, where nothing is new."""
 _AGAIN = 10.0
 _ROOM = 700_000
 """Characters of rounds, of the million that a ConfigMap takes; the oldest are left out."""
@@ -31,19 +33,28 @@ def report(
 ) -> None:
     """For ever: a change of the files is in the ConfigMap a moment later. What cannot be told is told later."""
     told: dict[str, str] = {}
+    looks = 0
     while True:
-        now = read(state, federation)
-        if now == told:
+        now, looks = read(state, federation), looks + 1
+        if now == told and looks % _LOOKS:
             wait(_LOOK)
             continue
         try:
-            kube.merge(config_map, {"data": now})
+            if now != told or (now and not _there(kube, config_map, now)):
+                kube.merge(config_map, {"data": now})
         except Failed as error:
             log.warning("the hub is not told how the federation goes: %s; tried again in %.0f s", error, _AGAIN)
             wait(_AGAIN)
         else:
             told = now
             wait(_LOOK)
+
+
+def _there(kube: Kubernetes, config_map: Object, told: Mapping[str, str]) -> bool:
+    """Whether what was told is still there: who deletes a ConfigMap gets an empty one."""
+    metadata = config_map["metadata"]
+    found = kube.get(kind_of(config_map), metadata["name"], metadata["namespace"]) or {}
+    return told.items() <= (found.get("data") or {}).items()
 
 
 def read(state: Path, federation: str) -> dict[str, str]:

@@ -1,6 +1,6 @@
 """What a FederatedLearning says of itself, as a pure function of what is seen: phase, sentence, rounds, clusters."""
 
-from datetime import datetime
+from datetime import UTC, datetime
 
 from fedspoke.api.federated_learning import (
     ClusterStatus,
@@ -23,7 +23,13 @@ _SHOWN_ROUNDS = 20  # the status holds the last ones; rounds.jsonl holds all
 
 def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatus, now: datetime) -> FederatedLearningStatus:
     """The status to write: a function of what is seen, and of `before` only for when things began."""
-    phase, message = _phase(fl, seen)
+    start = before.start_time or now
+    said = conditions(fl, seen, before.conditions, now)
+    phase, message = _phase(fl, seen, before)
+    if phase == "Waiting" and seen.progress is None:  # else the aggregator says since when and until when
+        waits = "PlacementSatisfied" if unplaced(fl, seen.decision) else "AggregatorReady"
+        since = next(it.last_transition_time for it in said if it.type == waits)
+        message += f"; since {_moment(since)}, until {_moment(start + fl.spec.deadline)} UTC"
     measured = seen.progress.held_out if seen.progress else None
     held_out = held_out_losses(seen.rounds, measured.after if measured else None)
     return FederatedLearningStatus(
@@ -31,12 +37,12 @@ def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
         message=f"{message}; but {seen.trouble}" if seen.trouble else message,
         listeners=[seen.listener] if seen.listener else [],
         observed_generation=fl.generation,
-        start_time=before.start_time or now,
+        start_time=start,
         completion_time=(before.completion_time or now) if phase in ENDED else None,
-        conditions=conditions(fl, seen, before.conditions, now),
-        rounds=Rounds(completed=seen.rounds[-1].round if seen.rounds else 0, total=fl.spec.server.rounds),
+        conditions=said,
+        rounds=Rounds(completed=_completed(seen, before), total=fl.spec.server.rounds),
         clusters=[_cluster(name, seen) for name in seen.chosen],
-        metrics=[_metrics(record, held_out.get(record.round)) for record in seen.rounds[-_SHOWN_ROUNDS:]],
+        metrics=[_metrics(record, held_out.get(record.round)) for record in seen.rounds[-_SHOWN_ROUNDS:]] or before.metrics,
         model=seen.model,
         profile=seen.profile,
         evaluation=_evaluation(measured) if measured else None,
@@ -56,22 +62,45 @@ def mirrored(status: FederatedLearningStatus) -> dict[str, str]:
     return {PHASE_LABEL: status.phase, ROUND_LABEL: str(status.rounds.completed if status.rounds else 0)}
 
 
-def _phase(fl: FederatedLearning, seen: Observed) -> tuple[Phase, str]:
+def _completed(seen: Observed, before: FederatedLearningStatus) -> int:
+    """Rounds that were told are not taken back, should the aggregator not be heard of for a while."""
+    told = before.rounds.completed if before.rounds else 0
+    return max(told, seen.rounds[-1].round if seen.rounds else 0)
+
+
+def _moment(time: datetime) -> str:
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def _phase(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatus) -> tuple[Phase, str]:
     if seen.failure:
         return "Failed", seen.failure
     if seen.progress and seen.progress.phase in ENDED:
         return seen.progress.phase, seen.progress.message
-    missing = unplaced(fl, seen.decision)
-    if missing and seen.progress is None:  # else it has begun, and goes on as long as a round finds its quorum
-        return "Waiting", missing
     restarted = f"; the hub's {seen.hub_restarted}" if seen.hub_restarted else ""
     awaited = [it for it in seen.chosen if it in seen.restarted and seen.cluster(it).phase in UNREADY]
     ill = "".join(f"; {it}: {seen.restarted[it]}" for it in awaited)
     if seen.progress is None:
-        return "Waiting", f"waiting for {seen.waits}{ill}" if seen.waits else f"the aggregator is starting{restarted}{ill}"
+        return _unheard(fl, seen, before, restarted, ill)
     waits = f"; but it waits for {seen.waits}" if seen.waits else ""
     phase = seen.progress.phase
     return phase, f"{seen.progress.message}{restarted}{waits}{ill if phase == 'Waiting' else ''}"
+
+
+def _unheard(
+    fl: FederatedLearning, seen: Observed, before: FederatedLearningStatus, restarted: str, ill: str
+) -> tuple[Phase, str]:
+    """Before the aggregator says something. Once it has begun it goes on as long as a round finds its quorum."""
+    if before.phase == "Running":
+        silent = seen.waits or "though its pod runs: the log of its container reporter says why"
+        return "Running", f"the aggregator is not heard of, {silent}{restarted}"
+    if seen.undecided and not seen.chosen:
+        return "Waiting", "waiting for OCM's placement controller, which has not decided yet"
+    if missing := unplaced(fl, seen.decision):
+        return "Waiting", missing
+    if seen.waits:
+        return "Waiting", f"waiting for {seen.waits}{ill}"
+    return "Waiting", f"the aggregator is starting{restarted}{ill}"
 
 
 def _cluster(name: str, seen: Observed) -> ClusterStatus:

@@ -48,7 +48,8 @@ def restarted(pod: Object, now: datetime) -> str:
     """Which container ended in the last five minutes and runs again, how often that was, and why; empty if none did."""
     for it in _statuses(pod.get("status") or {}):
         ended = (it.get("lastState") or {}).get("terminated") or {}
-        if "running" in it["state"] and ended and now - datetime.fromisoformat(ended["finishedAt"]) < _LATELY:
+        when = ended.get("finishedAt")  # null of a container that a kubelet does not find any more
+        if "running" in it["state"] and when and now - datetime.fromisoformat(when) < _LATELY:
             return sentence(f"{it['name']} {_how(ended)}, and runs again{_again(it)}", ended.get("message"))
     return ""
 
@@ -89,7 +90,7 @@ def _how(ended: Object) -> str:
         return "was killed, as it needs more memory than its limit (OOMKilled)"
     if ended.get("reason") == START_ERROR:
         return "could not be started"
-    return f"ended with exit code {ended['exitCode']}"
+    return f"ended with exit code {ended.get('exitCode')}"
 
 
 def _again(container: Object) -> str:

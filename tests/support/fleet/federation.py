@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fedspoke.api.base import Object
-from fedspoke.api.names import OFFERS, PLATFORMS, Platform, platform_label
+from fedspoke.api.names import FEDERATED_LEARNING, OFFERS, PLATFORMS, Platform, platform_label
 from fedspoke.local import demo
 from fedspoke.manifestworks.collaborator import CERTIFICATE_SECRET, NAMESPACE
 from support import build
@@ -17,7 +17,7 @@ from support.fleet import images, ocm
 from support.fleet.cluster import Cluster
 from support.fleet.deployed import FEDERATION, HOME, as_controller, deploy
 from support.fleet.fleet import OwnFleet
-from support.fleet.kubernetes import JOB, POD, SERVICE, Kind, Rejected
+from support.fleet.kubernetes import JOB, POD, SERVICE, SERVICE_ACCOUNT, Kind, Rejected
 from support.fleet.kubernetes import NAMESPACE as NAMESPACES
 from support.fleet.wait import until
 
@@ -28,6 +28,14 @@ CONTROLLER = "controller"
 
 _CLAIM = Kind("v1", "persistentvolumeclaims")
 _WORKLOADS = (POD, SERVICE, Kind("apps/v1", "deployments"), _CLAIM, ocm.PLACEMENT, ocm.BINDING)
+_RBAC = "rbac.authorization.k8s.io/v1"
+_OTHERS = (
+    POD,
+    SERVICE_ACCOUNT,
+    *(Kind("v1", it) for it in ("secrets", "configmaps")),
+    *(Kind(_RBAC, it) for it in ("roles", "rolebindings")),
+)
+"""What is not seen at work, and may hold a secret or give a right."""
 _SECRET, _PLATFORM = Kind("v1", "secrets"), dict(zip(("spoke1", "spoke2"), PLATFORMS, strict=True))
 _SECONDS = 120
 
@@ -130,7 +138,13 @@ def nothing_left(fleet: OwnFleet) -> list[str]:
     def found() -> list[str]:
         hub = [it["metadata"]["name"] for kind in _WORKLOADS for it in fleet.hub.kubernetes.all(kind, USERS)]
         works = [it["metadata"]["name"] for spoke in fleet.spokes for it in fleet.hub.kubernetes.all(ocm.WORK, spoke.name)]
-        return hub + [it for it in works if not it.startswith("addon-")] + running(fleet)
+        others = [
+            f"{kind.plural} {it['metadata']['name']}"
+            for cluster in (fleet.hub, *fleet.spokes)
+            for kind in _OTHERS
+            for it in cluster.kubernetes.all(kind, labels=FEDERATED_LEARNING)
+        ]
+        return hub + [it for it in works if not it.startswith("addon-")] + others + running(fleet)
 
     return until("nothing is left", found, _SECONDS, so=[].__eq__)
 

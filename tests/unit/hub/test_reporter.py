@@ -51,6 +51,14 @@ def test_nothing_is_told_twice(tmp_path: Path):
     assert len(kube.writes) == 1
 
 
+def test_what_somebody_deleted_is_told_again(tmp_path: Path):
+    kube = Lists(CONFIG_MAP)
+    (tmp_path / "progress.json").write_text("first")
+    report(kube, tmp_path, lambda: kube.keep(CONFIG_MAP), *[None] * 20)
+    assert told(kube) == {"progress.json": "first"}
+    assert len(kube.writes) == 2
+
+
 def test_nothing_is_told_while_there_is_nothing(tmp_path: Path):
     kube = Lists(CONFIG_MAP)
     report(kube, tmp_path, None)

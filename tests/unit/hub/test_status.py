@@ -160,7 +160,8 @@ def test_a_federation_that_waits_says_what_keeps_each_cluster():
 def test_what_keeps_a_cluster_is_said_while_the_aggregator_starts_or_waits_too():
     for waits, words in (("", "the aggregator is starting"), ("an address", "waiting for an address")):
         seen = Observed(decision=BOTH, waits=waits, restarted={"lyon": "no node has enough nvidia.com/gpu free"})
-        assert status(FL, seen, NOTHING, NOW).message == f"{words}; lyon: no node has enough nvidia.com/gpu free"
+        said = f"{words}; lyon: no node has enough nvidia.com/gpu free; since 2026-11-21 12:00:00, until 2026-11-22 12:00:00 UTC"
+        assert status(FL, seen, NOTHING, NOW).message == said
 
 
 def test_collaborators_that_were_never_placed_have_not_answered():

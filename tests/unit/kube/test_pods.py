@@ -169,6 +169,9 @@ class TestWhatWasStartedAgain:
             "aggregator ended with exit code 1, and runs again, after 2 restarts: fedspoke: no"
         )
 
+    def test_is_no_news_where_the_kubelet_does_not_know_when(self):
+        assert self.said(4, reason="ContainerStatusUnknown", finishedAt=None) == ""
+
     def test_is_no_news_after_five_minutes(self):
         assert self.said(5) == ""
 

@@ -103,7 +103,7 @@ class Assembly:
                 )
                 absent = {name: f"{late} ({reasons[name]})" if name in reasons else late for name in awaited}
                 raise Failed(rounds.shortage(what, need, clusters, {**failed, **absent}) + self._unheard())
-            needed = f"{missing} more of the {need} clusters that are needed to be ready"
+            needed = f"{missing} more of the {need} cluster{'s that are' if need > 1 else ' that is'} needed to be ready"
             self._account.say(waiting(needed, awaited, since, limit.until) + self._unheard(), phase="Waiting")
             self._wait(POLL)
 

@@ -72,17 +72,20 @@ class Federation:
         done = f"{over(self.settings.server, records)}, the model is saved"
         reasons = {name: cluster.reason for name, cluster in self.account.progress.clusters.items()}
         missed = absent(self.settings.clusters, records, reasons)
-        self.account.say("; ".join(filter(None, (done, missed, unfinished))), phase="Completed")
+        fused = self.account.progress.fused
+        self.account.say("; ".join(filter(None, (done, missed, unfinished, fused))), phase="Completed")
 
     def _train(self) -> tuple[Path, Digest]:
         """All rounds that are not done yet: the last one's adapter and the adapter's digest."""
         last = self.state.last()
+        ended = bool(over(self.settings.server, self.state.records()))
         for record in self.state.records():
             for cluster, part in ((name, part) for name, part in record.clusters.items() if name in self.settings.clusters):
-                self.account.cluster(cluster, phase="Trained", last_round=record.round, loss=part.loss)
+                phase = "Trained" if ended else "Waiting"  # of those that are asked again nobody has been heard yet
+                self.account.cluster(cluster, phase=phase, last_round=record.round, loss=part.loss)
         if last:
             self.account.say(f"it goes on after round {last.round}", round=last.round)
-            if over(self.settings.server, self.state.records()):  # restarted, and nobody may be left to ask
+            if ended:  # restarted, and nobody may be left to ask
                 return self.state.checkpoint(last.round), last.digest
         self._clusters.gather("the federation", self._quorum if last else self._enough_to_begin, self._deadline)
         number, path, digest = self.state.start(self._clusters.layout, self.settings)

@@ -36,6 +36,8 @@ RESYNC = timedelta(minutes=5)
 """Between two looks at a federation of which nothing is heard."""
 _WATCHED = timedelta(seconds=15)
 """The same while it is under way: pods are not watched."""
+_SWEPT = timedelta(hours=1)
+"""The same of one that has ended and of which nothing is left."""
 _SOON = timedelta(seconds=1)
 _GRACE = timedelta(seconds=15)
 """In which the aggregator itself says that the deadline has passed."""
@@ -65,10 +67,12 @@ class Controller:
             return self._step(live, asked.last_status(live), now)
         except _Told:
             raise
-        except (Failed, Refused) as error:  # the person who waits reads the status, not our log
+        except Exception as error:  # the person who waits reads the status, not our log
+            own = isinstance(error, Failed | Refused)
+            why = error if own else f"the controller met an error of its own ({type(error).__name__}: {error}); its log says more"
             live = self.kube.get(kinds.FEDERATED_LEARNING, name, namespace)
             if live and (before := asked.last_status(live)).phase not in ENDED:  # how it ended stays said
-                said = {"message": f"waiting for the hub: {error}", "observed_generation": live["metadata"].get("generation")}
+                said = {"message": f"waiting for the hub: {why}", "observed_generation": live["metadata"].get("generation")}
                 self._tell(live, before, before.model_copy(update=said), now)
             raise
 
@@ -106,6 +110,7 @@ class Controller:
             gateway=_gateway(found),
             deadline=deadline,
             attempt=attempt,
+            account=seen.new_account(fl, world),
             images=self.images,
             hub_place=Place(openshift=self.openshift),
         )
@@ -191,13 +196,13 @@ class Controller:
 
     def _retire(self, live: Object, before: FederatedLearningStatus, now: datetime) -> timedelta:
         """What ran is not needed any more; what it made is."""
-        self._sweep(live)
+        quiet = _SWEPT if not self._sweep(live) else RESYNC
         keep = live["spec"].get("ttlSecondsAfterFinished")
         if keep is None or before.completion_time is None:
-            return RESYNC
+            return quiet
         end = before.completion_time + timedelta(seconds=keep)
         if end > now:
-            return min(RESYNC, end - now)
+            return min(quiet, end - now)
         self.kube.delete(live)
         return _SOON
 
@@ -211,6 +216,11 @@ class Controller:
         except MissingKindError:  # OCM has gone from the hub, and with it every work
             left = []
         if not left:
+            if others := [it for it in metadata["finalizers"] if it != FINALIZER]:
+                words = f"what ran is taken away; deleted once whoever set {' and '.join(others)} takes that finalizer away"
+                self._tell(live, before, before.model_copy(update={"message": words}), now)
+                live = self.kube.get(kinds.FEDERATED_LEARNING, metadata["name"], metadata["namespace"]) or live
+                metadata = live["metadata"]
             self._finalizers(live, [it for it in metadata["finalizers"] if it != FINALIZER])
             return None
         self._sweep(live)
@@ -226,12 +236,14 @@ class Controller:
         self._tell(live, before, new, now)
         return _SOON
 
-    def _sweep(self, live: Object) -> None:
-        """All that runs for it, and what it says of itself; the volume stays."""
+    def _sweep(self, live: Object) -> bool:
+        """All that runs for it, and what it says of itself; the volume stays. Whether anything was there."""
         where = live["metadata"]["namespace"], live["metadata"]["name"]
-        for it in [*owned(self.kube, *where), *works(self.kube, *where)]:
-            if it["kind"] != kinds.CLAIM.kind and not going(it):
+        found = [it for it in [*owned(self.kube, *where), *works(self.kube, *where)] if it["kind"] != kinds.CLAIM.kind]
+        for it in found:
+            if not going(it):
                 self.kube.delete(it)
+        return bool(found)
 
     def _finalizers(self, live: Object, finalizers: Sequence[str]) -> Object:
         version = live["metadata"]["resourceVersion"]  # the list is written whole: not over another's finalizer

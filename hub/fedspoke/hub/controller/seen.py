@@ -8,8 +8,8 @@ from pydantic import ValidationError
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import Artifact, FederatedLearning, ListenerStatus
-from fedspoke.api.names import Platform
-from fedspoke.api.records import Progress
+from fedspoke.api.names import ADDON, Platform
+from fedspoke.api.records import ClusterProgress, Progress
 from fedspoke.hub import reporter
 from fedspoke.hub.aggregation import releases
 from fedspoke.hub.aggregator_workload import aggregator_name, claim_name, exposed, progress_name
@@ -20,9 +20,13 @@ from fedspoke.hub.controller.world import World
 from fedspoke.hub.observed import Observed
 from fedspoke.kube.pods import restarted, stuck
 from fedspoke.manifestworks.collaborator import Spoke
+from fedspoke.manifestworks.report import PHASE, REASON
 from fedspoke.placement import declared
 from fedspoke.placement.evaluate import Decision, evaluate
 from fedspoke.placement.objects import placement
+
+_AGENT = f"feature.open-cluster-management.io/addon-{ADDON}"
+"""The label in which OCM keeps on a cluster how the add-on is there: available, unhealthy or unreachable."""
 
 
 def observed(fl: FederatedLearning, world: World, before: Sequence[ListenerStatus], attempt: str, now: datetime) -> Observed:
@@ -31,13 +35,14 @@ def observed(fl: FederatedLearning, world: World, before: Sequence[ListenerStatu
     where = listener(fl, world, {it.address for it in before})
     return Observed(
         decision=decision,
+        undecided=undecided(world.named(PLACEMENT.kind, fl.name), world.fleet.decisions),
         platforms={spoke.cluster: tuple(spoke.datasets) for spoke in spokes(fl, world, decision)},
         listener=where if isinstance(where, ListenerStatus) else None,
         progress=progress,
         rounds=reporter.rounds(_told(fl, world)),
         releases=releases.counts_told(_told(fl, world).get(releases.FILE, "")),
         waits=_hub_waits(fl, world, where),
-        restarted=dict(_stuck(world)),
+        restarted=dict(_stuck(world, progress)),
         hub_restarted=restarted(_youngest(world.pods), now) if world.pods else "",
         model=_artifact(fl, "global/adapter_model.safetensors", progress.model if progress else None),
         profile=_artifact(fl, "general_profile.json", progress.profile if progress else None),
@@ -66,9 +71,22 @@ def decided(fl: FederatedLearning, world: World, now: datetime) -> Decision:
 
 
 def undecided(placement: Object | None, decisions: Collection[Object]) -> bool:
-    """Whether OCM has yet to say whom it chooses: somebody deleted the Placement or its decisions. Nobody is sent home by that."""
+    """Whether OCM has yet to say whom it chooses. Who deletes a Placement or its decisions sends nobody home by that."""
     said = (placement or {}).get("status") or {}
     return not decisions and (not said.get("conditions") or bool(said.get("numberOfSelectedClusters")))
+
+
+def new_account(fl: FederatedLearning, world: World) -> str:
+    """The uid of the aggregator's service account, if somebody deleted the one before: that one's tokens are worth nothing."""
+    name = aggregator_name(fl)
+    account, deployment = world.named("ServiceAccount", name), world.named("Deployment", name)
+    if account is None or deployment is None or _made(account) <= _made(deployment):
+        return ""
+    return str(account["metadata"]["uid"])
+
+
+def _made(it: Object) -> str:
+    return str(it["metadata"].get("creationTimestamp", ""))
 
 
 def spokes(fl: FederatedLearning, world: World, decision: Decision) -> list[Spoke]:
@@ -152,7 +170,7 @@ def _hub_waits(fl: FederatedLearning, world: World, where: ListenerStatus | str)
 
 def _youngest(pods: Sequence[Object]) -> Object:
     """One that was evicted stays for a while."""
-    return max(pods, key=lambda it: str(it["metadata"].get("creationTimestamp", "")))
+    return max(pods, key=_made)
 
 
 def _not_made(deployment: Object | None) -> str:
@@ -161,8 +179,9 @@ def _not_made(deployment: Object | None) -> str:
     return next((f": {it['message']}" for it in said if _holds(it, "ReplicaFailure")), "")
 
 
-def _stuck(world: World) -> Iterator[tuple[str, str]]:
-    """Cluster → why its collaborator does not run, as the cluster's own agent reports it, if it can."""
+def _stuck(world: World, progress: Progress | None) -> Iterator[tuple[str, str]]:
+    """Cluster → why its collaborator does not run, as the cluster's own agent reports it, if it can; or how far it is."""
+    agents = {declared.name(it): (it["metadata"].get("labels") or {}).get(_AGENT, "") for it in world.fleet.clusters}
     away = {declared.name(it): why for it in world.fleet.clusters if (why := unheard(it))}
     for work in world.works:
         cluster = work["metadata"]["namespace"]
@@ -173,8 +192,27 @@ def _stuck(world: World) -> Iterator[tuple[str, str]]:
         if not any(_holds(c, "Applied") for c in (work.get("status") or {}).get("conditions") or []):
             refused = [c["message"] for m in _manifests(work) for c in m.get("conditions") or [] if c["status"] == "False"]
             yield cluster, "; ".join(refused) or "the cluster's work agent has not taken the collaborator yet"
-        elif told.get("reason"):
-            yield cluster, told["reason"]
+        elif told.get(REASON):
+            yield cluster, told[REASON]
+        elif progress is None or progress.clusters.get(cluster, ClusterProgress()).phase == "Waiting":
+            yield cluster, _on_its_way(told.get(PHASE, ""), agents.get(cluster, ""))
+
+
+def _on_its_way(pod: str, agent: str) -> str:
+    """Of a collaborator that nothing is known to stop, and that the aggregator has not heard of.
+
+    Args:
+        pod: its phase, as the cluster's agent reports it; empty if it has reported none.
+        agent: what OCM says of the add-on on this cluster; empty where it is not enabled.
+    """
+    if pod == "Running":
+        return "its pod runs, and the aggregator has not heard of it yet"
+    if pod:
+        return "its pod is being started: volumes are mounted and images pulled"
+    if not agent:
+        return f"the add-on {ADDON} is not enabled on this cluster: its ManagedClusterAddOn is missing"
+    said = "has not answered yet" if agent == "available" else f"is {agent}"
+    return f"the add-on's agent {said}: see the ManagedClusterAddOn {ADDON} in the cluster's namespace"
 
 
 def _manifests(work: Object) -> list[Object]:

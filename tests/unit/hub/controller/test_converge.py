@@ -7,7 +7,7 @@ import pytest
 
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed
-from fedspoke.api.names import FINALIZER, PHASE_LABEL, RETRY, ROUND_LABEL
+from fedspoke.api.names import ACCOUNT, FINALIZER, PHASE_LABEL, RETRY, ROUND_LABEL
 from fedspoke.hub.controller import kinds
 from support import build
 from support.hub import CLIENT, FL, NAMESPACE, Hub, node
@@ -23,9 +23,15 @@ def test_a_new_federation_gets_its_placement_and_says_why_it_waits():
     assert hub.names(kinds.PLACEMENT) == [FL]
     assert hub.names(kinds.BINDING) == ["global"]
     assert hub.status()["phase"] == "Waiting"
+    assert hub.message() == (
+        "waiting for OCM's placement controller, which has not decided yet; "
+        "since 2026-11-21 12:00:00, until 2026-11-22 12:00:00 UTC"
+    )
+    hub.choose()
     hub.settle()
-    assert "berlin: OCM's placement controller has not chosen it yet" in hub.message()
+    assert "berlin, lyon: OCM's placement controller has not chosen it yet" in hub.message()
     assert "oslo: declares no Facebook data" in hub.message()
+    assert hub.condition("AggregatorReady") == ("False", "it starts once there are enough clusters")
 
 
 def test_nothing_runs_before_enough_clusters_are_chosen():
@@ -54,8 +60,8 @@ def test_a_hub_without_a_ready_node_says_that_it_waits_for_one():
     hub.choose("berlin", "lyon")
     hub.settle()
     assert hub.works() == []
-    assert hub.message() == (
-        "waiting for a node of the hub that is ready and has an address; or name one in spec.server.listeners[0].ip"
+    assert hub.message().startswith(
+        "waiting for a node of the hub that is ready and has an address; or name one in spec.server.listeners[0].ip; since "
     )
 
 
@@ -120,14 +126,14 @@ class TestAnUnchangedWorld:
             hub.settle(name)
         hub.writes()
         for name in names:
-            assert hub.converge(_MINUTE, name) == timedelta(minutes=5)
+            assert hub.converge(_MINUTE, name) == timedelta(hours=1)
         assert hub.writes() == []
 
     def test_of_a_refused_federation_is_only_read_and_not_every_second(self):
         hub = Hub.with_federation(framework="openfl")
         hub.settle()
         hub.writes()
-        assert hub.converge(_MINUTE) == timedelta(minutes=5)
+        assert hub.converge(_MINUTE) == timedelta(hours=1)
         assert hub.writes() == []
 
 
@@ -152,6 +158,30 @@ class TestAClusterThatLeavesTheDecision:
         hub.choose("berlin", "lyon")
         hub.settle()
         assert hub.works() == ["berlin", "lyon"]
+
+
+class TestAnAggregatorThatIsNotHeardOf:
+    def test_has_done_the_rounds_that_it_told_of_and_is_said_to_be_silent(self):
+        hub = Hub.running()
+        hub.tells(rounds=2)
+        hub.settle()
+        hub.change(kinds.CONFIG_MAP, f"{FL}-progress", data={})
+        hub.settle()
+        assert (hub.status()["phase"], hub.status()["rounds"]["completed"]) == ("Running", 2)
+        assert [it["round"] for it in hub.status()["metrics"]] == [1, 2]
+        assert hub.message() == (
+            "the aggregator is not heard of, though its pod runs: the log of its container reporter says why"
+        )
+
+    def test_gets_a_new_pod_where_its_service_account_was_made_anew(self):
+        hub = Hub.running()
+        template = hub.kube.objects[*kinds.DEPLOYMENT, NAMESPACE, f"{FL}-aggregator"]["spec"]["template"]
+        assert ACCOUNT not in template["metadata"]["annotations"]
+        hub.kube.delete(hub.kube.objects[*kinds.SERVICE_ACCOUNT, NAMESPACE, f"{FL}-aggregator"])
+        hub.settle()
+        template = hub.kube.objects[*kinds.DEPLOYMENT, NAMESPACE, f"{FL}-aggregator"]["spec"]["template"]
+        account = hub.kube.objects[*kinds.SERVICE_ACCOUNT, NAMESPACE, f"{FL}-aggregator"]
+        assert template["metadata"]["annotations"][ACCOUNT] == account["metadata"]["uid"]
 
 
 class TestAPlacementThatSomebodyDeletes:
@@ -248,6 +278,17 @@ def test_one_cluster_whose_namespace_refuses_its_work_does_not_stop_the_other():
     assert hub.works() == ["lyon"]
 
 
+def test_an_error_that_nobody_has_foreseen_is_told_as_well():
+    hub = Hub.running()
+    broken = hub.kube.objects[*kinds.SERVICE, NAMESPACE, f"{FL}-aggregator"]
+    hub.put(broken | {"spec": {"ports": []}})
+    with pytest.raises(IndexError):
+        hub.converge(_MINUTE)
+    assert hub.message() == (
+        "waiting for the hub: the controller met an error of its own (IndexError: list index out of range); its log says more"
+    )
+
+
 class TestAnErrorOfTheApiServer:
     @pytest.mark.parametrize("end", [Hub.completes, Hub.fails])
     def test_after_the_end_leaves_the_last_word(self, end):
@@ -315,7 +356,9 @@ class TestAnErrorOfTheApiServer:
         assert hub.message().startswith("waiting for the hub: the API server knows no ManagedCluster of cluster.open-cluster")
         hub.kube.lacks = set()
         hub.settle()
-        assert "OCM's placement controller has not chosen it yet" in hub.message()
+        assert hub.message().startswith(
+            "waiting for OCM's placement controller, which has not decided yet; since 2026-11-21 12:00:"
+        )
 
     def test_that_lasts_is_written_once(self):
         hub = Hub.with_federation(lacks=[kinds.CLUSTER])
@@ -531,6 +574,16 @@ class TestASuspendedFederation:
 
 
 class TestDeletion:
+    def test_says_whose_finalizer_it_waits_for_when_ours_is_gone(self):
+        hub = Hub.running()
+        metadata = hub.federation()["metadata"]
+        hub.change(kinds.FEDERATED_LEARNING, FL, metadata=metadata | {"finalizers": [FINALIZER, "example.com/theirs"]})
+        hub.kube.delete(hub.federation())
+        for _ in range(3):
+            hub.converge(_MINUTE)
+        assert hub.federation()["metadata"]["finalizers"] == ["example.com/theirs"]
+        assert hub.message() == "what ran is taken away; deleted once whoever set example.com/theirs takes that finalizer away"
+
     def test_waits_for_the_works_and_says_for_whose(self):
         hub = Hub.running()
         for cluster in ("berlin", "lyon"):

@@ -8,6 +8,7 @@ from fedspoke.api import parse
 from fedspoke.api.base import Object
 from fedspoke.api.federated_learning import ListenerStatus
 from fedspoke.api.names import run_name
+from fedspoke.api.records import ClusterProgress, Progress
 from fedspoke.hub.controller import seen
 from fedspoke.hub.controller.world import World
 from fedspoke.placement.evaluate import Decision
@@ -195,6 +196,31 @@ class TestAClustersWork:
         feedback = {"statusFeedback": {"values": [{"name": "reason", "fieldValue": {"type": "String", "string": "no GPU"}}]}}
         said = {"conditions": [{"type": "Applied", "status": "True"}], "resourceStatus": {"manifests": [feedback]}}
         assert self.restarted(said) == "no GPU"
+
+    @pytest.mark.parametrize(
+        ("pod", "agent", "words"),
+        [
+            ("", None, "the add-on federated-learning is not enabled on this cluster: its ManagedClusterAddOn is missing"),
+            ("", "unhealthy", "the add-on's agent is unhealthy: see the ManagedClusterAddOn federated-learning in the cluster's"),
+            ("", "available", "the add-on's agent has not answered yet: see the ManagedClusterAddOn federated-learning in"),
+            ("Pending", "available", "its pod is being started: volumes are mounted and images pulled"),
+            ("Running", "available", "its pod runs, and the aggregator has not heard of it yet"),
+        ],
+    )
+    def test_that_nothing_is_known_to_stop_says_how_far_it_is(self, pod: str, agent: str | None, words: str):
+        feedback = {"statusFeedback": {"values": [{"name": "phase", "fieldValue": {"type": "String", "string": pod}}]}}
+        said = {"conditions": [{"type": "Applied", "status": "True"}], "resourceStatus": {"manifests": [feedback]}}
+        labels = {"feature.open-cluster-management.io/addon-federated-learning": agent} if agent else {}
+        assert self.restarted(said, build.cluster("berlin", labels=labels)).startswith(words)
+
+    def test_of_which_the_aggregator_has_heard_says_what_that_says(self):
+        told = Progress(attempt="a", phase="Waiting", message="", clusters={"berlin": ClusterProgress(phase="Preparing")})
+        work = {
+            "metadata": {"name": RUN, "namespace": "berlin"},
+            "status": {"conditions": [{"type": "Applied", "status": "True"}]},
+        }
+        given = world(progress(**{"progress.json": told.model_dump_json(by_alias=True)}), works=[work])
+        assert seen.observed(federation(), given, (), "a", NOW).restarted == {}
 
     def test_of_which_the_hub_does_not_hear_says_since_when_and_nothing_older(self):
         cluster = build.away(build.cluster("berlin"), datetime(2026, 11, 21, 11, 58, tzinfo=UTC))
