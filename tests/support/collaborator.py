@@ -17,7 +17,9 @@ from support.tiny import tiny_llava
 _NOUNS = "harbour violin snow bakery tram garden storm library candle bridge orchard kettle mountain letter pigeon ladder river"
 
 
-def settings(folder: Path, datasets: Mapping[Platform, Path], *, min_posts: int = 3, mcp_port: int = 1) -> CollaboratorSettings:
+def settings(
+    folder: Path, datasets: Mapping[Platform, Path], *, min_posts: int = 3, mcp_port: int = 1, key: Path | None = None
+) -> CollaboratorSettings:
     training = {"model": {"name": str(tiny_llava())}, "batchSize": 2, "gradientAccumulation": 1, "learningRate": 5e-3}
     return CollaboratorSettings(
         run="social.posts",
@@ -31,6 +33,7 @@ def settings(folder: Path, datasets: Mapping[Platform, Path], *, min_posts: int 
         mcp_port=mcp_port,
         mcp_token=str(folder / "output" / "mcp-token"),
         supernode_port=1,
+        key=key and str(key),
     )
 
 

@@ -16,6 +16,7 @@ from PIL import Image
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.collaborator.photos import pixels
 from fedspoke.data.records import CleanRecord
+from fedspoke.data.sealed import PLAIN, Store
 
 INSTRUCTION = "Write the caption this person would post."
 
@@ -55,13 +56,13 @@ class Batch:
 class Collator:
     """Posts to batches, for one model's processor."""
 
-    def __init__(self, processor: Any, max_length: int, images: int) -> None:
+    def __init__(self, processor: Any, max_length: int, images: int, store: Store = PLAIN) -> None:
         """`max_length` tokens a post at most, `images` images of it at most, as many as leave room for its caption.
 
         Raises:
             Refused: this tokenizer cannot end a caption, or an image and the first token of a caption are too long.
         """
-        self._processor = processor
+        self._processor, self._store = processor, store
         self._tokenizer = processor.tokenizer
         self._eos = processor.tokenizer.eos_token_id
         if self._eos is None:
@@ -143,7 +144,7 @@ class Collator:
 
     def _pixels(self, examples: Sequence[Example]) -> dict[str, Any]:
         photos = [(path, example.id) for example in examples for path in example.images]
-        return {"pixel_values": pixels(photos, self._processor.image_processor)} if photos else {}
+        return {"pixel_values": pixels(photos, self._processor.image_processor, self._store)} if photos else {}
 
 
 def in_batches(examples: Sequence[Example], size: int) -> list[list[Example]]:

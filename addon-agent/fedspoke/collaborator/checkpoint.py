@@ -3,18 +3,18 @@
 One file, replaced as a whole: the adapter in fp32, AdamW's two moments, and as its metadata the step and which training it is.
 """
 
-import os
+import json
 import time
 from collections.abc import Callable
 from pathlib import Path
 
 import safetensors.torch
 import torch
-from pydantic import ValidationError
-from safetensors import SafetensorError, safe_open
+from safetensors import SafetensorError
 
 from fedspoke.api.records import Record
 from fedspoke.collaborator.descent import MOMENTS, Descent
+from fedspoke.data.sealed import PLAIN, DamagedError, Store
 
 
 class State(Record):
@@ -42,9 +42,10 @@ class State(Record):
 class Checkpoints:
     """The one file, written every so often."""
 
-    def __init__(self, file: Path, every: float, clock: Callable[[], float] = time.monotonic) -> None:
-        """`every` so many seconds; each takes three adapters in fp32."""
+    def __init__(self, file: Path, every: float, clock: Callable[[], float] = time.monotonic, store: Store = PLAIN) -> None:
+        """`every` so many seconds; each takes three adapters in fp32, in memory once more while it is written."""
         self._file = file
+        self._store = store
         self._every = every
         self._clock = clock
         self._last = clock()
@@ -58,23 +59,19 @@ class Checkpoints:
         tensors = {name: value.detach() for name, value in descent.parameters.items()}
         for name, value in descent.parameters.items():
             tensors |= {f"{moment}.{name}": descent.optimizer.state[value][moment] for moment in MOMENTS}
-        partial = self._file.with_suffix(".partial")
-        safetensors.torch.save_file(tensors, partial, {"state": state.model_dump_json()})
-        with partial.open("rb+") as file:
-            os.fsync(file.fileno())  # else the new name could outlive a power cut and the content not
-        partial.replace(self._file)
+        self._store.replace(self._file, safetensors.torch.save(tensors, {"state": state.model_dump_json()}))
         self._last = self._clock()
 
     def restore(self, key: str, descent: Descent) -> State | None:
         """Give the adapter and its optimiser what they had; None where there is no checkpoint of this training."""
         self._last = self._clock()
         try:
-            with safe_open(self._file, "pt") as file:
-                state = State.model_validate_json((file.metadata() or {}).get("state", ""))
-                if state.key != key:
-                    return None
-                tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118  it is no mapping
-        except (OSError, SafetensorError, ValidationError):  # none, or damaged, or of another version
+            content = self._store.read(self._file)
+            state = _state(content)
+            if state.key != key:
+                return None
+            tensors = safetensors.torch.load(content)
+        except (OSError, SafetensorError, ValueError, KeyError, DamagedError):  # none, or damaged, or of another version
             return None
         with torch.no_grad():
             for name, value in descent.parameters.items():
@@ -88,3 +85,9 @@ class Checkpoints:
     def remove(self) -> None:
         """Once its training is done."""
         self._file.unlink(missing_ok=True)
+
+
+def _state(content: bytes) -> State:
+    """In safetensors' header: its length, then JSON."""
+    length = int.from_bytes(content[:8], "little")
+    return State.model_validate_json(json.loads(content[8 : 8 + length])["__metadata__"]["state"])

@@ -3,6 +3,7 @@
 So LLaVA 1.5 was trained. Its processor alone would cut off what lies outside the middle square.
 """
 
+import io
 import logging
 from collections.abc import Iterable
 from pathlib import Path
@@ -12,29 +13,34 @@ import torch
 from PIL import Image
 
 from fedspoke.api.errors import Failed
+from fedspoke.data.sealed import PLAIN, DamagedError, Store
 
 _log = logging.getLogger(__name__)
 
 
-def pixels(photos: Iterable[tuple[Path, str]], processor: Any) -> torch.Tensor:
-    """Photos, each with the id of its record, as an image processor gives them to its tower.
+class LostPhotoError(Failed):
+    """A photo of the records cannot be read; it can be made again."""
+
+
+def pixels(photos: Iterable[tuple[Path, str]], processor: Any, store: Store = PLAIN) -> torch.Tensor:
+    """Photos of a store, each with the id of its record, as an image processor gives them to its tower.
 
     Raises:
-        Failed: one cannot be read.
+        LostPhotoError: one cannot be read.
     """
     background = tuple(int(255 * mean) for mean in processor.image_mean)
-    squares = [_square(_read(path, record), background) for path, record in photos]
+    squares = [_square(_read(path, record, store), background) for path, record in photos]
     values: torch.Tensor = processor(images=squares, return_tensors="pt")["pixel_values"]
     return values
 
 
-def _read(path: Path, record: str) -> Image.Image:
+def _read(path: Path, record: str, store: Store) -> Image.Image:
     try:
-        with Image.open(path, formats=("JPEG",)) as image:
+        with Image.open(io.BytesIO(store.read(path)), formats=("JPEG",)) as image:
             return image.convert("RGB")
-    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError) as error:  # what Pillow's decoders raise
+    except (OSError, SyntaxError, ValueError, Image.DecompressionBombError, DamagedError) as error:  # Pillow's, most of them
         _log.error("an image of record %s cannot be read: %s", record, error)  # whose id would let the hub recognise a post
-        raise Failed("an image of a record cannot be read, as the trainer's log says; prepare the data again") from error
+        raise LostPhotoError("an image of a record cannot be read, as the trainer's log says; prepare the data again") from error
 
 
 def _square(photo: Image.Image, background: tuple[int, ...]) -> Image.Image:

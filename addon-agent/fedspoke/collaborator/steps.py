@@ -7,35 +7,51 @@ is missing. Only one runs at a time.
 import json
 import logging
 from collections.abc import Callable
+from functools import wraps
 from pathlib import Path
+from typing import Concatenate, ParamSpec, TypeVar
 
 from fedspoke.api import adapter as peft_folder
 from fedspoke.api import files
-from fedspoke.api.errors import Failed, Final, Refused
+from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import Platform
 from fedspoke.api.profiles import Profile
 from fedspoke.api.records import CollaboratorSettings, HeldOut
-from fedspoke.collaborator import adapters, release
+from fedspoke.collaborator import adapters, own, release
 from fedspoke.collaborator.answers import DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
 from fedspoke.collaborator.checkpoint import Checkpoints
 from fedspoke.collaborator.encoder import TextEncoder
 from fedspoke.collaborator.heldout import Split, split
 from fedspoke.collaborator.kept import Kept
 from fedspoke.collaborator.memory import enough
+from fedspoke.collaborator.photos import LostPhotoError
+from fedspoke.collaborator.posts import Posts
 from fedspoke.collaborator.privacy import Gaussian, Ledger
 from fedspoke.collaborator.profiles import refusal, span, visual_refusal
 from fedspoke.collaborator.statistics import PlatformRecords, statistics
 from fedspoke.collaborator.training import Trainer
 from fedspoke.collaborator.wanted import StillWanted, Tell, always, silent
-from fedspoke.data import records
-from fedspoke.data.clean import Cleaned, EmptyError, clean
-from fedspoke.data.extract import Extracted, extract
-from fedspoke.data.output import Output
-from fedspoke.data.prepare import find_for
-from fedspoke.data.progress import Progress, paced
-from fedspoke.data.records import CleanRecord
+from fedspoke.data.progress import paced
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _log = logging.getLogger(__name__)
+
+
+def _again_if_a_photo_is_lost(step: Callable[Concatenate["Steps", P], R]) -> Callable[Concatenate["Steps", P], R]:
+    """A photo that is damaged or gone is made anew from the export, once a step."""
+
+    @wraps(step)
+    def tried(steps: "Steps", /, *arguments: P.args, **named: P.kwargs) -> R:
+        try:
+            return step(steps, *arguments, **named)
+        except LostPhotoError:
+            _log.warning("the records are made again")
+        steps.make_again()
+        return step(steps, *arguments, **named)
+
+    return tried
 
 
 class Steps:
@@ -47,12 +63,12 @@ class Steps:
         self._output = Path(settings.output).resolve()
         self._trainer: Trainer | None = None
         self._encoder: TextEncoder | None = None
-        self._fetched: dict[Platform, Extracted] = {}
-        self._posts: dict[Platform, tuple[CleanRecord, ...]] = {}
+        self._store = own.store(settings)
+        self._posts = Posts(settings, self._store, pace)
         self._profiles: dict[Platform, Profile] = {}
         self._own = self._output / "training"
         self._kept = Kept(self._own / "round.json")
-        self._checkpoints = Checkpoints(self._own / "checkpoint.safetensors", settings.checkpoint_seconds)
+        self._checkpoints = Checkpoints(self._output / own.CHECKPOINT, settings.checkpoint_seconds, store=self._store)
         self._ledger = Ledger(self._output / "releases.json", settings.run)
         self._batches = _Batches(silent, self._pace)
 
@@ -70,46 +86,13 @@ class Steps:
 
     def fetch_data(self, platform: Platform, tell: Tell = silent) -> DataFetched:
         """Read one platform's export into the collaborator's output."""
-        datasets = self._settings.datasets
-        if platform not in datasets:
-            declared = ", ".join(datasets) or "nothing"
-            raise Refused(f"{self._settings.cluster} declares no {platform} data; it declares {declared}")
-        folder = self._folder(platform)
-        tell(f"the {platform} export is opened")
-        export = find_for([Path(datasets[platform])], folder, platform)
-        with Output.open(folder) as output:
-            self._fetched[platform] = extracted = extract(export, output, self._heard(platform, tell))
-        self._posts.clear()
-        return DataFetched(posts=extracted.posts, skipped=extracted.skipped)
+        return self._posts.fetch(platform, tell)
 
     def clean_data(self, tell: Tell = silent) -> DataCleaned:
         """Make training records of all platforms' posts. A platform may end up with none, as long as another has some."""
-        missing = [platform for platform in self._settings.datasets if platform not in self._fetched]
-        if missing or not self._fetched:
-            raise Failed(f"clean_data lacks {' and '.join(missing) or 'any'} posts; call fetch_data first")
-        self._posts.clear()
-        told: dict[Platform, Cleaned] = {}
-        empty: list[str] = []
-        for platform in self._settings.datasets:
-            folder = self._folder(platform)
-            tell(f"the {platform} posts are cleaned")
-            try:
-                with Output.open(folder) as output:
-                    told[platform] = clean(self._fetched[platform], output, self._heard(platform, tell))
-            except EmptyError as error:
-                empty.append(str(error))
-                continue
-            self._posts[platform] = tuple(_among_all(record, platform) for record in records.load(folder))
-        if not self._posts:
-            raise Final("; ".join(empty))
-        for sentence in empty:
-            _log.warning(sentence)
-        return DataCleaned(
-            records={platform: told[platform].records if platform in told else 0 for platform in self._settings.datasets},
-            dropped={platform: cleaned.dropped for platform, cleaned in told.items()},
-            changed={platform: cleaned.changed for platform, cleaned in told.items()},
-        )
+        return self._posts.clean(tell)
 
+    @_again_if_a_photo_is_lost
     @enough("to train")
     def train_llava(self, round: int, adapter: str, output: str, progress: Callable[[int, int, float], None]) -> LlavaTrained:  # noqa: A002
         """Train one round from the adapter in one file to the adapter in another; `lora_weights/` is this cluster's latest.
@@ -139,6 +122,7 @@ class Steps:
         self._checkpoints.remove()
         return answer
 
+    @_again_if_a_photo_is_lost
     @enough("to measure the final adapter")
     def evaluate(self, adapter: str, tell: Tell = silent) -> Evaluated:
         """What the final adapter is worth on the posts that were held out.
@@ -156,19 +140,20 @@ class Steps:
                 {"id": post.id, "image": post.image, "true": post.text, "generated": text}
                 for post, text in zip(shown, generated, strict=True)
             ]
-            files.replace(self._output / "captions.json", json.dumps(captions, indent=1, ensure_ascii=False).encode())
+            self._store.replace(self._output / own.CAPTIONS, json.dumps(captions, indent=1, ensure_ascii=False).encode())
         return Evaluated(held_out=_held_out(posts, base, tuned))
 
+    @_again_if_a_photo_is_lost
     @enough("to make a profile")
     def generate_profile(self, platform: Platform, tell: Tell = silent) -> ProfileMade:
         """One platform's profile. `profile.json` keeps it for the cluster's owner (a list of them where there are several)."""
-        trainer, posts, spec = self._ready("generate_profile"), self._posts.get(platform, ()), self._settings.profiles
+        trainer, posts, spec = self._ready("generate_profile"), self._posts.records.get(platform, ()), self._settings.profiles
         if reason := refusal(self._settings.cluster, platform, len(posts), spec):
             return ProfileMade(refused=reason)
         self._batches = _Batches(tell, self._pace)
         if self._encoder is None:
             self._encoder = TextEncoder(spec.encoder, self._next_batch)
-        tell(f"the profile of {len(self._posts[platform])} {platform} posts is made")
+        tell(f"the profile of {len(posts)} {platform} posts is made")
         unseen = visual_refusal(self._settings.cluster, platform, posts, spec)
         if unseen and spec.visual:
             _log.info("the %s profile has no visual embedding: %s", platform, unseen)
@@ -192,9 +177,13 @@ class Steps:
         self._keep_profiles()
         return ProfileMade(profile=made)
 
+    def make_again(self) -> None:
+        """The records, from the exports on."""
+        self._posts.make_again()
+
     def records(self) -> dict[Platform, PlatformRecords]:
         """What there is to train on, in numbers; nothing before clean_data."""
-        return statistics(dict(self._posts))
+        return statistics(dict(self._posts.records))
 
     def profiles(self) -> list[Profile]:
         """Those that were made, as they are shared."""
@@ -209,10 +198,11 @@ class Steps:
             aggregation=settings.aggregation,
             hide=Gaussian(settings.privacy, self._ledger) if settings.privacy.mechanism == "gaussian" else None,
             checkpoints=self._checkpoints,
+            store=self._store,
         )
 
     def _split(self) -> Split:
-        return split([post for platform in self._posts.values() for post in platform], self._settings.training.holdout)
+        return split([post for platform in self._posts.records.values() for post in platform], self._settings.training.holdout)
 
     def _measured(self, trainer: Trainer, posts: Split, adapter: Path | None) -> float | None:
         return trainer.loss(posts.held, self._images, adapter, self._next_batch) if posts.held else None
@@ -221,17 +211,6 @@ class Steps:
         """Before each batch of what is measured, written or encoded."""
         self._still_wanted()
         self._batches.next()
-
-    def _heard(self, platform: Platform, tell: Tell) -> Progress:
-        """A line now and then in the log, and more often to the caller."""
-        log = paced(lambda line: _log.info("%s export: %s", platform, line), seconds=30)
-        caller = paced(lambda line: tell(f"{platform} export: {line}"), self._pace)
-
-        def progress(what: str, done: int, total: int | None) -> None:
-            log(what, done, total)
-            caller(what, done, total)
-
-        return progress
 
     def _keep_weights(self, start: Path, result: Path) -> Path:
         """`lora_weights/`: the adapter as it leaves, with what of it did not change. Returns its file."""
@@ -249,16 +228,13 @@ class Steps:
 
     @property
     def _images(self) -> Path:
-        return self._output / "records"
-
-    def _folder(self, platform: Platform) -> Path:
-        return records.stages(self._output, platform)
+        return self._output / own.RECORDS
 
     def _ready(self, step: str) -> Trainer:
         if self._trainer is None:
             raise Failed(f"{step} has no model; call download_model first")
-        if not self._posts:
-            raise Failed(f"{step} has no records; call {'clean_data' if self._fetched else 'fetch_data'} first")
+        if missing := self._posts.missing:
+            raise Failed(f"{step} has no records; call {missing} first")
         return self._trainer
 
     def _inside(self, path: str) -> Path:
@@ -282,9 +258,3 @@ class _Batches:
     def next(self) -> None:
         self._progress("batches of posts", self._done, None)
         self._done += 1
-
-
-def _among_all(record: CleanRecord, platform: Platform) -> CleanRecord:
-    """The record with its images named from the folder of all platforms, since training mixes them."""
-    image = record.image and f"{platform}/{record.image}"
-    return record.model_copy(update={"image": image, "images": tuple(f"{platform}/{name}" for name in record.images)})

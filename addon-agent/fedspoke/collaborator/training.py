@@ -40,6 +40,7 @@ from fedspoke.collaborator.schedule import share
 from fedspoke.collaborator.visual import Tower
 from fedspoke.collaborator.wanted import StillWanted, always
 from fedspoke.data.records import CleanRecord
+from fedspoke.data.sealed import PLAIN, Store
 
 _log = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Outcome:
 class Trainer:
     """A LLaVA with a LoRA adapter, ready for the next round."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913  what one training is made of
         self,
         model: str,
         training: Training,
@@ -75,6 +76,7 @@ class Trainer:
         aggregation: Aggregation = _AVERAGED,
         hide: Gaussian | None = None,
         checkpoints: Checkpoints | None = None,
+        store: Store = PLAIN,
     ) -> None:
         """Load the model.
 
@@ -86,6 +88,7 @@ class Trainer:
             aggregation: fedprox and ffa change what a cluster trains.
             hide: What is done to a trained adapter before it is written; None: nothing.
             checkpoints: Where a round goes on that was interrupted; None: it starts over.
+            store: Where photos are read from.
 
         Raises:
             Refused: the model cannot be used, or training asks for what is not there.
@@ -93,8 +96,8 @@ class Trainer:
         processor, base = source(model, training.quantization)
         self._training, self._rounds, self._aggregation = training, rounds, aggregation
         self._hide, self._checkpoints = hide, checkpoints
-        self._processor = processor
-        self._collator = Collator(processor, training.max_length, training.images)
+        self._processor, self._store = processor, store
+        self._collator = Collator(processor, training.max_length, training.images, store)
         self._model = _with_adapter(base, peft_config(training.lora, model), projector=training.lora.projector)
         if aggregation.lora == "ffa":
             for name, value in self._model.named_parameters():
@@ -116,7 +119,8 @@ class Trainer:
 
     def tower(self, still_wanted: StillWanted = always) -> Tower:
         """The frozen vision tower, for visual profiles."""
-        return Tower(self._processor.image_processor, self._model.get_base_model().model.vision_tower, still_wanted)
+        tower = self._model.get_base_model().model.vision_tower
+        return Tower(self._processor.image_processor, tower, still_wanted, self._store)
 
     def train(
         self,

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from fedspoke.collaborator.memory import Memory, parts
 from fedspoke.collaborator.photos import pixels
 from fedspoke.collaborator.wanted import StillWanted, always
+from fedspoke.data.sealed import PLAIN, Store
 
 _ARCHITECTURE = ("image_size", "patch_size", "num_attention_heads", "hidden_act", "layer_norm_eps")  # what weights do not show
 _BATCH = 32  # photos, which a tower on a GPU sees at once
@@ -26,11 +27,11 @@ _PIXELS = ("size", "crop_size", "do_center_crop", "resample", "image_mean", "ima
 class Tower:
     """Photos in, unit vectors out: CLIP's pooled output, which is its class token after the last layer."""
 
-    def __init__(self, image_processor: Any, tower: Any, still_wanted: StillWanted = always) -> None:
+    def __init__(self, image_processor: Any, tower: Any, still_wanted: StillWanted = always, store: Store = PLAIN) -> None:
         trained = [name for name, parameter in tower.named_parameters() if parameter.requires_grad or "lora_" in name]
         if trained:
             raise RuntimeError(f"the vision tower is to stay as it was loaded, but {trained[0]} is trained")
-        self._processor, self._tower = image_processor, tower
+        self._processor, self._tower, self._store = image_processor, tower, store
         self._still_wanted = still_wanted
         self._memory = Memory(_BATCH, "to see photos")
 
@@ -75,4 +76,4 @@ class Tower:
         return np.concatenate(seen)
 
     def _pixels(self, photos: Sequence[Path]) -> torch.Tensor:
-        return pixels([(photo, photo.stem) for photo in photos], self._processor)
+        return pixels([(photo, photo.stem) for photo in photos], self._processor, self._store)

@@ -17,7 +17,7 @@ from fedspoke.api.errors import Failed, Refused
 from fedspoke.data import cleaning
 from fedspoke.data.cleaning.near import unlike
 from fedspoke.data.decode import clean_texts, decode_photos
-from fedspoke.data.extract import EXTRACTED, Extracted
+from fedspoke.data.extract import Extracted
 from fedspoke.data.kept import Kept
 from fedspoke.data.output import IMAGES, Output
 from fedspoke.data.progress import Progress
@@ -57,16 +57,17 @@ def clean(extracted: Extracted, output: Output, progress: Progress, without: Col
     Raises:
         Refused: the export has changed since it was extracted, or is gone.
         EmptyError: nothing to learn from is left.
+        DamagedError: `dummy_data.json` is not what was written.
         Failed: the folder cannot be written to.
     """
     export = extracted.export
     if export.files.fingerprint() != extracted.fingerprint:
         raise Refused(f"the {export.platform} export is gone or has changed since it was extracted; extract it again")
     with (
-        Work.open(output.unfinished / "work.sqlite", _key(extracted, without)) as work,
-        Kept.open(output.unfinished / "kept.sqlite") as kept,
+        Work.open(output.unfinished / "work.sqlite", _key(extracted, without), output.store) as work,
+        Kept.open(output.unfinished / "kept.sqlite", output.store) as kept,
     ):
-        clean_texts(work, output.path / EXTRACTED, extracted.posts, without, progress)
+        clean_texts(work, output, extracted.posts, without, progress)
         decode_photos(work, export.files, output, progress)
         cleaned = _write_records(extracted, work, kept, output, without, progress)
         for path in output.images.iterdir():  # of an earlier export, or of a post that was left out

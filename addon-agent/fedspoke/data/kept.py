@@ -6,6 +6,7 @@ from contextlib import closing, contextmanager
 from pathlib import Path
 
 from fedspoke.data.cleaning.near import Seen
+from fedspoke.data.sealed import PLAIN, Store
 
 _TABLES = """
 PRAGMA journal_mode = OFF;
@@ -26,10 +27,13 @@ class Kept:
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path) -> Iterator["Kept"]:
-        """Nothing is kept yet: nobody goes on with this, as it takes seconds to make anew."""
+    def open(cls, path: Path, store: Store = PLAIN) -> Iterator["Kept"]:
+        """Nothing is kept yet: nobody goes on with this, as it takes seconds to make anew.
+
+        It tells of texts and looks what is compared. Where that is to be sealed it is on no disk, but in memory.
+        """
         path.unlink(missing_ok=True)
-        with closing(sqlite3.connect(path, isolation_level=None)) as connection:
+        with closing(sqlite3.connect(":memory:" if store.key else path, isolation_level=None)) as connection:
             connection.executescript(_TABLES)
             yield cls(connection)
 

@@ -6,6 +6,7 @@ finished lies in `.prepare/` alone, so everything else in OUT is whole; that fol
 
 import ctypes
 import fcntl
+import hashlib
 import os
 import shutil
 import sqlite3
@@ -17,6 +18,7 @@ from typing import Any
 
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.data import stage
+from fedspoke.data.sealed import PLAIN, DamagedError, Store
 
 IMAGES = "images"
 _UNFINISHED = ".prepare"
@@ -28,17 +30,18 @@ class Output:
     """A folder that is ours until the end."""
 
     path: Path
+    store: Store = PLAIN
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path) -> Iterator["Output"]:
-        """The folder, made where there is none.
+    def open(cls, path: Path, store: Store = PLAIN) -> Iterator["Output"]:
+        """The folder, whose files are the store's; it is made where there is none.
 
         Raises:
             Refused: it cannot be made, leads elsewhere by a link, or another run is at work in it.
             Failed: it can no longer be written to.
         """
-        output = cls(path.resolve())
+        output = cls(path.resolve(), store)
         try:
             output.path.mkdir(_OWNER_ALONE, parents=True, exist_ok=True)
             lock = os.open(output.path, os.O_RDONLY)
@@ -76,14 +79,21 @@ class Output:
 
     def writing(self, name: str) -> AbstractContextManager[Callable[[Any], None]]:
         """A stage's file, replaced when it is whole (`stage.writing`)."""
-        return stage.writing(self.path / name, self.unfinished / name)
+        return stage.writing(self.path / name, self.unfinished / name, self.store)
+
+    def has_image(self, name: str) -> bool:
+        """Whether a photo is whole. It is named by what it holds, so a power cut that took some of it shows."""
+        try:
+            return image_name(self.store.read(self.images / name)) == name
+        except (OSError, DamagedError):
+            return False
 
     def write_image(self, name: str, content: bytes) -> None:
         """A photo, whole or not at all."""
         partial = self.unfinished / "photo"
         with stage.cannot_write(self.images / name):
             partial.unlink(missing_ok=True)
-            with stage.created(partial) as file:
+            with self.store.create(partial, self.images / name) as file:
                 file.write(content)
             partial.replace(self.images / name)
 
@@ -101,3 +111,8 @@ class Output:
     def finish(self) -> None:
         """Nothing is left to go on with."""
         shutil.rmtree(self.unfinished)
+
+
+def image_name(content: bytes) -> str:
+    """Of a photo's file: by what it holds."""
+    return f"{hashlib.sha256(content).hexdigest()[:16]}.jpg"

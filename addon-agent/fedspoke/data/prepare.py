@@ -13,17 +13,20 @@ from fedspoke.data.exports.search import looks_like_a_part
 from fedspoke.data.extract import extract
 from fedspoke.data.output import Output
 from fedspoke.data.progress import Progress
+from fedspoke.data.sealed import PLAIN, Store
 
 
-def prepare(paths: Sequence[Path], folder: Path, progress: Progress, without: Collection[str] = ()) -> Cleaned:
-    """Make records of the export at these paths, by all rules but those in `without`.
+def prepare(
+    paths: Sequence[Path], folder: Path, progress: Progress, without: Collection[str] = (), store: Store = PLAIN
+) -> Cleaned:
+    """Make records of the export at these paths, by all rules but those in `without`, as files of a store.
 
     Raises:
         Refused: there is no one export there, or the folder cannot be used.
         Failed: nothing to learn from is left, or the folder cannot be written to.
     """
     export = find_for(paths, folder)
-    with Output.open(folder) as output:
+    with Output.open(folder, store) as output:
         return clean(extract(export, output, progress), output, progress, without)
 
 

@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from fedspoke.api.errors import Refused
 from fedspoke.api.names import Platform
 from fedspoke.data import stage
+from fedspoke.data.sealed import PLAIN, Store
 
 CLEANED = "cleaned_data.json"
 
@@ -61,16 +62,17 @@ def stages(output: Path, platform: Platform) -> Path:
     return output / "records" / platform
 
 
-def load(folder: Path) -> tuple[CleanRecord, ...]:
+def load(folder: Path, store: Store = PLAIN) -> tuple[CleanRecord, ...]:
     """The records of a folder.
 
     Raises:
+        DamagedError: they are not what was written.
         Refused: there are none, or they are not what `clean` writes.
     """
     path = folder / CLEANED
     read: list[CleanRecord] = []
     try:
-        read.extend(CleanRecord.model_validate(entry) for entry in stage.reading(path))
+        read.extend(CleanRecord.model_validate(entry) for entry in stage.reading(path, store))
     except FileNotFoundError:
         raise Refused(f"{path} is missing; {_OTHERWISE}") from None
     except ijson.JSONError:

@@ -1,31 +1,33 @@
 """A stage's file: a JSON list that is written and read one entry at a time, and is there whole or not at all."""
 
 import json
-import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import ijson
 
+from fedspoke.api import files
 from fedspoke.api.errors import Failed
+from fedspoke.data.sealed import PLAIN, Store
 
 
 @contextmanager
-def writing(path: Path, partial: Path) -> Iterator[Callable[[Any], None]]:
+def writing(path: Path, partial: Path, store: Store = PLAIN) -> Iterator[Callable[[Any], None]]:
     """A function that adds an entry to the list; the file takes its name when all of them are on the disk.
 
     Args:
         path: Takes the place of what has this name.
         partial: Another name on the same disk, for as long as it takes.
+        store: Whose file it is.
 
     Raises:
         Failed: the disk is full, say; what `path` held is still there.
     """
     with cannot_write(path):
         partial.unlink(missing_ok=True)
-        file = created(partial)
+        file = store.create(partial, path)
     try:
         separator = b"[\n"
 
@@ -39,31 +41,23 @@ def writing(path: Path, partial: Path) -> Iterator[Callable[[Any], None]]:
         yield add
         with cannot_write(path):
             file.write(b"\n]\n" if separator == b",\n" else b"[]\n")
-            file.flush()
-            os.fsync(file.fileno())
+            file.close()
+            files.sync(partial)
             partial.replace(path)
     finally:
         with suppress(OSError):  # what could not be written is told already, and what could is on the disk
             file.close()
 
 
-def created(path: Path) -> BinaryIO:
-    """A new file, for its owner alone.
-
-    Raises:
-        OSError: it is there already, or cannot be made.
-    """
-    return os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
-
-
-def reading(path: Path) -> Iterator[Any]:
+def reading(path: Path, store: Store = PLAIN) -> Iterator[Any]:
     """The entries of the list.
 
     Raises:
         OSError: the file cannot be read.
+        DamagedError: it is not what was written, which may show at its end only.
         ijson.JSONError: it is no JSON.
     """
-    with path.open("rb") as file:
+    with store.open(path) as file:
         yield from ijson.items(file, "item")
 
 

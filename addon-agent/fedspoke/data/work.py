@@ -8,15 +8,16 @@ import json
 import sqlite3
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
+
+from fedspoke.data.sealed import PLAIN, DamagedError, Store
 
 _TABLES = """
-CREATE TABLE made_of (key TEXT);
-CREATE TABLE posts (
-    number INTEGER PRIMARY KEY, kind TEXT, images TEXT, time INTEGER, text TEXT, changed TEXT, dropped TEXT, language TEXT
-);
-CREATE TABLE photos (uri TEXT PRIMARY KEY, name TEXT, look TEXT) WITHOUT ROWID;
+CREATE TABLE made_of (key BLOB);
+CREATE TABLE posts (number INTEGER PRIMARY KEY, post BLOB);
+CREATE TABLE photos (uri TEXT PRIMARY KEY, picture BLOB) WITHOUT ROWID;
 """
 
 
@@ -44,16 +45,39 @@ class Picture:
 class Work:
     """The database. Each call that adds is a transaction of its own."""
 
-    def __init__(self, connection: sqlite3.Connection) -> None:
-        self._connection = connection
+    def __init__(self, connection: sqlite3.Connection, key: str, store: Store) -> None:
+        self._connection, self._key, self._store = connection, key, store
 
     @classmethod
     @contextmanager
-    def open(cls, path: Path, key: str) -> Iterator["Work"]:
-        """What an earlier run under the same key has done, or nothing."""
-        connection = _continued(path, key) or _begun(path, key)
-        with closing(connection):
-            yield cls(connection)
+    def open(cls, path: Path, key: str, store: Store = PLAIN) -> Iterator["Work"]:
+        """What an earlier run under the same key has done, or nothing; of a store that seals, each row is sealed."""
+        work = cls._continued(path, key, store) or cls._begun(path, key, store)
+        with closing(work):
+            yield work
+
+    def close(self) -> None:
+        """What was added stays."""
+        self._connection.close()
+
+    @classmethod
+    def _continued(cls, path: Path, key: str, store: Store) -> "Work | None":
+        if not path.is_file() or path.is_symlink():
+            return None
+        work = cls(sqlite3.connect(path, isolation_level=None), key, store)
+        if work._is_whole():
+            return work
+        work.close()
+        return None
+
+    @classmethod
+    def _begun(cls, path: Path, key: str, store: Store) -> "Work":
+        _remove(path)
+        work = cls(sqlite3.connect(path, isolation_level=None), key, store)
+        _set(work._connection)
+        work._connection.executescript(_TABLES)
+        work._connection.execute("INSERT INTO made_of VALUES (?)", (work._sealed("key", key),))
+        return work
 
     def posts_done(self) -> int:
         """How many posts were added."""
@@ -61,27 +85,17 @@ class Work:
 
     def add_post(self, number: int, post: CleanPost) -> None:
         """Posts are numbered from 0, in the order of time."""
-        images, changed = json.dumps(post.images), json.dumps(post.changed)
-        row = (number, post.kind, images, post.timestamp, post.text, changed, post.dropped, post.language)
-        self._connection.execute("INSERT INTO posts VALUES (?, ?, ?, ?, ?, ?, ?, ?)", row)
+        self._connection.execute("INSERT INTO posts VALUES (?, ?)", (number, self._sealed(f"post {number}", asdict(post))))
 
     def posts(self) -> Iterator[CleanPost]:
         """All posts, in the order of their numbers."""
-        rows = self._connection.execute("SELECT * FROM posts ORDER BY number")
-        for _, kind, images, timestamp, text, changed, dropped, language in rows:
-            yield CleanPost(
-                kind=kind,
-                images=tuple(json.loads(images)),
-                timestamp=timestamp,
-                text=text,
-                changed=tuple(json.loads(changed)),
-                dropped=dropped,
-                language=language,
-            )
+        for number, row in self._connection.execute("SELECT * FROM posts ORDER BY number"):
+            post = self._unsealed(f"post {number}", row)
+            yield CleanPost(**post | {name: tuple(post[name]) for name in ("images", "changed")})
 
     def photos(self) -> int:
         """How many photos the posts that stay have, if none is listed twice."""
-        return self._count("SELECT coalesce(sum(json_array_length(images)), 0) FROM posts WHERE dropped IS NULL")
+        return sum(len(post.images) for post in self.posts() if post.dropped is None)
 
     def photos_done(self) -> int:
         """How many photos were added."""
@@ -89,55 +103,64 @@ class Work:
 
     def photos_missing(self) -> Iterator[str]:
         """The photos of posts that stay, as the export names them and in its order, less those that were added."""
-        for (images,) in self._connection.execute("SELECT images FROM posts WHERE dropped IS NULL ORDER BY number"):
-            for uri in json.loads(images):
-                if self._connection.execute("SELECT 1 FROM photos WHERE uri = ?", (uri,)).fetchone() is None:
+        for post in self.posts():
+            for uri in post.images if post.dropped is None else ():
+                if self._photo(uri) is None:
                     yield uri
 
     def add_photo(self, uri: str, picture: Picture | None) -> None:
         """A photo's picture, which is on the disk; None when it is broken."""
-        row = (uri, picture.name, f"{picture.look:x}") if picture else (uri, None, None)
-        self._connection.execute("INSERT OR REPLACE INTO photos VALUES (?, ?, ?)", row)
+        name = self._store.hidden(uri)
+        row = [uri, picture.name, f"{picture.look:x}"] if picture else [uri, None, None]
+        self._connection.execute("INSERT OR REPLACE INTO photos VALUES (?, ?)", (name, self._sealed(f"photo {name}", row)))
 
     def photo(self, uri: str) -> Picture | None:
         """What a photo became."""
-        row = self._connection.execute("SELECT name, look FROM photos WHERE uri = ?", (uri,)).fetchone()
-        return Picture(row[0], int(row[1], 16)) if row and row[0] else None
+        row = self._photo(uri)
+        return _picture(row) if row else None
 
     def pictures(self) -> Iterator[tuple[str, Picture]]:
         """All photos that are not broken."""
-        for uri, name, look in self._connection.execute("SELECT uri, name, look FROM photos WHERE name IS NOT NULL"):
-            yield uri, Picture(name, int(look, 16))
+        for name, sealed in self._connection.execute("SELECT * FROM photos"):
+            row = self._unsealed(f"photo {name}", sealed)
+            if picture := _picture(row):
+                yield row[0], picture
 
     def forget(self, uri: str) -> None:
         """A photo is to be made again."""
-        self._connection.execute("DELETE FROM photos WHERE uri = ?", (uri,))
+        self._connection.execute("DELETE FROM photos WHERE uri = ?", (self._store.hidden(uri),))
+
+    def _photo(self, uri: str) -> list[Any] | None:
+        name = self._store.hidden(uri)
+        found = self._connection.execute("SELECT picture FROM photos WHERE uri = ?", (name,)).fetchone()
+        return self._unsealed(f"photo {name}", found[0]) if found else None
+
+    def _is_whole(self) -> bool:
+        """Whether this is what a run under the same key has left, and no row of it is damaged or gone from between others."""
+        try:
+            _set(self._connection)
+            [(made_of,)] = self._connection.execute("SELECT key FROM made_of").fetchall()
+            last = self._count("SELECT coalesce(max(number), -1) FROM posts")
+            return (
+                self._unsealed("key", made_of) == self._key
+                and last + 1 == sum(1 for _ in self.posts())
+                and all(picture.name for _, picture in self.pictures())
+            )
+        except (sqlite3.DatabaseError, DamagedError, ValueError, TypeError):  # cut off before it began, or damaged
+            return False
+
+    def _sealed(self, of: str, content: Any) -> bytes:
+        return self._store.seal(json.dumps(content).encode(), f"{self._key} {of}")
+
+    def _unsealed(self, of: str, row: bytes) -> Any:
+        return json.loads(self._store.unseal(row, f"{self._key} {of}"))
 
     def _count(self, query: str) -> int:
         return int(self._connection.execute(query).fetchone()[0])
 
 
-def _continued(path: Path, key: str) -> sqlite3.Connection | None:
-    if not path.is_file() or path.is_symlink():
-        return None
-    connection = sqlite3.connect(path, isolation_level=None)
-    try:
-        _set(connection)
-        if connection.execute("SELECT key FROM made_of").fetchall() == [(key,)]:
-            return connection
-    except sqlite3.DatabaseError:  # cut off before it began, or damaged
-        pass
-    connection.close()
-    return None
-
-
-def _begun(path: Path, key: str) -> sqlite3.Connection:
-    _remove(path)
-    connection = sqlite3.connect(path, isolation_level=None)
-    _set(connection)
-    connection.executescript(_TABLES)
-    connection.execute("INSERT INTO made_of VALUES (?)", (key,))
-    return connection
+def _picture(row: list[Any]) -> Picture | None:
+    return Picture(row[1], int(row[2], 16)) if row[1] else None
 
 
 def _set(connection: sqlite3.Connection) -> None:

@@ -79,6 +79,10 @@ class CollaboratorSettings(Record):
         description="File that mcp-server makes at its start (0600) and flower-client reads: the bearer token."
     )
     supernode_port: int
+    key: str | None = Field(
+        None,
+        description="File of 32 bytes, for mcp-server alone: what it makes of posts is sealed with it; None: nothing is.",
+    )
     checkpoint_seconds: Seconds = Field(
         60, description="Between two checkpoints of a round's training: what a crash costs at most, against seconds of writing."
     )
