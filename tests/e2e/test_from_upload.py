@@ -22,20 +22,22 @@ from fedspoke.api.names import (
     posts_claim,
     run_name,
 )
+from fedspoke.data import records
+from fedspoke.data.prepare import prepare
 from fedspoke.local import demo
 from fedspoke.manifestworks.collaborator import NAMESPACE
-from fedspoke.manifestworks.report import REASON, report_name
+from fedspoke.manifestworks.report import REASON, key_name, report_name
 from support.fleet import federation, ocm
 from support.fleet.binaries import Say
 from support.fleet.capture import Connection, capturing, connections, sent_to
 from support.fleet.cluster import Cluster
 from support.fleet.federation import SPEC
 from support.fleet.fleet import OwnFleet, own
-from support.fleet.kubernetes import NODE, POD, Kind
+from support.fleet.kubernetes import NODE, POD, Kind, Rejected
 from support.fleet.wait import until
 
 _SECONDS, _MINUTE = 600, 60
-_CLAIM, _CONFIG_MAP = Kind("v1", "persistentvolumeclaims"), Kind("v1", "configmaps")
+_CLAIM, _CONFIG_MAP, _SECRET = Kind("v1", "persistentvolumeclaims"), Kind("v1", "configmaps"), Kind("v1", "secrets")
 _ROUNDS, _GRACE = 4, 20
 _BESIDE = 512 << 10
 """Bytes that go to the gateway beside adapters: handshakes, polls, answers and a profile, a few minutes long."""
@@ -102,6 +104,10 @@ class Alone:
     """What the federation said in the end."""
     seen: list[Connection]
     """What has crossed the second spoke's cable from the beginning to the end."""
+    wrote: dict[str, bytes]
+    """What the second spoke's collaborator had in its output while it trained, by name."""
+    keys: list[str | None]
+    """What the Secret of its key held then, and while the hub was away."""
 
 
 @pytest.fixture(scope="module")
@@ -111,13 +117,15 @@ def alone(owners: OwnFleet, offered: dict[str, dict[str, str]], tmp_path_factory
     with capturing(spokes[1].machine, file), federation.federation(owners, "both", **_spec(PLATFORMS)):
         begun = partial(federation.status, owners, "both")
         until("a round is done", begun, _SECONDS, so=lambda it: it.get("rounds", {}).get("completed"))
+        wrote, keys = _written(spokes[1]), [_key(spokes[1])]
         owners.network.cut(hub.machine)
         for spoke in spokes:
             until(f"{spoke.name} has let its GPU go", partial(_collaborators, spoke), _SECONDS, so=[].__eq__)
         told = [_report(spoke) for spoke in spokes]
+        keys.append(_key(spokes[1]))
         owners.network.restore(hub.machine)
         ended = federation.until_phase(owners, "both", "Completed", _SECONDS)
-    return Alone(told, ended, connections(file))
+    return Alone(told, ended, connections(file), wrote, keys)
 
 
 def test_an_upload_that_was_killed_goes_on_and_all_of_it_is_there(
@@ -149,6 +157,22 @@ def test_a_federation_of_both_platforms_gets_who_has_them_and_completes(alone: A
 def test_collaborators_whose_hub_is_gone_end_and_their_owners_can_read_why(alone: Alone) -> None:
     assert all(it.startswith("the hub has not answered at ") for it in alone.told)
     assert all(f"client.hubLostGrace is {_GRACE} s" in it for it in alone.told)
+
+
+def test_what_a_collaborator_writes_tells_nothing_without_a_key_that_stays_on_the_spoke_as_long_as_its_federation(
+    owners: OwnFleet, alone: Alone, example: Path, tmp_path: Path
+) -> None:
+    spoke = owners.spokes[1]
+    prepare([example / "exports/instagram"], tmp_path, lambda *_: None)
+    texts = [it.text.encode() for it in records.load(tmp_path)]
+    assert {"records/instagram/raw_instagram_data.json", "records/instagram/cleaned_data.json"} < alone.wrote.keys()
+    assert [name for name in alone.wrote if name.endswith(".jpg")]
+    for name, held in alone.wrote.items():
+        assert not [it for it in (*texts, b"JFIF", b"\xff\xd8\xff") if it in held], name
+    before, meanwhile = alone.keys
+    assert before is not None
+    assert before == meanwhile
+    until("the key has gone with its federation", partial(_key, spoke), _SECONDS, so=lambda it: it is None)
 
 
 def test_all_that_a_spoke_sends_goes_to_the_hub_in_tls_and_is_as_large_as_the_readme_says(
@@ -210,6 +234,20 @@ def _collaborators(spoke: Cluster) -> list[str]:
 def _uploads(fleet: OwnFleet) -> list[int]:
     """How many pods of uploads each spoke has."""
     return [len(spoke.kubernetes.all(POD, NAMESPACE, "app.kubernetes.io/component=upload")) for spoke in fleet.spokes]
+
+
+def _written(spoke: Cluster) -> dict[str, bytes]:
+    """What lies in the pods' own outputs, as whoever has the node's disk sees it."""
+    outputs = [*(spoke.folder / "lib/kubelet/pods").glob("*/volumes/kubernetes.io~empty-dir/output")]
+    return {str(it.relative_to(output)): it.read_bytes() for output in outputs for it in output.rglob("*") if it.is_file()}
+
+
+def _key(spoke: Cluster) -> str | None:
+    try:
+        found = spoke.kubernetes.get(_SECRET, key_name(run_name(federation.USERS, "both")), NAMESPACE)
+    except Rejected:
+        return None
+    return str(found["data"]["key"])
 
 
 def _report(spoke: Cluster) -> str:

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from pydantic import ValidationError
 
+from fedspoke.agent import key
 from fedspoke.agent.asked import Owner, asked_by, granted, is_asked, made_name, run_of, still_granted
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Refused
@@ -58,22 +59,26 @@ def _answer(kube: Kubernetes, job: Object, made: Sequence[Object], owner: Owner,
     if not job["spec"].get("suspend"):  # by a hub that does not ask
         kube.merge(job, {"spec": {"suspend": True}})
     runs = [it for it in made if it["metadata"]["name"] == made_name(job)]
+    run, namespace = run_of(job), job["metadata"]["namespace"]
     try:
-        _has_hub(run_of(job), lost)
+        _has_hub(run, lost)
         for it in runs:
-            still_granted(it, owner)
+            still_granted(key.without_key(it, run), owner)
         wanted = None if runs else granted(job, _settings(kube, job), owner)
     except Refused as why:
         for it in made:
             kube.delete(it)
-            log.info("%s: ended, %s", run_of(job), why)
+            log.info("%s: ended, %s", run, why)
+        if owner.policy is not None and run not in lost:  # else it may come back, and go on
+            key.shred(kube, run, namespace)
         raise
     for it in made:
         if it not in runs:
             kube.delete(it)
+    key.keep(kube, run, namespace)
     if wanted:
-        kube.create(wanted)
-        log.info("%s: started", run_of(job))
+        kube.create(key.with_key(wanted, run))
+        log.info("%s: started", run)
 
 
 def _has_hub(run: str, lost: Mapping[str, str]) -> None:

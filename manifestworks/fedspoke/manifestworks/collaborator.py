@@ -121,13 +121,13 @@ def collaborator(fl: FederatedLearning, spoke: Spoke, hub: Hub, image: str, plac
     template = {"metadata": {"labels": labels(run)}, "spec": _pod(fl, spoke, image, place, run)}
     return [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": files},
+        *report(run, NAMESPACE, AGENT),  # before what the agent has these rights for
         {
             "apiVersion": "batch/v1",
             "kind": "Job",
             "metadata": metadata | {"name": _job_name(run, template, files)},
             "spec": {"suspend": True, "backoffLimit": _NEVER_GIVEN_UP, "template": template},
         },
-        *report(run, NAMESPACE, AGENT),
     ]
 
 

@@ -1,7 +1,7 @@
 """Where a spoke's agent says how a federation's collaborator is doing; the hub hears it through the ManifestWork's feedback.
 
 The ManifestWork makes an empty ConfigMap and lets the agent write to it: to this one, not to others in the namespace, among
-which are those that say whom to believe.
+which are those that say whom to believe. Of Secrets the agent may read and remove the one that it makes for the federation.
 """
 
 from fedspoke.api.base import Object
@@ -18,14 +18,22 @@ def report_name(run: str) -> str:
     return f"{run}-report"
 
 
+def key_name(run: str) -> str:
+    """Of the Secret that holds the key of what the federation's collaborator writes; no ManifestWork has it."""
+    return f"{run}-key"
+
+
 def report(run: str, namespace: str, agent: str) -> list[Object]:
-    """The ConfigMap of one federation on one spoke, and the agent's right to write to it."""
+    """The ConfigMap of one federation on one spoke, and the agent's rights to what is this federation's alone."""
     name = report_name(run)
     metadata = {"name": name, "namespace": namespace, "labels": labels(run)}
-    rule = {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [name], "verbs": ["get", "patch"]}
+    rules = [
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [name], "verbs": ["get", "patch"]},
+        {"apiGroups": [""], "resources": ["secrets"], "resourceNames": [key_name(run)], "verbs": ["get", "delete"]},
+    ]
     return [
         {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata},
-        {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": [rule]},
+        {"apiVersion": f"{_RBAC}/v1", "kind": "Role", "metadata": metadata, "rules": rules},
         {
             "apiVersion": f"{_RBAC}/v1",
             "kind": "RoleBinding",

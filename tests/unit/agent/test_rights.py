@@ -16,6 +16,7 @@ from fedspoke.hub.addon.agent_work import agent_work
 from fedspoke.kube.client import Kind
 from fedspoke.manifestworks.collaborator import AGENT, Hub, collaborator
 from fedspoke.manifestworks.collaborator import Spoke as Chosen
+from fedspoke.manifestworks.report import key_name, report
 from support import build
 from support.kube import Lists
 from support.offered import NOTHING_KNOWN, pod, said, volume
@@ -49,11 +50,20 @@ def needed() -> set[tuple[str, str]]:
 
 
 def given() -> set[tuple[str, str]]:
-    work = agent_work("berlin", {}, b"", "image")
-    roles = [it for it in work["spec"]["workload"]["manifests"] if it["kind"] in ("Role", "ClusterRole")]
+    """By its own work, and by each federation's."""
+    work, of_one = agent_work("berlin", {}, b"", "image"), report("team.social", NAMESPACE, AGENT)
+    roles = [it for it in [*work["spec"]["workload"]["manifests"], *of_one] if it["kind"] in ("Role", "ClusterRole")]
     return {(verb, it) for role in roles for rule in role["rules"] for it in rule["resources"] for verb in rule["verbs"]}
 
 
 def test_an_agent_has_every_right_that_it_needs_and_no_other():
     asked_of_the_api_server_itself = {("update", "jobs/finalizers")}
     assert needed() == given() - asked_of_the_api_server_itself
+
+
+def test_of_secrets_it_may_read_and_remove_a_federations_key_alone():
+    roles = [it for it in report("team.social", NAMESPACE, AGENT) if it["kind"] == "Role"]
+    roles += [it for it in agent_work("berlin", {}, b"", "image")["spec"]["workload"]["manifests"] if it["kind"] == "Role"]
+    rules = [rule for role in roles for rule in role["rules"] if "secrets" in rule["resources"]]
+    named = [(rule.get("resourceNames"), rule["verbs"]) for rule in rules]
+    assert named == [([key_name("team.social")], ["get", "delete"]), (None, ["create"])]

@@ -102,7 +102,7 @@ def _manifests(cluster: str, bundle: bytes, image: str) -> list[Object]:
 def _rules() -> list[Object]:
     """Its Lease; what the trouble of a pod or of a Job without one can be told by; what is offered and asked for, and its Jobs.
 
-    A report that it may write comes with the federation's own work.
+    A report that it may write, and a key that it may take away, come with the federation's own work.
     """
     return [
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "verbs": ["create"]},
@@ -110,6 +110,7 @@ def _rules() -> list[Object]:
         {"apiGroups": [""], "resources": ["pods", "events", "persistentvolumeclaims", "configmaps"], "verbs": ["list"]},
         {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},  # settings of federations, and the owner's policy
         {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [DATASETS], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},  # a federation's key; it can read no other Secret
         {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "create", "patch", "delete"]},
         # Where the API server asks for it, before one Job may hold another one's end up until it has ended itself.
         {"apiGroups": ["batch"], "resources": ["jobs/finalizers"], "verbs": ["update"]},
