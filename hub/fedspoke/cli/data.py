@@ -8,6 +8,7 @@ from pathlib import Path
 import click
 
 from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.records import CollaboratorSettings
 from fedspoke.cli.progress import shown
 
 _EXPORT = click.argument("paths", metavar="PATH...", nargs=-1, required=True, type=click.Path(path_type=Path))
@@ -88,6 +89,26 @@ def rules(output: str) -> None:
     width = max(map(len, RULES))
     for name, reason in RULES.items():
         click.echo(f"{name:{width}}  {reason}")
+
+
+@data.command()
+@click.argument("name")
+@click.option("--settings", type=click.Path(path_type=Path), required=True, help="The collaborator's settings file, JSON.")
+def show(name: str, settings: Path) -> None:
+    """Print the file NAME of a collaborator's output as it was before it was sealed, say captions.json."""
+    from fedspoke.cli.processes import read
+    from fedspoke.data import sealed
+
+    told = read(settings, CollaboratorSettings)
+    output = Path(told.output).resolve()
+    file = (output / name).resolve()
+    if not file.is_relative_to(output):
+        raise Refused(f"{name} lies outside the collaborator's output, {output}")
+    store = sealed.Store(output, sealed.key(Path(told.key)) if told.key else None)
+    try:
+        click.echo(store.read(file), nl=False)
+    except OSError as error:
+        raise Refused(f"{file} cannot be read: {error.strerror}") from None
 
 
 def _day(timestamp: int | None) -> str | None:

@@ -22,7 +22,7 @@ def aggregator(path: Path) -> None:
     """Run a federation's aggregator: the SuperLink and the rounds."""
     from fedspoke.hub.aggregation import superlink
 
-    superlink.run(_read(path, AggregatorSettings), path)
+    superlink.run(read(path, AggregatorSettings), path)
 
 
 @click.command
@@ -50,7 +50,7 @@ def fusion(path: Path) -> None:
     """Run the fusion service."""
     from fedspoke.hub.fusion import service
 
-    service.serve(lambda: _read(path, FusionSettings))
+    service.serve(lambda: read(path, FusionSettings))
 
 
 @click.command
@@ -61,7 +61,7 @@ def mcp(path: Path, stdio: bool) -> None:
     from fedspoke.collaborator import mcp_server
 
     serve = mcp_server.serve_stdio if stdio else mcp_server.serve
-    serve(_read(path, CollaboratorSettings))
+    serve(read(path, CollaboratorSettings))
 
 
 @click.command
@@ -70,10 +70,15 @@ def collaborator(path: Path) -> None:
     """Run a collaborator's Flower client."""
     from fedspoke.collaborator import flower_client
 
-    flower_client.run(_read(path, CollaboratorSettings))
+    flower_client.run(read(path, CollaboratorSettings))
 
 
-def _read(path: Path, record: type[R]) -> R:
+def read(path: Path, record: type[R]) -> R:
+    """The settings of a process.
+
+    Raises:
+        Refused: the file is not there, or holds others.
+    """
     try:
         return record.model_validate_json(path.read_bytes())
     except OSError as error:

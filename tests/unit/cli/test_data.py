@@ -6,7 +6,9 @@ from pathlib import Path
 import pytest
 
 from fedspoke.data.cleaning.rules import RULES
+from fedspoke.data.sealed import Store
 from support import exports as build
+from support.collaborator import settings
 
 Fedspoke = Callable[..., tuple[object, str, str]]
 """A command's exit status, stdout and stderr."""
@@ -219,3 +221,22 @@ def test_an_export_that_cannot_be_read_whole_says_so_at_once(fedspoke: Fedspoke,
 
     assert status == 0
     assert out.splitlines()[1].startswith("  INCOMPLETE: 1 of the files that list posts could not be read to its end")
+
+
+def test_a_sealed_file_is_shown_to_who_has_the_key(fedspoke: Fedspoke, tmp_path: Path) -> None:
+    (tmp_path / "key").write_bytes(bytes(32))
+    told = settings(tmp_path, {}, key=tmp_path / "key")
+    own = Store(Path(told.output), bytes(32))
+    own.root.mkdir()
+    own.replace(own.root / "captions.json", b'[{"true": "a walk"}]\n')
+    (tmp_path / "settings.json").write_text(told.model_dump_json(by_alias=True))
+
+    def show(name: str) -> tuple[object, str, str]:
+        return fedspoke("data", "show", name, "--settings", tmp_path / "settings.json")
+
+    assert show("captions.json")[:2] == (0, '[{"true": "a walk"}]\n')
+    assert show("none.json")[::2] == (2, f"fedspoke: {own.root}/none.json cannot be read: No such file or directory\n")
+    assert show("../key")[::2] == (2, f"fedspoke: ../key lies outside the collaborator's output, {own.root}\n")
+    (tmp_path / "key").write_bytes(bytes(31) + b"!")
+    why = "captions.json is not what was written, or was written with another key; it is to be made again"
+    assert show("captions.json")[::2] == (1, f"fedspoke: {why}\n")

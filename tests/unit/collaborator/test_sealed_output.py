@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from fedspoke.api.errors import Refused
+from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings
 from fedspoke.collaborator.steps import Steps
 from fedspoke.data import records
@@ -29,10 +30,20 @@ def silent(step: int, steps: int, loss: float) -> None:
 
 @pytest.fixture
 def told(tmp_path: Path) -> CollaboratorSettings:
+    return told_in(tmp_path)
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    """The adapter after a round without a key, that nobody disturbed."""
+    return trained(*prepared(plain(told_in(tmp_path_factory.mktemp("whole")))))
+
+
+def told_in(folder: Path) -> CollaboratorSettings:
     """Of both platforms, with captions and photos in profiles."""
-    (tmp_path / "key").write_bytes(KEY)
-    datasets = {"facebook": facebook(tmp_path / "f", 6), "instagram": instagram(tmp_path / "i", 4)}
-    own = settings(tmp_path, datasets, key=tmp_path / "key")  # type: ignore[arg-type]  # a dict of the names of platforms
+    (folder / "key").write_bytes(KEY)
+    datasets: dict[Platform, Path] = {"facebook": facebook(folder / "f", 6), "instagram": instagram(folder / "i", 4)}
+    own = settings(folder, datasets, key=folder / "key")
     training = own.training.model_copy(update={"holdout": 0.3, "captions": 2})
     profiles = own.profiles.model_copy(update={"visual": True})
     return own.model_copy(update={"training": training, "profiles": profiles, "checkpoint_seconds": 0})
@@ -104,12 +115,11 @@ def test_after_all_steps_no_file_tells_a_word_of_any_post_or_holds_a_photo(told:
     assert b"JFIF" in told_in_clear
 
 
-def test_it_learns_the_same_as_without_a_key(told: CollaboratorSettings) -> None:
-    assert trained(*prepared(told)) == trained(*prepared(plain(told)))
+def test_it_learns_the_same_as_without_a_key(told: CollaboratorSettings, whole: bytes) -> None:
+    assert trained(*prepared(told)) == whole
 
 
-def test_a_round_that_broke_off_goes_on_from_its_sealed_checkpoint(told: CollaboratorSettings) -> None:
-    whole = trained(*prepared(plain(told)))
+def test_a_round_that_broke_off_goes_on_from_its_sealed_checkpoint(told: CollaboratorSettings, whole: bytes) -> None:
     steps, start = prepared(told)
 
     def stop(step: int, steps: int, loss: float) -> None:
@@ -153,9 +163,8 @@ def drop(files: list[Path]) -> None:
 
 @pytest.mark.parametrize("change", [flip, cut, swap, drop])
 def test_photos_that_were_changed_are_made_again_and_never_trained_on(
-    change: Callable[[list[Path]], None], told: CollaboratorSettings
+    change: Callable[[list[Path]], None], told: CollaboratorSettings, whole: bytes
 ) -> None:
-    whole = trained(*prepared(plain(told)))
     steps, start = prepared(told)
     change(photos(told))
     assert trained(steps, start) == whole
@@ -174,8 +183,7 @@ def test_useful_fields_that_were_changed_are_read_again_from_the_export(
     assert caplog.messages == [f"facebook export: {why}"]
 
 
-def test_a_checkpoint_that_was_changed_is_none(told: CollaboratorSettings) -> None:
-    whole = trained(*prepared(plain(told)))
+def test_a_checkpoint_that_was_changed_is_none(told: CollaboratorSettings, whole: bytes) -> None:
     steps, start = prepared(told)
     checkpoint = Path(told.output) / "training/checkpoint.safetensors"
     with pytest.raises(Stop):
