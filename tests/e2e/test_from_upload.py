@@ -107,7 +107,7 @@ class Alone:
     """What has crossed the second spoke's cable from the beginning to the end."""
     wrote: dict[str, bytes]
     """What the second spoke's collaborator had in its output while it trained, by name."""
-    keys: list[str | None]
+    keys: list[list[str]]
     """What the Secret of its key held then, and while the hub was away."""
 
 
@@ -118,12 +118,12 @@ def alone(owners: OwnFleet, offered: dict[str, dict[str, str]], tmp_path_factory
     with capturing(spokes[1].machine, file), federation.federation(owners, "both", **_spec(PLATFORMS)):
         begun = partial(federation.status, owners, "both")
         until("a round is done", begun, _SECONDS, so=lambda it: it.get("rounds", {}).get("completed"))
-        wrote, keys = _written(spokes[1]), [_key(spokes[1])]
+        wrote, keys = _written(spokes[1]), [_keys(spokes[1])]
         owners.network.cut(hub.machine)
         for spoke in spokes:
             until(f"{spoke.name} has let its GPU go", partial(_collaborators, spoke), _SECONDS, so=[].__eq__)
         told = [_report(spoke) for spoke in spokes]
-        keys.append(_key(spokes[1]))
+        keys.append(_keys(spokes[1]))
         owners.network.restore(hub.machine)
         ended = federation.until_phase(owners, "both", "Completed", _SECONDS)
     return Alone(told, ended, connections(file), wrote, keys)
@@ -171,9 +171,9 @@ def test_what_a_collaborator_writes_tells_nothing_without_a_key_that_stays_on_th
     for name, held in alone.wrote.items():
         assert not [it for it in (*texts, b"JFIF") if it in held], name
     before, meanwhile = alone.keys
-    assert before is not None
+    assert len(before) == 1
     assert before == meanwhile
-    until("the key has gone with its federation", partial(_key, spoke), _SECONDS, so=lambda it: it is None)
+    until("the key has gone with its federation", partial(_keys, spoke), _SECONDS, so=[].__eq__)
 
 
 def test_all_that_a_spoke_sends_goes_to_the_hub_in_tls_and_is_as_large_as_the_readme_says(
@@ -248,12 +248,13 @@ def _written(spoke: Cluster) -> dict[str, bytes]:
     return held
 
 
-def _key(spoke: Cluster) -> str | None:
+def _keys(spoke: Cluster) -> list[str]:
+    """What the Secret of the federation's key holds, if there is one."""
     try:
         found = spoke.kubernetes.get(_SECRET, key_name(run_name(federation.USERS, "both")), NAMESPACE)
     except Rejected:
-        return None
-    return str(found["data"]["key"])
+        return []
+    return [*found["data"].values()]
 
 
 def _report(spoke: Cluster) -> str:
