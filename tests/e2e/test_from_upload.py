@@ -1,5 +1,6 @@
 """From `fedspoke upload` to Completed: owners bring and offer posts, the hub hears of it, and a federation gets who has them."""
 
+import json
 import os
 import subprocess
 import sys
@@ -18,6 +19,7 @@ from fedspoke.api.names import (
     GPUS_CLAIM,
     OFFERS,
     PLATFORMS,
+    VOLUME,
     Platform,
     data_claim,
     posts_claim,
@@ -95,6 +97,18 @@ def offered(owners: OwnFleet, uploaded: dict[str, str]) -> dict[str, dict[str, s
     return {name: claims() for name, claims in found.items()}
 
 
+@pytest.fixture(scope="module")
+def outputs(owners: OwnFleet) -> Path:
+    """The first owner's volume for outputs."""
+    spoke, name = owners.spokes[0], "outputs"
+    folder = spoke.volume(name, reserved=(NAMESPACE, name))
+    asked = {"accessModes": ["ReadWriteOnce"], "volumeName": name, "storageClassName": ""}
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": {VOLUME: "output"}}
+    spec = asked | {"resources": {"requests": {"storage": "1Gi"}}}
+    spoke.kubernetes.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec})
+    return folder
+
+
 @dataclass(frozen=True, slots=True)
 class Alone:
     """A federation of both platforms whose hub was away for longer than its grace."""
@@ -109,24 +123,30 @@ class Alone:
     """What the second spoke's collaborator had in its output while it trained, by name."""
     keys: list[list[str]]
     """What the Secret of its key held then, and while the hub was away."""
+    trained: dict[int, float]
+    """How long the first spoke trained each round, by what it kept while the hub was away."""
+    later: dict[int, float]
+    """The same, once it was asked for what comes after."""
 
 
 @pytest.fixture(scope="module")
-def alone(owners: OwnFleet, offered: dict[str, dict[str, str]], tmp_path_factory: pytest.TempPathFactory) -> Alone:
+def alone(owners: OwnFleet, offered: dict[str, dict[str, str]], outputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Alone:
     hub, spokes = owners.hub, owners.spokes[:2]
     file = tmp_path_factory.mktemp("cable") / "connections.json"
     with capturing(spokes[1].machine, file), federation.federation(owners, "both", **_spec(PLATFORMS)):
-        begun = partial(federation.status, owners, "both")
-        until("a round is done", begun, _SECONDS, so=lambda it: it.get("rounds", {}).get("completed"))
+        kept = outputs / run_name(federation.USERS, "both") / "workflow.json"
+        until("the first spoke trains its second round", partial(_step, kept), _SECONDS, so="train_llava round 2".__eq__)
         wrote, keys = _written(spokes[1]), [_keys(spokes[1])]
         owners.network.cut(hub.machine)
         for spoke in spokes:
             until(f"{spoke.name} has let its GPU go", partial(_collaborators, spoke), _SECONDS, so=[].__eq__)
         told = [_report(spoke) for spoke in spokes]
         keys.append(_keys(spokes[1]))
+        trained = _trained(kept)
         owners.network.restore(hub.machine)
+        later = until("it trains the round after", partial(_trained, kept), _SECONDS, so=lambda it: len(it) > 2)
         ended = federation.until_phase(owners, "both", "Completed", _SECONDS)
-    return Alone(told, ended, connections(file), wrote, keys)
+    return Alone(told, ended, connections(file), wrote, keys, trained, later)
 
 
 def test_an_upload_that_was_killed_goes_on_and_all_of_it_is_there(
@@ -174,6 +194,13 @@ def test_what_a_collaborator_writes_tells_nothing_without_a_key_that_stays_on_th
     assert len(before) == 1
     assert before == meanwhile
     until("the key has gone with its federation", partial(_keys, spoke), _SECONDS, so=[].__eq__)
+def test_a_round_that_was_trained_while_the_hub_was_away_is_not_trained_again_where_the_output_has_a_volume(alone: Alone) -> None:
+    assert alone.trained.keys() == {1, 2}
+    assert {number: alone.later[number] for number in (1, 2)} == alone.trained
+
+
+def test_of_a_federation_that_is_over_nothing_is_left_in_the_volume_for_outputs(alone: Alone, outputs: Path) -> None:
+    until("it is wiped", lambda: [*outputs.rglob("*")], _SECONDS, so=[outputs / run_name(federation.USERS, "both")].__eq__)
 
 
 def test_all_that_a_spoke_sends_goes_to_the_hub_in_tls_and_is_as_large_as_the_readme_says(
@@ -202,7 +229,7 @@ def _spec(platforms: tuple[Platform, ...], resources: Object | None = None) -> O
     return {
         "client": client,
         "server": SPEC["server"] | {"rounds": _ROUNDS, "minAvailableClients": len(platforms)},
-        "training": SPEC["training"] | {"model": {"name": "/model/tiny", "claimName": "model"}},
+        "training": SPEC["training"] | {"model": {"name": "/model/tiny", "claimName": "model"}, "steps": 40},
     }
 
 
@@ -230,6 +257,16 @@ def _killed_on_its_way(spoke: Cluster, *arguments: str | Path) -> None:
 
 def _collaborators(spoke: Cluster) -> list[str]:
     return [it["metadata"]["name"] for it in spoke.kubernetes.all(POD, NAMESPACE, FEDERATED_LEARNING)]
+
+
+def _step(workflow: Path) -> str | None:
+    """What a collaborator is at, by its own word."""
+    return str(json.loads(workflow.read_text())["step"]) if workflow.exists() else None
+
+
+def _trained(workflow: Path) -> dict[int, float]:
+    """How many seconds each round took it."""
+    return {it["round"]: it["outcome"]["seconds"] for it in json.loads(workflow.read_text())["trained"]}
 
 
 def _uploads(fleet: OwnFleet) -> list[int]:

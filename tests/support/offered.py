@@ -5,14 +5,20 @@ from typing import Any
 
 from fedspoke.agent.inspection import KEY, LABELS, VERSION
 from fedspoke.api.base import Object
-from fedspoke.api.names import OFFERS, UPLOADED
-from fedspoke.manifestworks.collaborator import DATASETS
+from fedspoke.api.names import OFFERS, UPLOADED, VOLUME
+from fedspoke.manifestworks.collaborator import DATASETS, OUTPUTS
 from support.pods import NAMESPACE
 
 NOTHING_KNOWN: Object = {
     "apiVersion": "v1",
     "kind": "ConfigMap",
     "metadata": {"name": DATASETS, "namespace": NAMESPACE, "uid": "uid-d"},
+}
+
+NO_FOLDERS: Object = {
+    "apiVersion": "v1",
+    "kind": "ConfigMap",
+    "metadata": {"name": OUTPUTS, "namespace": NAMESPACE, "uid": "uid-o"},
 }
 
 
@@ -30,6 +36,12 @@ def volume(
     status = {"phase": "Bound" if bound else "Pending"}
     spec = {"volumeName": f"volume-of-{name}"} if bound else {}
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec, "status": status}
+
+
+def outputs(name: str = "room", value: str = "output", **labels: str) -> Object:
+    """A volume claim for what collaborators write."""
+    found = volume(name, None)
+    return found | {"metadata": found["metadata"] | {"labels": {VOLUME: value} | labels}}
 
 
 def folder(path: str | None, name: str = "holiday", platform: str = "facebook") -> Object:

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from fedspoke.agent.excess import DATA, excess
 from fedspoke.agent.offers import Offer
+from fedspoke.agent.outputs import Outputs, asked_for, mounted, replaced, still_there
 from fedspoke.agent.policy import POLICY, Policy
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
@@ -44,6 +45,8 @@ class Owner:
     """None if it cannot be understood."""
     problem: str = ""
     """Why it cannot."""
+    outputs: Outputs = field(default_factory=Outputs)
+    """Where collaborators write."""
 
 
 def is_asked(job: Object) -> bool:
@@ -83,6 +86,7 @@ def granted(job: Object, settings: Mapping[str, str], owner: Owner) -> Object:
     _allowed(run, spec, settings, owner)
     annotations = {f"{DOMAIN}/{name}": content for name, content in settings.items()}
     volumes = [_volume(it, run, settings, owner) for it in spec.get("volumes") or []]
+    pod = mounted(spec | {"volumes": volumes}, run, owner.outputs)
     metadata, uid = job["metadata"], job["metadata"]["uid"]
     made_of = {"apiVersion": "batch/v1", "kind": _JOB, "name": metadata["name"], "uid": uid, "blockOwnerDeletion": True}
     return {
@@ -96,7 +100,8 @@ def granted(job: Object, settings: Mapping[str, str], owner: Owner) -> Object:
         },
         "spec": {
             "backoffLimit": job["spec"].get("backoffLimit", 6),
-            "template": {"metadata": {"labels": labels(run), "annotations": annotations}, "spec": spec | {"volumes": volumes}},
+            **replaced(pod),
+            "template": {"metadata": {"labels": labels(run), "annotations": annotations}, "spec": pod},
         },
     }
 
@@ -110,7 +115,8 @@ def still_granted(made: Object, owner: Owner) -> None:
     template = made["spec"]["template"]
     spec, told = template["spec"], template["metadata"].get("annotations") or {}
     settings = {name.removeprefix(f"{DOMAIN}/"): content for name, content in told.items()}
-    _allowed(run_of(made), spec, settings, owner)
+    still_there(spec, run_of(made), owner.outputs)
+    _allowed(run_of(made), asked_for(spec), settings, owner)
     offered = {(it.platform, *_source(it.volume)) for it in owner.offers}
     for volume in spec.get("volumes") or []:
         if volume["name"].startswith(DATA) and (volume["name"].removeprefix(DATA), *_source(volume)) not in offered:
@@ -141,6 +147,8 @@ def _too_much(run: str, spec: Object, owner: Owner) -> str:
     for volume in spec.get("volumes") or []:
         if not volume["name"].startswith(DATA) and ("hostPath" in volume or _source(volume) in offered):
             return f"its volume {volume['name']} asks for data in another way than by its platform"
+        if _source(volume) in {("volume", claim) for claim in owner.outputs.claims}:
+            return f"its volume {volume['name']} asks for what collaborators write, which is the owner's to give"
     return ""
 
 

@@ -7,6 +7,7 @@ itself in our own words leaves the spoke, or else the kind of its error.
 from collections.abc import Iterable, Mapping, Sequence
 
 from fedspoke.agent.excess import DATA
+from fedspoke.agent.outputs import OUTPUT, claim_of
 from fedspoke.agent.words import own_words
 from fedspoke.api.base import Object
 from fedspoke.api.names import FEDERATED_LEARNING
@@ -56,12 +57,13 @@ def _by_run(objects: Iterable[Object]) -> dict[str, Object]:
 
 
 def _unnamed(reason: str, pod: Object) -> str:
-    """Without what its owner calls a dataset: a claim's name, a folder of a node."""
+    """Without what its owner calls a dataset, or the volume for outputs: a claim's name, a folder of a node."""
     for volume in pod["spec"].get("volumes") or []:
         if volume["name"].startswith(DATA):
             own = (volume.get("persistentVolumeClaim") or {}).get("claimName") or (volume.get("hostPath") or {}).get("path")
             reason = reason.replace(own, f"{volume['name'].removeprefix(DATA)}-data") if own else reason
-    return reason
+    own = claim_of(pod["spec"])
+    return reason.replace(own, OUTPUT) if own else reason
 
 
 def discreet(pod: Object) -> Object:

@@ -11,17 +11,19 @@ from fedspoke.agent.declared import claims, score
 from fedspoke.agent.gpus import Gpus, gpus
 from fedspoke.agent.lease import RENEWED
 from fedspoke.agent.offers import Offer
+from fedspoke.agent.outputs import Outputs, outputs
 from fedspoke.agent.policy import POLICY, policy
 from fedspoke.agent.publish import Scores, publish
 from fedspoke.agent.run import Task
 from fedspoke.agent.start import gateways, start
 from fedspoke.agent.survey import Survey, survey
 from fedspoke.agent.tell import tell
+from fedspoke.agent.tidy import tidy
 from fedspoke.agent.watchdog import Watchdog
 from fedspoke.agent.withdrawals import Withdrawals
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
-from fedspoke.api.names import Platform
+from fedspoke.api.names import VOLUME, Platform
 from fedspoke.kube.client import Kind, Kubernetes
 
 log = logging.getLogger("fedspoke")
@@ -36,6 +38,7 @@ _COUNT = timedelta(seconds=20)
 """Between two counts of GPUs, for which all pods of the cluster are read where a node has one."""
 
 _NODE, _POD, _CONFIG_MAP = Kind("v1", "Node"), Kind("v1", "Pod"), Kind("v1", "ConfigMap")
+_CLAIM = Kind("v1", "PersistentVolumeClaim")
 
 
 @dataclass(slots=True)
@@ -52,6 +55,8 @@ class Spoke:
     gpus: Gpus | None = field(default=None, init=False)
     lost: Mapping[str, str] = field(default_factory=dict, init=False)
     """By federation, why its hub is taken for gone."""
+    owner: Owner | None = field(default=None, init=False)
+    """What it was seen to offer and allow last."""
     refused: Mapping[str, str] = field(default_factory=dict, init=False)
     """By federation, why it does not run here."""
 
@@ -61,6 +66,7 @@ class Spoke:
             Task(lambda now: self.kube.apply(sign(now)), RENEWED / 2),
             Task(lambda _: self.count(), _COUNT),
             Task(self.declare, LOOK),
+            Task(self.tidy, LOOK),
             Task(lambda _: tell(self.kube, self.namespace, self.refused), LOOK),
         ]
 
@@ -83,11 +89,16 @@ class Spoke:
 
     def declare(self, now: datetime) -> None:
         """Look at what is offered and allowed, start what is asked for, and claim what is there."""
-        owner, data = self._owner(survey(self.kube, self.namespace, self.image, now))
-        self.refused = start(self.kube, self.namespace, owner, self.lost)
+        self.owner, data = self._owner(survey(self.kube, self.namespace, self.image, now))
+        self.refused = start(self.kube, self.namespace, self.owner, self.lost)
         if self.gpus is not None:  # as long as they have not been counted, their claims would go
             publish(self.kube, claims(data, self.gpus))
             self.scores.values = score(data, self.gpus)
+
+    def tidy(self, now: datetime) -> None:
+        """Wipe what federations have left."""
+        if self.owner is not None:
+            tidy(self.kube, self.namespace, self.image, self.owner, now)
 
     def _owner(self, seen: Survey) -> tuple[Owner, dict[Platform, tuple[Offer, Counts]]]:
         """What the owner offers and allows, and the datasets that the hub may know of."""
@@ -96,6 +107,10 @@ class Spoke:
             allowed = policy((there or {}).get("data"))
         except Refused as error:
             log.warning("the ConfigMap %s allows nothing: %s", POLICY, error)
-            return Owner(policy=None, problem=str(error)), {}
+            return Owner(policy=None, problem=str(error), outputs=self._outputs()), {}
         data = {platform: it for platform, it in best(seen.offers, seen.datasets).items() if allowed.shares(platform)}
-        return Owner(offers=seen.offers, best={platform: offer for platform, (offer, _) in data.items()}, policy=allowed), data
+        best_of = {platform: offer for platform, (offer, _) in data.items()}
+        return Owner(offers=seen.offers, best=best_of, policy=allowed, outputs=self._outputs()), data
+
+    def _outputs(self) -> Outputs:
+        return outputs(self.kube.all(_CLAIM, self.namespace, {VOLUME: None}))

@@ -8,6 +8,7 @@ from pydantic import ValidationError
 
 from fedspoke.agent import key
 from fedspoke.agent.asked import Owner, asked_by, granted, is_asked, made_name, run_of, still_granted
+from fedspoke.agent.tidy import settle
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import FEDERATED_LEARNING, OURS
@@ -77,6 +78,7 @@ def _answer(kube: Kubernetes, job: Object, made: Sequence[Object], owner: Owner,
             kube.delete(it)
     key.keep(kube, run, namespace)
     if wanted:
+        settle(kube, wanted)
         kube.create(key.with_key(wanted, run))
         log.info("%s: started", run)
 

@@ -20,6 +20,8 @@ OFFERS = f"{DOMAIN}/platform"
 """Label by which a spoke's owner offers a dataset; its value is the platform's name."""
 UPLOADED = f"{DOMAIN}/uploaded"
 """Annotation of an offer that is given another value whenever its files have changed: when that was, for instance."""
+VOLUME = f"{DOMAIN}/volume"
+"""Label by which a spoke's owner says what a volume claim is for; the one value is `output`: what collaborators write."""
 PHASE_LABEL = f"{DOMAIN}/phase"
 ROUND_LABEL = f"{DOMAIN}/round"
 

@@ -45,5 +45,15 @@ def agent(namespace: str, cluster: str, image: str, hub_kubeconfig: Path, certif
     run(spoke.tasks(sign), stopped, _now)
 
 
+@click.command
+@click.argument("folder", type=click.Path(path_type=Path, exists=True, file_okay=False))
+@click.option("--keep-ledgers", is_flag=True, help="Not the ledgers of what privacy was spent.")
+def wipe(folder: Path, keep_ledgers: bool) -> None:
+    """Remove what a federation has left in FOLDER, which the agent starts in a pod."""
+    from fedspoke.agent.wipe import wipe
+
+    wipe(folder, keep_ledgers=keep_ledgers)
+
+
 def _now() -> datetime:
     return datetime.now(UTC)

@@ -19,6 +19,7 @@ COMMANDS = {  # name: (module, one line for --help)
     "receive": ("upload", "Take an upload into a volume (a container's command)."),
     "crd": ("crd", "Print the FederatedLearning CRD as YAML."),
     "agent": ("agent", "Run a spoke's agent (a container's command)."),
+    "wipe": ("agent", "Remove what a federation has left in a volume (a container's command)."),
     "aggregator": ("processes", "Run a federation's aggregator (a container's command)."),
     "operator": ("operator", "Run the hub's controller (a container's command)."),
     "reporter": ("processes", "Tell the controller how a federation goes (a container's command)."),

@@ -21,6 +21,7 @@ _GROUP: Object = {"fsGroup": 65532, "fsGroupChangePolicy": "OnRootMismatch"}
 CERTIFICATE_SECRET = f"{ADDON}-{SIGNER.replace('/', '-')}-client-cert"  # the klusterlet's name for it
 CA_CONFIG_MAP = f"{ADDON}-ca"  # comes with the agent's ManifestWork
 DATASETS = f"{ADDON}-datasets"  # the ConfigMap in which an agent writes down what is offered, for the cluster's owner
+OUTPUTS = f"{ADDON}-outputs"  # … and whose folders are in which volume for outputs
 MODEL_HUB = f"{ADDON}-model-hub"  # the owner's ConfigMap and Secret, either or none: HF_ENDPOINT of a mirror, HF_TOKEN
 MODEL_SOURCES: list[Object] = [{kind: {"name": MODEL_HUB, "optional": True}} for kind in ("configMapRef", "secretRef")]
 MODEL_CACHE: list[Object] = [{"name": "HF_HOME", "value": "/model/huggingface"}]  # in the claim, where there is one

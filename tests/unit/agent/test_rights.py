@@ -19,7 +19,7 @@ from fedspoke.manifestworks.collaborator import Spoke as Chosen
 from fedspoke.manifestworks.report import key_name, report
 from support import build
 from support.kube import Lists
-from support.offered import NOTHING_KNOWN, pod, said, volume
+from support.offered import NO_FOLDERS, NOTHING_KNOWN, outputs, pod, said, volume
 from support.pods import NAMESPACE
 
 NOW = datetime(2026, 11, 21, tzinfo=UTC)
@@ -28,24 +28,34 @@ ROLE: Object = {"apiVersion": "rbac.authorization.k8s.io/v1", "kind": "ClusterRo
 
 
 def needed() -> set[tuple[str, str]]:
-    """By an agent that does all that it ever does: a dataset is offered, inspected, claimed, trained on and withdrawn."""
+    """By an agent that does all that it ever does: a dataset is offered, inspected, trained on and withdrawn, an output wiped."""
     fl = parse.federated_learning(build.federated_learning("social", "team"))
     asked = collaborator(fl, Chosen(cluster="berlin", datasets={"facebook": "/data/facebook"}), Hub(address="h", port=1), "image")
-    kube = Lists(NOTHING_KNOWN, ROLE, volume(), *(it for it in asked if it["kind"] != "Role" and it["kind"] != "RoleBinding"))
+    kube = Lists(
+        NOTHING_KNOWN,
+        NO_FOLDERS,
+        ROLE,
+        volume(),
+        outputs(),
+        *(it for it in asked if it["kind"] != "Role" and it["kind"] != "RoleBinding"),
+    )
     next(it for it in kube.objects.values() if it["kind"] == "Job")["spec"]["suspend"] = False
     spoke = Spoke(
         kube, NAMESPACE, "image", Scores("berlin", Path("none")), Watchdog(lambda *_: True), Withdrawals(lambda *_: True)
     )
-    sign, count, declare, tell = (task.does for task in spoke.tasks(partial(lease, NAMESPACE, "pod-1", {"uid": "uid-a"})))
+    sign, count, declare, tidy, tell = (task.does for task in spoke.tasks(partial(lease, NAMESPACE, "pod-1", {"uid": "uid-a"})))
     for step in range(4):
-        for does in (sign, count, declare, tell, spoke.listen):
+        for does in (sign, count, declare, tidy, tell, spoke.listen):
             does(NOW + timedelta(seconds=5 * step))
         for job in kube.all(JOB):
             if "inspect" in job["metadata"]["name"]:
                 kube.keep(pod(job, said()))
     policy = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": POLICY, "namespace": NAMESPACE}}
     kube.keep(policy | {"data": {"platforms": ""}})
-    declare(NOW + timedelta(minutes=1))
+    for minute in (1, 2):
+        declare(NOW + timedelta(minutes=minute))
+        tidy(NOW + timedelta(minutes=minute))
+    assert [it for it in kube.all(JOB) if "wipe" in it["metadata"]["name"]]
     return {(verb, f"{kind.kind.lower()}s{f'/{sub}' if sub else ''}") for verb, kind, sub in kube.rights}
 
 

@@ -14,12 +14,15 @@ from fedspoke.manifestworks.collaborator import (
     DATASETS,
     HARDENED,
     NAMESPACE,
+    OUTPUTS,
     UNPRIVILEGED,
 )
 from fedspoke.manifestworks.envoy import AUTHORITY_FILE
 
 WORK = f"addon-{ADDON}-deploy-0"  # as OCM's add-on framework calls it
 
+_LISTS = (DATASETS, OUTPUTS)
+"""ConfigMaps that the agent alone writes to."""
 _RBAC = "rbac.authorization.k8s.io"
 _HUB, _CERTIFICATE, _AUTHORITY = (f"/var/run/fedspoke/{it}" for it in ("hub", "certificate", "ca"))
 
@@ -34,17 +37,17 @@ def agent_work(cluster: str, owner: Object, bundle: bytes, image: str) -> Object
         "spec": {
             "workload": {"manifests": _manifests(cluster, bundle, image)},
             # All add-ons share the namespace: ours makes it where there is none, and leaves it to the others. What the agent
-            # writes down of datasets is not the hub's to put right.
+            # writes down is not the hub's to put right.
             "manifestConfigs": [
-                {"resourceIdentifier": it, "updateStrategy": {"type": "CreateOnly"}} for it in (namespace, _datasets())
+                {"resourceIdentifier": it, "updateStrategy": {"type": "CreateOnly"}} for it in (namespace, *map(_list, _LISTS))
             ],
             "deleteOption": {"propagationPolicy": "SelectivelyOrphan", "selectivelyOrphans": {"orphaningRules": [namespace]}},
         },
     }
 
 
-def _datasets() -> Object:
-    return {"group": "", "resource": "configmaps", "name": DATASETS, "namespace": NAMESPACE}
+def _list(name: str) -> Object:
+    return {"group": "", "resource": "configmaps", "name": name, "namespace": NAMESPACE}
 
 
 def _manifests(cluster: str, bundle: bytes, image: str) -> list[Object]:
@@ -88,7 +91,7 @@ def _manifests(cluster: str, bundle: bytes, image: str) -> list[Object]:
             "roleRef": {"apiGroup": _RBAC, "kind": "ClusterRole", "name": AGENT},
             "subjects": [subject],
         },
-        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata | {"name": DATASETS}},
+        *({"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata | {"name": it}} for it in _LISTS),
         {
             "apiVersion": "v1",
             "kind": "ConfigMap",
@@ -109,7 +112,7 @@ def _rules() -> list[Object]:
         {"apiGroups": ["coordination.k8s.io"], "resources": ["leases"], "resourceNames": [ADDON], "verbs": ["patch"]},
         {"apiGroups": [""], "resources": ["pods", "events", "persistentvolumeclaims", "configmaps"], "verbs": ["list"]},
         {"apiGroups": [""], "resources": ["configmaps"], "verbs": ["get"]},  # settings of federations, and the owner's policy
-        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [DATASETS], "verbs": ["patch"]},
+        {"apiGroups": [""], "resources": ["configmaps"], "resourceNames": [*_LISTS], "verbs": ["patch"]},
         {"apiGroups": [""], "resources": ["secrets"], "verbs": ["create"]},  # a federation's key; it can read no other Secret
         {"apiGroups": ["batch"], "resources": ["jobs"], "verbs": ["list", "create", "patch", "delete"]},
         # Where the API server asks for it, before one Job may hold another one's end up until it has ended itself.

@@ -1,0 +1,89 @@
+"""The end of a federation's folder: a Job that sees this folder and nothing else, and removes what lies in it."""
+
+import hashlib
+from datetime import datetime, timedelta
+
+from fedspoke.agent.folders import Wipe
+from fedspoke.agent.words import own_words
+from fedspoke.api.base import Object
+from fedspoke.api.names import ADDON, DOMAIN, OURS
+from fedspoke.manifestworks.collaborator import HARDENED, UNPRIVILEGED, Place
+
+LABELS = OURS | {"app.kubernetes.io/component": "wiping"}
+LONGEST = 600
+"""Seconds; photos of 50,000 posts are removed in seconds, over a slow network in minutes."""
+AGAIN = timedelta(minutes=1)
+"""After which one that failed is tried again."""
+
+_RUN, _CLAIM, _KEEPS = (f"{DOMAIN}/{it}" for it in ("run", "claim", "keeps-ledgers"))
+_GROUP = 65532  # whose volumes are written so that their group can write to them
+
+
+def job(it: Wipe, image: str, namespace: str, owner: Object) -> Object:
+    """The Job of one folder, so that it cannot be there twice."""
+    digest = hashlib.sha256(f"{it.run} {it.claim}".encode()).hexdigest()[:16]
+    folder = Place().output
+    container = {
+        "name": "wipe",
+        "image": image,
+        "command": ["fedspoke", "wipe", folder, *(["--keep-ledgers"] if it.keeps_ledgers else [])],
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
+        "securityContext": HARDENED,
+        "terminationMessagePolicy": "FallbackToLogsOnError",
+        "volumeMounts": [{"name": "output", "mountPath": folder, "subPath": it.run}],
+    }
+    pod = {
+        "automountServiceAccountToken": False,
+        "enableServiceLinks": False,
+        "restartPolicy": "Never",
+        "terminationGracePeriodSeconds": 0,
+        "securityContext": UNPRIVILEGED | {"supplementalGroups": [_GROUP]},
+        "containers": [container],
+        "volumes": [{"name": "output", "persistentVolumeClaim": {"claimName": it.claim}}],
+    }
+    return {
+        "apiVersion": "batch/v1",
+        "kind": "Job",
+        "metadata": {
+            "name": f"{ADDON}-wipe-{digest}",
+            "namespace": namespace,
+            "labels": LABELS,
+            "annotations": {_RUN: it.run, _CLAIM: it.claim, _KEEPS: str(it.keeps_ledgers).lower()},
+            "ownerReferences": [owner],
+        },
+        "spec": {
+            "backoffLimit": 0,
+            "activeDeadlineSeconds": LONGEST,
+            "ttlSecondsAfterFinished": LONGEST,  # should the agent not be there to take it away
+            "template": {"metadata": {"labels": LABELS}, "spec": pod},
+        },
+    }
+
+
+def wipe_of(job: Object) -> Wipe:
+    """What a Job is for."""
+    of = job["metadata"].get("annotations") or {}
+    return Wipe(of.get(_RUN, ""), of.get(_CLAIM, ""), keeps_ledgers=of.get(_KEEPS) == "true")
+
+
+def outcome(job: Object, pod: Object | None) -> str | None:
+    """Of a Job: empty if all is gone, else why it is not; None as long as it goes on."""
+    for it in (job.get("status") or {}).get("conditions") or []:
+        if (it["type"], it["status"]) == ("Complete", "True"):
+            return ""
+        if (it["type"], it["status"]) == ("Failed", "True"):
+            return _words(pod) or f"its wiping was ended: {it.get('reason')}"
+    return None
+
+
+def rested(job: Object, now: datetime) -> bool:
+    """Whether it is time to try again what a Job failed at."""
+    times = [it.get("lastTransitionTime") for it in (job.get("status") or {}).get("conditions") or []]
+    return all(now - datetime.fromisoformat(it) > AGAIN for it in times if it)
+
+
+def _words(pod: Object | None) -> str:
+    for it in ((pod or {}).get("status") or {}).get("containerStatuses") or []:
+        if ended := (it.get("state") or {}).get("terminated"):
+            return own_words(ended.get("message") or "") or f"its wiping ended with exit code {ended.get('exitCode')}"
+    return ""
