@@ -9,24 +9,30 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from huggingface_hub import snapshot_download
+from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.collaborator import cached
 
+_S3 = "s3://"
 _FILES = ["*.json", "*.jinja", "*.model", "*.safetensors"]
 
 
 def find(name: str, cache: Path | None = None) -> Path:
-    """The folder that holds the LLaVA of this path, or of this name on the model hub: fetched into the cache if it is not there.
+    """The folder that holds the LLaVA of this path, or of this name: one on the model hub, or `s3://bucket/folder`. By name it is
+    fetched into the cache if it is not there.
 
     A path is never looked up on a network. Two processes that want one model at once fetch it once.
 
     Raises:
         Refused: there is no such model, or it is no LLaVA.
-        Failed: the model hub does not give it, or not as it says it is.
+        Failed: the model hub or S3 does not give it, or not as it says it is.
     """
+    if name.startswith(_S3):
+        from fedspoke.collaborator.from_bucket import fetched  # what speaks to S3 takes its time, and few need it
+
+        return fetched(name, cache or Path(constants.HF_HOME) / "s3", _FILES, lambda folder: _require_llava(folder, name))
     if Path(name).is_dir():
         _require_llava(Path(name), name)
         return Path(name)
@@ -58,7 +64,7 @@ def download(name: str, directory: Path) -> None:
 
     Raises:
         Refused: the folder holds something already, there is no such model, or it is no LLaVA.
-        Failed: the model hub does not give it.
+        Failed: the model hub or S3 does not give it.
     """
     with new(directory) as partial:
         cache = partial.with_suffix(".download")  # beside the folder, so that 14 GB of weights are moved, not copied

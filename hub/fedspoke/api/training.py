@@ -10,7 +10,9 @@ from fedspoke.api.base import Api, Rule
 class Model(Api):
     """The LLaVA that is fine-tuned."""
 
-    name: str = Field("llava-hf/llava-1.5-7b-hf", min_length=1, description="A name on a model hub, or a path.")
+    name: str = Field(
+        "llava-hf/llava-1.5-7b-hf", min_length=1, description="A name on a model hub, s3://bucket/folder, or a path."
+    )
     claim_name: str | None = Field(None, description="A PVC on the spoke that holds or caches the model.")
 
 

@@ -29,7 +29,8 @@ def tiny(directory: Path, seed: int) -> None:
 def download(name: str, directory: Path) -> None:
     """Put the LLaVA called NAME into the new folder DIR.
 
-    NAME is a name on the model hub, such as llava-hf/llava-1.5-7b-hf, or a folder's path.
+    NAME is a name on the model hub, such as llava-hf/llava-1.5-7b-hf, a folder in S3, such as s3://models/llava-1.5-7b-hf, or a
+    folder's path.
     """
     from fedspoke.collaborator import model_folder
 

@@ -1,0 +1,169 @@
+"""A model from S3 as a folder of this machine: fetched once, checked by SHA-256, and there whole or not at all.
+
+What a bucket's folder holds at one time has a folder of its own here, so that another model under the same name is another one.
+Whoever fetches holds a lock; what a cut leaves is gone on with.
+"""
+
+import fcntl
+import hashlib
+import json
+import logging
+import os
+import re
+import shutil
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from fnmatch import fnmatchcase
+from pathlib import Path
+
+from fedspoke.api import files
+from fedspoke.api.errors import Failed, Refused
+from fedspoke.collaborator.bucket import Bucket, Checksum, Entry, UnreachableError
+
+SUMS = "SHA256SUMS"
+"""The file beside a model that says what its files are, as `sha256sum` writes it."""
+
+_log = logging.getLogger(__name__)
+_CONFIG = "config.json"
+_CHECKED = "checked"
+"""Beside a model, and none of its files: the SHA-256, size and time of each."""
+_SUM = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
+_MOST = 1 << 20  # bytes of sums
+
+
+def fetched(url: str, home: Path, patterns: Sequence[str], accept: Callable[[Path], None]) -> Path:
+    """The folder of a model.
+
+    Args:
+        url: `s3://bucket/folder`.
+        home: where models from S3 are kept.
+        patterns: which files there are of a model.
+        accept: raises if a folder with the model's config.json is none that is wanted; asked before the rest is fetched.
+
+    Raises:
+        Refused: it is not there, not open to us, not what is wanted, or has no checksums.
+        Failed: it does not come, or not as it was.
+    """
+    bucket = Bucket(url)
+    home = home / bucket.name / _digest(bucket.folder)
+    try:
+        listed = bucket.entries()
+    except UnreachableError:
+        before = sorted((it for it in home.glob("[0-9a-f]*") if it.is_dir()), key=lambda it: it.stat().st_mtime)
+        if not before:
+            raise
+        _log.info("%s cannot be reached; what was fetched of it before is taken", url)
+        return _checked(before[-1], url)
+    model = [it for it in listed if any(fnmatchcase(it.name, pattern) for pattern in patterns)]
+    if _CONFIG not in {it.name for it in model}:
+        raise Refused(f"{url} is no model: it has no config.json that names a model_type")
+    folder = home / _digest(*((it.name, it.size, it.etag) for it in sorted(model, key=lambda it: it.name)))
+    with _locked(home):
+        if not folder.is_dir():
+            partial = folder.with_name(f".{folder.name}")
+            partial.mkdir(exist_ok=True)
+            sums = _sums(bucket, next((it for it in listed if it.name == SUMS), None))
+            _fetch(bucket, sorted(model, key=lambda it: it.name != _CONFIG), sums, partial, accept)
+            partial.replace(folder)
+    accept(folder)
+    return _checked(folder, url)
+
+
+def _fetch(
+    bucket: Bucket, model: Sequence[Entry], sums: Mapping[str, bytes], partial: Path, accept: Callable[[Path], None]
+) -> None:
+    """All files, the first of which says what model it is, into a folder where some are already."""
+    checksums = {it.name: _known(bucket, it, sums) for it in model}
+    book: dict[str, tuple[str, int, int]] = {}
+    for it in model:
+        file = partial / it.name
+        if not file.exists():
+            _take(bucket, it, checksums[it.name], file)
+        state = file.stat()
+        book[it.name] = (files.sha256(file), state.st_size, state.st_mtime_ns)
+        if it.name == _CONFIG:
+            accept(partial)
+    files.replace(partial / _CHECKED, json.dumps(book).encode())
+
+
+def _known(bucket: Bucket, it: Entry, sums: Mapping[str, bytes]) -> Checksum:
+    known = bucket.checksum(it) or (Checksum(sums[it.name]) if it.name in sums else None)
+    if known is None:
+        right = f"upload it with a SHA-256 (--checksum-algorithm SHA256), or put a {SUMS} beside it that lists it"
+        raise Refused(f"nothing says what {it.name} of {bucket.url} has to be; {right}")
+    return known
+
+
+def _take(bucket: Bucket, it: Entry, checksum: Checksum, file: Path) -> None:
+    """One file, from where an earlier attempt was cut off."""
+    part = file.with_name(f"{file.name}.part")
+    with part.open("ab") as sink:
+        if sink.tell() > it.size:
+            sink.truncate(0)
+        for chunk in bucket.read(it, sink.tell()) if sink.tell() < it.size else ():
+            sink.write(chunk)
+        sink.flush()
+        os.fsync(sink.fileno())
+    if part.stat().st_size < it.size:
+        raise Failed(f"S3 broke off while giving {bucket.url}; try again")
+    if _sha256(part, checksum.part) != checksum.digest:
+        part.unlink()
+        raise Failed(f"{it.name} of {bucket.url} is not what its SHA-256 says: it was damaged on its way or there; try again")
+    part.replace(file)
+
+
+def _checked(folder: Path, url: str) -> Path:
+    """Once fetched, files are read again only where one looks as if it had changed."""
+    try:
+        book = json.loads((folder / _CHECKED).read_text())
+        good = all(_same(folder / name, *told) for name, told in book.items())
+    except (OSError, ValueError, TypeError):
+        good = False
+    if not good:
+        shutil.rmtree(folder)
+        raise Failed(f"a file of {url} was damaged since it was fetched; try again")
+    return folder
+
+
+def _same(file: Path, sha256: str, size: int, changed: int) -> bool:
+    state = file.stat()
+    return (state.st_size, state.st_mtime_ns) == (size, changed) or files.sha256(file) == sha256
+
+
+def _sums(bucket: Bucket, entry: Entry | None) -> dict[str, bytes]:
+    """What the file of sums says, by name."""
+    if entry is None:
+        return {}
+    if entry.size > _MOST:
+        raise Refused(f"{SUMS} of {bucket.url} has {entry.size} bytes, and a line for each file would be enough")
+    text = b"".join(bucket.read(entry)).decode(errors="replace")
+    found = (_SUM.fullmatch(line.strip()) for line in text.splitlines())
+    return {it[2]: bytes.fromhex(it[1]) for it in found if it}
+
+
+def _sha256(file: Path, part: int | None) -> bytes:
+    """Of a whole file, or of the sums of its parts."""
+    if part is None:
+        return bytes.fromhex(files.sha256(file))
+    whole = hashlib.sha256()
+    with file.open("rb") as source:
+        for _ in range(0, file.stat().st_size, part):
+            inner, left = hashlib.sha256(), part
+            while left and (chunk := source.read(min(left, 1 << 20))):
+                inner.update(chunk)
+                left -= len(chunk)
+            whole.update(inner.digest())
+    return whole.digest()
+
+
+@contextmanager
+def _locked(home: Path) -> Iterator[None]:
+    """Alone, among all that fetch into this folder, of whatever pod; the others wait."""
+    home.mkdir(parents=True, exist_ok=True)
+    with (home / ".lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
+
+
+def _digest(*of: object) -> str:
+    return hashlib.sha256(repr(of).encode()).hexdigest()[:16]
