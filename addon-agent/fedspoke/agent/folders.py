@@ -3,6 +3,9 @@
 It is kept in a ConfigMap that the owner can read, and written before a folder is used: an agent that is started anew knows what
 lies where, also of federations that are gone. A folder lives as long as its federation does on this cluster. Of one that the
 owner does not allow any more the ledgers stay alone, since what they count is spent.
+
+The hub can write to ConfigMaps, too: so nothing is removed but a folder that is called as a federation is, of a volume that the
+owner has labelled for outputs.
 """
 
 from collections.abc import Collection, Iterator, Mapping
@@ -10,6 +13,7 @@ from dataclasses import dataclass
 
 from pydantic import RootModel, ValidationError
 
+from fedspoke.agent.outputs import is_folder
 from fedspoke.api.records import Record, Sentence
 
 Place = tuple[str, str]
@@ -49,6 +53,8 @@ class Seen:
 
     claims: Collection[str]
     """All that there are, whatever their labels."""
+    labelled: Collection[str]
+    """Those for outputs."""
     used: Collection[Place]
     """Where a collaborator may write at this moment."""
     alive: Collection[str]
@@ -61,6 +67,8 @@ def known(data: Mapping[str, str]) -> dict[Place, Folder]:
     """What the ConfigMap says, without what is not ours."""
     found: dict[Place, Folder] = {}
     for run, text in data.items():
+        if not is_folder(run):
+            continue
         try:
             found |= {(run, claim): it for claim, it in _Folders.model_validate_json(text).root.items()}
         except ValidationError:
@@ -84,7 +92,7 @@ def due(folders: Mapping[Place, Folder], seen: Seen) -> list[Wipe]:
 
 def _due(place: Place, folder: Folder, seen: Seen) -> Iterator[Wipe]:
     run, claim = place
-    if place in seen.used or claim not in seen.claims:
+    if place in seen.used or claim not in seen.labelled:
         return
     if run not in seen.alive:
         yield Wipe(run, claim, keeps_ledgers=False)

@@ -55,13 +55,18 @@ def mounted(spec: Object, run: str, there: Outputs) -> Object:
         raise Refused(f"it has no place for its output: {there.problem}")
     if not there.claims:
         return spec
-    if not re.fullmatch(_FOLDER, run) or len(run) > LONGEST_LABEL:
+    if not is_folder(run):
         raise Refused(
             f"it has no place for its output: a folder there is called as a federation is, and none is called {run[:99]!r}"
         )
     source = {"name": OUTPUT, _CLAIM: {"claimName": there.claims[0]}}
     volumes = [source if it["name"] == OUTPUT else it for it in spec.get("volumes") or []]
     return spec | {"volumes": volumes} | {key: [_inside(it, run) for it in spec[key]] for key in _CONTAINERS if spec.get(key)}
+
+
+def is_folder(run: str) -> bool:
+    """Whether a folder may have this name: it is a federation's, and leads nowhere else."""
+    return len(run) <= LONGEST_LABEL and re.fullmatch(_FOLDER, run) is not None
 
 
 def _inside(container: Object, run: str) -> Object:

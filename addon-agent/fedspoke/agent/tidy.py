@@ -93,6 +93,7 @@ def _seen(kube: Kubernetes, namespace: str, owner: Owner) -> Seen:
     made = [it | {"spec": it["spec"]["template"]["spec"]} for it in ours if not is_asked(it)]
     return Seen(
         claims={it["metadata"]["name"] for it in kube.all(_CLAIM, namespace)},
+        labelled=owner.outputs.claims,
         used=_used([*made, *_pods(kube, namespace, {FEDERATED_LEARNING: None})]),
         # Its Job is another one when what the hub asks for is another; its settings keep their name.
         alive={run_of(it) for it in [*asked, *settings.values()]},

@@ -1,7 +1,7 @@
 """Whether anybody on the hub still waits for what a collaborator trains: its federation's aggregator is asked for a sign of life.
 
 A collaborator whose hub has been silent for longer than its federation's `client.hubLostGrace` is ended, so that its GPU is free;
-once the hub answers it is started again, and trains the round that it is asked for from the beginning.
+once the hub answers it is started again. Where its output has a volume, it goes on in the round that it was in.
 """
 
 from collections.abc import Iterable

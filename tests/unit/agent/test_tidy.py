@@ -126,19 +126,31 @@ def test_two_claims_that_are_labelled_stop_no_wiping():
     kube = spoke()
     looks(kube, allows())
     removed(kube)
-    looks(kube, allows(claim("a"), claim("b")))
+    looks(kube, allows(claim(), claim("b")))
     assert kube.folders == {ROOM: set()}
 
 
-def test_the_folder_in_a_volume_that_is_not_for_outputs_any_more_goes_with_its_federation():
+def test_nothing_is_removed_from_a_volume_that_has_not_the_label_any_more():
     kube = spoke()
     kube.keep(claim("hall"))
     looks(kube, allows())
     looks(kube, allows(claim("hall")))
-    assert kube.folders == {ROOM: ALL, (RUN, "hall"): ALL}
     removed(kube)
     looks(kube, allows(claim("hall")))
+    assert kube.folders == {ROOM: ALL, (RUN, "hall"): set()}
+    looks(kube, allows(claim("hall"), claim()))
     assert kube.folders == {ROOM: set(), (RUN, "hall"): set()}
+    assert known(kube) == {}
+
+
+@pytest.mark.parametrize(
+    ("run", "of"), [("team.gone", "holiday"), ("photos", "room"), ("..", "room"), ("", "room"), ("a/b.c", "room")]
+)
+def test_a_hub_that_writes_to_the_list_has_nothing_removed_but_what_is_a_federations(run: str, of: str):
+    kube = spoke()
+    kube.merge(NO_FOLDERS, {"data": {run: json.dumps({of: {}})}})
+    looks(kube, allows())
+    assert ("create", "Job") not in [(verb, kind) for verb, kind, name in kube.writes if "wipe" in name]
 
 
 def test_a_folder_whose_claim_is_gone_is_forgotten():
