@@ -65,6 +65,8 @@ def fetched(url: str, home: Path, patterns: Sequence[str], accept: Callable[[Pat
             sums = _sums(bucket, next((it for it in listed if it.name == SUMS), None))
             _fetch(bucket, sorted(model, key=lambda it: it.name != _CONFIG), sums, partial, accept)
             partial.replace(folder)
+            for other in home.glob(".*/"):  # begun of what the bucket has no more
+                shutil.rmtree(other, ignore_errors=True)
     accept(folder)
     return _checked(folder, url)
 
@@ -76,11 +78,12 @@ def _fetch(
     checksums = {it.name: _known(bucket, it, sums) for it in model}
     book: dict[str, tuple[str, int, int]] = {}
     for it in model:
-        file = partial / it.name
+        file, known = partial / it.name, checksums[it.name]
         if not file.exists():
-            _take(bucket, it, checksums[it.name], file)
+            _log.info("%s of %s is fetched, %.1f MB", it.name, bucket.url, it.size / 1e6)
+            _take(bucket, it, known, file)
         state = file.stat()
-        book[it.name] = (files.sha256(file), state.st_size, state.st_mtime_ns)
+        book[it.name] = (known.digest.hex() if known.part is None else files.sha256(file), state.st_size, state.st_mtime_ns)
         if it.name == _CONFIG:
             accept(partial)
     files.replace(partial / _CHECKED, json.dumps(book).encode())
@@ -120,7 +123,7 @@ def _checked(folder: Path, url: str) -> Path:
     except (OSError, ValueError, TypeError):
         good = False
     if not good:
-        shutil.rmtree(folder)
+        shutil.rmtree(folder, ignore_errors=True)  # another pod may be at it, too
         raise Failed(f"a file of {url} was damaged since it was fetched; try again")
     return folder
 

@@ -83,3 +83,10 @@ def test_what_an_owner_calls_a_dataset_stays_on_the_spoke(source: Object):
     assert reports([it], [], said, {})["team-a.social"]["reason"] == (
         "the volume pvc-1 cannot be mounted: facebook-data is not a directory"
     )
+
+
+def test_nor_does_what_an_owner_calls_the_volume_for_outputs_leave_it():
+    it = of(container(WAITS))
+    it["spec"]["volumes"] = [{"name": "output", "persistentVolumeClaim": {"claimName": "annas-disk"}}]
+    said = [event(it, 'MountVolume.SetUp failed for volume "pvc-1" : annas-disk is full')]
+    assert reports([it], [], said, {})["team-a.social"]["reason"] == "the volume pvc-1 cannot be mounted: output is full"

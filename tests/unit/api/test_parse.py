@@ -347,3 +347,8 @@ def test_quantities_mean_what_kubernetes_means(text: str | int, value: str) -> N
 def test_what_is_no_quantity_is_refused(text: str) -> None:
     with pytest.raises(ValueError, match="is no quantity"):
         parse_quantity(text)
+
+
+@pytest.mark.parametrize("name", ["llava-hf/llava-1.5-7b-hf", "/model/llava-1.5-7b", "s3://models/llava-1.5-7b-hf"])
+def test_a_model_is_a_name_on_a_hub_a_path_or_a_folder_in_s3(name: str) -> None:
+    assert parsed(training={"model": {"name": name}}).spec.training.model.name == name

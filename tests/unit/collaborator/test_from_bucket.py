@@ -128,6 +128,16 @@ def test_another_model_of_the_same_name_is_fetched_beside_it(store: S3, way: Lin
     assert files(first) == files(tiny_llava())
 
 
+def test_what_was_begun_of_a_model_that_is_another_by_now_is_removed(store: S3, way: Line, tmp_path: Path) -> None:
+    url = store.put(tiny_llava(), **SHA256)
+    way.cut_after = 100 << 10
+    with pytest.raises(Failed):
+        find(url, tmp_path)
+    store.client.put_object(Bucket=BUCKET, Key="llava/generation_config.json", Body=b"{}", **SHA256)
+    folder = find(url, tmp_path)
+    assert sorted(it.name for it in folder.parent.iterdir()) == [".lock", folder.name]
+
+
 def test_what_a_cut_line_leaves_is_gone_on_with(store: S3, way: Line, tmp_path: Path) -> None:
     content = os.urandom(3 << 20)
     url = store.put(tiny_llava(), **SHA256)
@@ -137,6 +147,7 @@ def test_what_a_cut_line_leaves_is_gone_on_with(store: S3, way: Line, tmp_path: 
         find(url, tmp_path)
     had = next(tmp_path.rglob("zzz.safetensors.part")).stat().st_size
     assert had
+    assert [*tmp_path.glob("*/*/[!.]*")] == []
     assert (find(url, tmp_path) / "zzz.safetensors").read_bytes() == content
     assert [it for it in fetches(way) if "zzz" in it] == ["zzz.safetensors", f"zzz.safetensors bytes={had}-"]
 
