@@ -194,6 +194,8 @@ def test_what_a_collaborator_writes_tells_nothing_without_a_key_that_stays_on_th
     assert len(before) == 1
     assert before == meanwhile
     until("the key has gone with its federation", partial(_keys, spoke), _SECONDS, so=[].__eq__)
+
+
 def test_a_round_that_was_trained_while_the_hub_was_away_is_not_trained_again_where_the_output_has_a_volume(alone: Alone) -> None:
     assert alone.trained.keys() == {1, 2}
     assert {number: alone.later[number] for number in (1, 2)} == alone.trained

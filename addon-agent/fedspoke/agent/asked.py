@@ -34,6 +34,10 @@ class _Settings(Record):
     profiles: Profiles
 
 
+class NotAllowed(Refused):
+    """The cluster's owner does not offer what a federation asks for, or does not allow it: what was shared is withdrawn."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Owner:
     """What the cluster's owner offers and allows."""
@@ -110,7 +114,7 @@ def still_granted(made: Object, owner: Owner) -> None:
     """Whether a Job that was made may go on, by what it was told, whatever the hub asks for by now.
 
     Raises:
-        Refused: it may not any more.
+        Refused: it may not any more; NotAllowed, if that is what the owner wants.
     """
     template = made["spec"]["template"]
     spec, told = template["spec"], template["metadata"].get("annotations") or {}
@@ -120,7 +124,7 @@ def still_granted(made: Object, owner: Owner) -> None:
     offered = {(it.platform, *_source(it.volume)) for it in owner.offers}
     for volume in spec.get("volumes") or []:
         if volume["name"].startswith(DATA) and (volume["name"].removeprefix(DATA), *_source(volume)) not in offered:
-            raise Refused(_not_offered(volume["name"].removeprefix(DATA)))
+            raise NotAllowed(_not_offered(volume["name"].removeprefix(DATA)))
 
 
 def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) -> None:
@@ -136,7 +140,7 @@ def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) 
     else:
         why = why or owner.policy.too_little_noise(said.privacy, said.profiles)
     if why:
-        raise Refused(f"the cluster's owner does not allow it: {why}")
+        raise NotAllowed(f"the cluster's owner does not allow it: {why}")
 
 
 def _too_much(run: str, spec: Object, owner: Owner) -> str:
@@ -158,7 +162,7 @@ def _volume(volume: Object, run: str, settings: Mapping[str, str], owner: Owner)
         for platform, offer in owner.best.items():
             if platform == name.removeprefix(DATA):
                 return {"name": name} | offer.volume
-        raise Refused(_not_offered(name.removeprefix(DATA)))
+        raise NotAllowed(_not_offered(name.removeprefix(DATA)))
     if (volume.get("configMap") or {}).get("name") == run:  # in the pod itself, so that what was judged is what is read
         files = [{"path": it, "fieldRef": {"fieldPath": f"metadata.annotations['{DOMAIN}/{it}']"}} for it in sorted(settings)]
         return {"name": name, "downwardAPI": {"items": files}}

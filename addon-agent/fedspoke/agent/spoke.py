@@ -1,7 +1,7 @@
 """Everything that the agent does on one spoke, and how often."""
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Set
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
@@ -59,6 +59,8 @@ class Spoke:
     """What it was seen to offer and allow last."""
     refused: Mapping[str, str] = field(default_factory=dict, init=False)
     """By federation, why it does not run here."""
+    withdrawn: Set[str] = field(default_factory=frozenset, init=False)
+    """Those of them that the owner does not let run."""
 
     def tasks(self, sign: Callable[[datetime], Object]) -> list[Task]:
         """What is done, but for what a hub is asked: a hub that is away must not stop the rest. `sign` makes a sign of life."""
@@ -83,14 +85,16 @@ class Spoke:
         self.lost = self.watchdog.look(gateways(self.kube, self.namespace), now)
 
     def take_back(self, _: datetime) -> None:
-        """What was left in an open round for a federation that may not run here."""
-        if untold := self.withdrawals.untold(self.refused.keys() - self.lost.keys()):
+        """What was left in an open round for a federation that the owner does not let run."""
+        if untold := self.withdrawals.untold(self.withdrawn):
             self.withdrawals.tell(gateways(self.kube, self.namespace), untold)
 
     def declare(self, now: datetime) -> None:
         """Look at what is offered and allowed, start what is asked for, and claim what is there."""
         self.owner, data = self._owner(survey(self.kube, self.namespace, self.image, now))
-        self.refused = start(self.kube, self.namespace, self.owner, self.lost)
+        withdrawn = set[str]()
+        self.refused = start(self.kube, self.namespace, self.owner, self.lost, withdrawn)
+        self.withdrawn = withdrawn
         if self.gpus is not None:  # as long as they have not been counted, their claims would go
             publish(self.kube, claims(data, self.gpus))
             self.scores.values = score(data, self.gpus)

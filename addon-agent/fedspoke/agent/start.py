@@ -7,7 +7,7 @@ from types import MappingProxyType
 from pydantic import ValidationError
 
 from fedspoke.agent import key
-from fedspoke.agent.asked import Owner, asked_by, granted, is_asked, made_name, run_of, still_granted
+from fedspoke.agent.asked import NotAllowed, Owner, asked_by, granted, is_asked, made_name, run_of, still_granted
 from fedspoke.agent.tidy import settle
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Refused
@@ -22,7 +22,9 @@ _NONE: Mapping[str, str] = MappingProxyType({})
 _JOB, _CONFIG_MAP = Kind("batch/v1", "Job"), Kind("v1", "ConfigMap")
 
 
-def start(kube: Kubernetes, namespace: str, owner: Owner, lost: Mapping[str, str] = _NONE) -> dict[str, str]:
+def start(
+    kube: Kubernetes, namespace: str, owner: Owner, lost: Mapping[str, str] = _NONE, withdrawn: set[str] | None = None
+) -> dict[str, str]:
     """One look; by federation why it does not run here.
 
     Args:
@@ -30,6 +32,7 @@ def start(kube: Kubernetes, namespace: str, owner: Owner, lost: Mapping[str, str
         namespace: of the add-on.
         owner: what is offered and allowed.
         lost: by federation, why its hub is taken for gone.
+        withdrawn: gets those federations that the owner does not let run.
 
     Raises:
         Failed: the API server does not let us look.
@@ -45,6 +48,8 @@ def start(kube: Kubernetes, namespace: str, owner: Owner, lost: Mapping[str, str
             _answer(kube, job, [it for it in jobs if asked_by(it) == job["metadata"]["uid"]], owner, lost)
         except Refused as why:
             refused[run_of(job)] = str(why)
+            if isinstance(why, NotAllowed) and withdrawn is not None:
+                withdrawn.add(run_of(job))
         except Failed as why:  # a quota of Jobs, say; the other federations have theirs
             refused[run_of(job)] = f"its Job cannot be started or ended: {why}"
     return refused
@@ -70,7 +75,7 @@ def _answer(kube: Kubernetes, job: Object, made: Sequence[Object], owner: Owner,
         for it in made:
             kube.delete(it)
             log.info("%s: ended, %s", run, why)
-        if owner.policy is not None and run not in lost:  # else it may come back, and go on
+        if isinstance(why, NotAllowed):  # else it may come back, and go on
             key.shred(kube, run, namespace)
         raise
     for it in made:

@@ -7,7 +7,7 @@ from fedspoke.agent.folders import Wipe
 from fedspoke.agent.words import own_words
 from fedspoke.api.base import Object
 from fedspoke.api.names import ADDON, DOMAIN, OURS
-from fedspoke.manifestworks.collaborator import HARDENED, UNPRIVILEGED, Place
+from fedspoke.manifestworks.collaborator import COLLABORATOR, HARDENED, UNPRIVILEGED, Place
 
 LABELS = OURS | {"app.kubernetes.io/component": "wiping"}
 LONGEST = 600
@@ -33,6 +33,7 @@ def job(it: Wipe, image: str, namespace: str, owner: Object) -> Object:
         "volumeMounts": [{"name": "output", "mountPath": folder, "subPath": it.run}],
     }
     pod = {
+        "serviceAccountName": COLLABORATOR,
         "automountServiceAccountToken": False,
         "enableServiceLinks": False,
         "restartPolicy": "Never",

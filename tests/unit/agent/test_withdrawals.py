@@ -8,6 +8,7 @@ from fedspoke.agent.watchdog import Watchdog
 from fedspoke.agent.withdrawals import Withdrawals
 from fedspoke.api.records import HubGateway
 from support.kube import Lists
+from support.offered import NOTHING_KNOWN
 from support.pods import NAMESPACE
 from unit.agent.test_start import RUN, asks
 from unit.agent.test_watchdog import NOW, gateway
@@ -56,12 +57,14 @@ def test_what_is_offered_again_and_withdrawn_again_is_told_again():
     assert aggregators.asked == ["DELETE team.posts adapter"] * 2
 
 
-def test_a_hub_that_is_gone_is_not_told_of_what_no_owner_withdrew():
-    aggregators, kube = Aggregators(), Lists(*asks())
+def test_what_the_owner_does_not_let_run_is_taken_back_and_what_else_does_not_run_is_not():
+    aggregators, kube = Aggregators(), Lists(NOTHING_KNOWN, *asks())
     spoke = Spoke(kube, NAMESPACE, "image", Scores("berlin", Path("none")), Watchdog(aggregators), Withdrawals(aggregators))
-    spoke.refused = spoke.lost = {RUN: "the hub has not answered"}
+    spoke.lost = {RUN: "the hub has not answered"}
+    spoke.declare(NOW)
     spoke.take_back(NOW)
-    assert aggregators.asked == []
+    assert (spoke.refused, aggregators.asked) == (spoke.lost, [])
     spoke.lost = {}
+    spoke.declare(NOW)
     spoke.take_back(NOW)
     assert aggregators.asked == [f"DELETE {RUN} adapter"]
