@@ -118,3 +118,10 @@ def test_a_command_that_is_typed_wrong(words, tmp_path: Path):
     done = subprocess.run(fedspoke(*words), capture_output=True, text=True, timeout=300, check=False, cwd=tmp_path)
     assert done.returncode == 2
     assert "Traceback" not in done.stderr
+
+
+def test_an_endpoint_that_a_laptop_does_not_have(given):
+    given.change(client={"curation": {"endpoint": "http://llm.models.svc/v1", "model": "llama"}})
+    done = call(given.command())
+    assert done.returncode == 2
+    assert "spec.client.curation.endpoint is http://llm.models.svc/v1, and there is no cluster on one machine" in sentence(done)

@@ -16,6 +16,7 @@ from fedspoke.agent.offers import Offer
 from fedspoke.agent.outputs import Outputs, asked_for, mounted, replaced, still_there
 from fedspoke.agent.policy import POLICY, Policy
 from fedspoke.api.base import Object
+from fedspoke.api.curation import Curation
 from fedspoke.api.errors import Refused
 from fedspoke.api.names import DOMAIN, FEDERATED_LEARNING, OFFERS, PLATFORMS, Platform, labels
 from fedspoke.api.records import Record
@@ -32,6 +33,7 @@ class _Settings(Record):
 
     privacy: AdapterPrivacy = AdapterPrivacy()
     profiles: Profiles
+    curation: Curation | None = None
 
 
 class NotAllowed(Refused):
@@ -138,7 +140,7 @@ def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) 
     except ValidationError:
         why = why or "its settings cannot be read"
     else:
-        why = why or owner.policy.too_little_noise(said.privacy, said.profiles)
+        why = why or owner.policy.too_little_noise(said.privacy, said.profiles) or owner.policy.hands_out(said.curation)
     if why:
         raise NotAllowed(f"the cluster's owner does not allow it: {why}")
 

@@ -11,6 +11,8 @@ from fedspoke.manifestworks.collaborator import (
     CA_CONFIG_MAP,
     CERTIFICATE_SECRET,
     COLLABORATOR,
+    CURATION,
+    CURATION_KEY,
     HARDENED,
     MODEL_CACHE,
     MODEL_SOURCES,
@@ -64,7 +66,8 @@ def _of_containers(spec: Object) -> Iterator[str]:
             yield f"another command in the container {name}"
         if it.get("securityContext") != HARDENED:
             yield f"another securityContext of the container {name}"
-        if (it.get("env") or []) not in ([], MODEL_CACHE) or (it.get("envFrom") or []) not in ([], MODEL_SOURCES):
+        own = CURATION_KEY if name == "flower-client" else MODEL_CACHE
+        if (it.get("env") or []) not in ([], own) or (it.get("envFrom") or []) not in ([], MODEL_SOURCES):
             yield f"another environment of the container {name}"
 
 
@@ -75,6 +78,7 @@ def _of_volumes(spec: Object, run: str) -> Iterator[str]:
         "ca": [("configMap", "name", CA_CONFIG_MAP)],
         "output": [("emptyDir", "", "")],
         "tmp": [("emptyDir", "", "")],
+        "overrules": [("configMap", "name", CURATION)],
     }
     for it in spec.get("volumes") or []:
         name, sources = str(it.get("name")), it.keys() - {"name"}

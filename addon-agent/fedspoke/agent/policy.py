@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 from typing import get_args
 
+from fedspoke.api.curation import Curation
 from fedspoke.api.errors import Refused
 from fedspoke.api.names import ADDON, Platform
 from fedspoke.api.training import AdapterPrivacy, Profiles
@@ -15,7 +16,7 @@ from fedspoke.api.training import AdapterPrivacy, Profiles
 POLICY = f"{ADDON}-policy"
 """The ConfigMap."""
 
-_KEYS = ("federations", "platforms", "images", "minNoiseMultiplier", "maxProfileEpsilon")
+_KEYS = ("federations", "platforms", "images", "minNoiseMultiplier", "maxProfileEpsilon", "curationEndpoints")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,6 +30,8 @@ class Policy:
     """Whole names, or, where they end in `/`, `:` or `@`, beginnings."""
     min_noise_multiplier: float = 0
     max_profile_epsilon: float | None = None
+    curation_endpoints: tuple[str, ...] = ()
+    """Patterns of addresses to which posts may be handed, with `*` and `?`: none where nothing is said."""
 
     def shares(self, platform: Platform) -> bool:
         """Whether a platform's data may be used, and known of, at all."""
@@ -58,6 +61,17 @@ class Policy:
             return f"the epsilon of a profile must be {most:g} or less, and profiles has {has}"
         return ""
 
+    def hands_out(self, curation: Curation | None) -> str:
+        """Why posts may not be judged as it is asked for; empty if they may, or if none are."""
+        if curation is None:
+            return ""
+        where = f"client.curation would hand its posts to {curation.endpoint}"
+        if not curation.in_cluster:  # where the gateway to the hub listens, too
+            return f"{where}, which is no Service of this cluster"
+        if any(fnmatchcase(curation.endpoint, it) for it in self.curation_endpoints):
+            return ""
+        return f"{where}: to allow it, add that address to curationEndpoints in the ConfigMap {POLICY}"
+
 
 def policy(data: Mapping[str, str] | None) -> Policy:
     """The owner's, from a ConfigMap's data; lists are words.
@@ -69,7 +83,7 @@ def policy(data: Mapping[str, str] | None) -> Policy:
     for key in said:
         if key not in _KEYS:
             raise Refused(f"it has the key {key[:100]!r}, which must be one of {', '.join(_KEYS)}")
-    lists = {key: tuple(said[key].split()) for key in ("federations", "platforms", "images") if key in said}
+    lists = {key: tuple(said[key].split()) for key in ("federations", "platforms", "images", "curationEndpoints") if key in said}
     for platform in lists.get("platforms", ()):
         if platform not in get_args(Platform):
             raise Refused(f"platforms must be of {', '.join(get_args(Platform))}, and there is {platform[:100]!r}")
@@ -79,6 +93,7 @@ def policy(data: Mapping[str, str] | None) -> Policy:
         images=lists.get("images"),
         min_noise_multiplier=_number(said, "minNoiseMultiplier") or 0.0,
         max_profile_epsilon=_number(said, "maxProfileEpsilon"),
+        curation_endpoints=lists.get("curationEndpoints", ()),
     )
 
 

@@ -13,6 +13,7 @@ from pydantic import Field
 
 from fedspoke.api.aggregation import BETA, MALICIOUS, SUMS, Aggregation, Convergence
 from fedspoke.api.base import Api, Object, Rule
+from fedspoke.api.curation import Curation
 from fedspoke.api.names import PLATFORMS, Platform
 from fedspoke.api.placement_spec import PlacementSpec
 from fedspoke.api.status import (
@@ -37,6 +38,7 @@ __all__ = [
     "ClusterStatus",
     "Condition",
     "Convergence",
+    "Curation",
     "FederatedLearningStatus",
     "ListenerStatus",
     "Lora",
@@ -201,6 +203,10 @@ class Client(Api):
     )
     hub_lost_grace: Duration = Field(
         timedelta(minutes=30), description="How long a collaborator waits for a hub that is gone before it frees its GPU."
+    )
+    curation: Curation | None = Field(
+        None,
+        description="A model of the spoke that judges each post before it is trained on, where its owner allows it.",
     )
 
 

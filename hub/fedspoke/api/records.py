@@ -9,6 +9,7 @@ from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field
 from pydantic.alias_generators import to_camel
 
 from fedspoke.api.aggregation import Aggregation
+from fedspoke.api.curation import Curation
 from fedspoke.api.federated_learning import AdapterPrivacy, Lora, Phase, Profiles, Server, Training
 from fedspoke.api.names import PLATFORMS, Platform
 
@@ -73,6 +74,8 @@ class CollaboratorSettings(Record):
     aggregation: Aggregation = Aggregation()
     privacy: AdapterPrivacy = AdapterPrivacy()
     profiles: Profiles
+    curation: Curation | None = None
+    overrules: str = Field("", description="Folder of what the owner says of single posts: the files `keep` and `set-aside`.")
     gateway: str = Field(description="host:port of the sidecar, on loopback: plaintext in, mutual TLS out.")
     mcp_port: int
     mcp_token: str = Field(
@@ -150,6 +153,7 @@ class Prepared(Record):
     cluster: ClusterName
     posts: dict[Platform, Count]
     layout: tuple[Tensor, ...]
+    remark: Sentence = Field("", description="What whoever asked for the federation should know; nothing of a post.")
 
 
 class Preparing(Record):

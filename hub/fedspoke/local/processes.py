@@ -60,7 +60,8 @@ class Machine:
         log = self.logs / f"{pod}-{container['name']}.log"
         # Several trainers share this machine: with more threads than cores between them each takes many times as long.
         environment = {"OMP_NUM_THREADS": "1", **os.environ}
-        environment |= {entry["name"]: entry["value"] for entry in container.get("env", [])}
+        # What a cluster takes from a Secret is in this user's own environment.
+        environment |= {entry["name"]: entry["value"] for entry in container.get("env", []) if "value" in entry}
         # console scripts of this very environment (envoy, flower-superlink, …), even when it is not activated
         environment["PATH"] = f"{Path(sys.executable).parent}{os.pathsep}{environment.get('PATH', '')}"
         with log.open("ab") as sink:

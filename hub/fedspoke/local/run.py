@@ -57,6 +57,9 @@ def run(
     wishes = unsupported(fl.spec)
     if fl.spec.suspend:
         wishes.append("spec.suspend is true, and a run on one machine is suspended by ending it: use false")
+    if fl.spec.client.curation and fl.spec.client.curation.in_cluster:
+        said = f"spec.client.curation.endpoint is {fl.spec.client.curation.endpoint}, and there is no cluster on one machine"
+        wishes.append(f"{said}: use one of loopback, like http://127.0.0.1:8000/v1")
     if wishes:
         raise Refused(f"{cr}: {'; '.join(wishes)}")
     known = read(clusters)
@@ -208,6 +211,7 @@ def _place(path: Path, given: Sequence[int]) -> SpokePlace:
         config=str(path / "config"),
         certificate=str(path / "certificate"),
         ca=str(path / "ca"),
+        overrules=str(path / "overrules"),
         output=str(path),
         sidecar_port=sidecar,
         mcp_port=mcp,

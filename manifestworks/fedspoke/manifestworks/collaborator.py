@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from fedspoke.api.curation import KEY_VARIABLE
 from fedspoke.api.federated_learning import FederatedLearning, Object
 from fedspoke.api.names import ADDON, SIGNER, Platform, labels, run_name, server_name
 from fedspoke.api.records import CollaboratorSettings, HubGateway
@@ -25,6 +26,10 @@ OUTPUTS = f"{ADDON}-outputs"  # … and whose folders are in which volume for ou
 MODEL_HUB = f"{ADDON}-model-hub"  # the owner's ConfigMap and Secret, either or none: HF_ENDPOINT, HF_TOKEN; AWS_… for S3
 MODEL_SOURCES: list[Object] = [{kind: {"name": MODEL_HUB, "optional": True}} for kind in ("configMapRef", "secretRef")]
 MODEL_CACHE: list[Object] = [{"name": "HF_HOME", "value": "/model/huggingface"}]  # in the claim, where there is one
+CURATION = f"{ADDON}-curation"  # the owner's ConfigMap and Secret, either or none: posts to keep or set aside, the endpoint's key
+CURATION_KEY: list[Object] = [
+    {"name": KEY_VARIABLE, "valueFrom": {"secretKeyRef": {"name": CURATION, "key": "apiKey", "optional": True}}}
+]
 HUB_FILE = "hub.json"  # what the cluster's agent reads of a federation: a HubGateway
 COLLABORATOR = f"{ADDON}-collaborator"  # the service account of whatever mounts an owner's volume; the API gives it nothing
 AGENT = f"{ADDON}-agent"  # the add-on's own Deployment, and its service account
@@ -49,6 +54,7 @@ class Place:
     config: str = "/etc/fedspoke"
     certificate: str = "/var/run/fedspoke/certificate"
     ca: str = "/var/run/fedspoke/ca"
+    overrules: str = "/var/run/fedspoke/overrules"
     output: str = "/output"
     sidecar_port: int = 9091
     mcp_port: int = 9092
@@ -83,6 +89,8 @@ def settings(fl: FederatedLearning, spoke: Spoke, place: Place) -> CollaboratorS
         aggregation=fl.spec.server.aggregation,
         privacy=fl.spec.privacy.adapters,
         profiles=fl.spec.profiles,
+        curation=fl.spec.client.curation,
+        overrules=place.overrules if fl.spec.client.curation else "",
         gateway=f"127.0.0.1:{place.sidecar_port}",
         mcp_port=place.mcp_port,
         mcp_token=f"{place.output}/mcp-token",
@@ -149,6 +157,7 @@ def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str
     data = [{"name": f"data-{platform}", "mountPath": path, "readOnly": True} for platform, path in spoke.datasets.items()]
     claim = training.model.claim_name
     model = [{"name": "model", "mountPath": "/model"}] if claim else []
+    overrules = [{"name": "overrules", "mountPath": place.overrules, "readOnly": True}] if client.curation else []
     run_settings = ["--settings", f"{place.config}/collaborator.json"]
 
     gateway = {
@@ -171,7 +180,8 @@ def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str
     flower_client = {
         "name": "flower-client",
         "command": ["fedspoke", "collaborator", *run_settings],
-        "volumeMounts": [config, output, scratch],
+        "volumeMounts": [config, output, scratch, *overrules],
+        **({"env": CURATION_KEY} if client.curation else {}),
     }
     pod: Object = {
         "serviceAccountName": COLLABORATOR,
@@ -191,6 +201,7 @@ def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str
                 for platform in spoke.datasets
             ),
             *([{"name": "model", "persistentVolumeClaim": {"claimName": claim}}] if claim else []),
+            *([{"name": "overrules", "configMap": {"name": CURATION, "optional": True}}] if client.curation else []),
         ],
     }
     if client.node_selector:

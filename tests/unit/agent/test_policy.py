@@ -5,6 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from fedspoke.agent.policy import Policy, policy
+from fedspoke.api.curation import Curation
 from fedspoke.api.errors import Refused
 from fedspoke.api.training import AdapterPrivacy, Profiles
 
@@ -88,6 +89,40 @@ def test_every_image_and_every_platform_has_to_be_allowed():
 )
 def test_noise_has_a_least(said, adapters, profiles, why: str):
     assert policy(said).too_little_noise(AdapterPrivacy(**adapters), Profiles(**profiles)) == why
+
+
+SERVICE = "http://llm.models.svc:8000/v1"
+
+
+@pytest.mark.parametrize(
+    ("said", "endpoint", "allowed"),
+    [
+        ({}, SERVICE, False),
+        ({"curationEndpoints": ""}, SERVICE, False),
+        ({"curationEndpoints": SERVICE}, SERVICE, True),
+        ({"curationEndpoints": f"http://other.svc {SERVICE}"}, SERVICE, True),
+        ({"curationEndpoints": "http://*.models.svc:*"}, SERVICE, True),
+        ({"curationEndpoints": "http://*.models.svc/*"}, SERVICE, False),
+        ({"curationEndpoints": SERVICE}, "http://llm.evil.svc:8000/v1", False),
+    ],
+)
+def test_posts_are_handed_to_no_endpoint_that_the_owner_has_not_named(said: dict[str, str], endpoint: str, allowed: bool):
+    why = policy(said).hands_out(Curation(endpoint=endpoint, model="llama"))
+    assert (why == "") is allowed
+    if why:
+        assert why == (
+            f"client.curation would hand its posts to {endpoint}: "
+            "to allow it, add that address to curationEndpoints in the ConfigMap federated-learning-policy"
+        )
+
+
+def test_loopback_is_no_service_whatever_the_owner_has_named():
+    why = policy({"curationEndpoints": "*"}).hands_out(Curation(endpoint="http://127.0.0.1:9091/v1", model="llama"))
+    assert why.endswith("http://127.0.0.1:9091/v1, which is no Service of this cluster")
+
+
+def test_without_curation_nothing_is_handed_out():
+    assert policy(None).hands_out(None) == ""
 
 
 @pytest.mark.parametrize(

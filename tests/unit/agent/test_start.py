@@ -147,6 +147,46 @@ def test_what_the_owner_forbids_is_not_started_and_ended_if_it_runs(allows: dict
     assert running(kube) == []
 
 
+CURATED = {"curation": {"endpoint": "http://llm.models.svc:8000/v1", "model": "llama"}}
+
+
+def test_posts_are_judged_where_the_owner_allows_it_with_the_key_in_the_one_container_that_asks():
+    kube = Lists(*asks(client=CURATED))
+    assert start(kube, NAMESPACE, owner(volume(), curationEndpoints="http://llm.models.svc:8000/v1")) == {}
+    (job,) = running(kube)
+    spec = job["spec"]["template"]["spec"]
+    (overrules,) = [it for it in spec["volumes"] if it["name"] == "overrules"]
+    assert overrules["configMap"] == {"name": "federated-learning-curation", "optional": True}
+    key = {"name": "federated-learning-curation", "key": "apiKey", "optional": True}
+    holders = [it["name"] for it in [*spec["initContainers"], *spec["containers"]] if str(key) in str(it)]
+    assert holders == ["flower-client"]
+
+
+def test_where_the_owner_does_not_it_is_not_started_and_is_ended_when_the_owner_takes_that_back():
+    kube = Lists(*asks(client=CURATED))
+    why = "the cluster's owner does not allow it: client.curation would hand its posts to http://llm.models.svc:8000/v1: "
+    why += "to allow it, add that address to curationEndpoints in the ConfigMap federated-learning-policy"
+    assert start(kube, NAMESPACE, owner(volume())) == {RUN: why}
+    assert running(kube) == []
+    start(kube, NAMESPACE, owner(volume(), curationEndpoints="http://llm.*"))
+    assert len(running(kube)) == 1
+    assert start(kube, NAMESPACE, owner(volume())) == {RUN: why}
+    assert running(kube) == []
+
+
+@pytest.mark.parametrize(
+    "endpoint", ["http://evil.example.com/v1", "http://127.0.0.1:9091/v1", "http://llm.models.svc.example.com:8000/v1"]
+)
+def test_a_hub_that_names_an_endpoint_elsewhere_gets_nothing_whatever_the_owner_allows(endpoint: str):
+    objects = asks(client=CURATED)
+    files = next(it for it in objects if it["kind"] == "ConfigMap" and it["metadata"]["name"] == RUN)["data"]
+    told = json.loads(files["collaborator.json"])
+    files["collaborator.json"] = json.dumps(told | {"curation": told["curation"] | {"endpoint": endpoint}})
+    kube = Lists(*objects)
+    assert RUN in start(kube, NAMESPACE, owner(volume(), curationEndpoints="*"))
+    assert running(kube) == []
+
+
 def test_it_is_ended_when_its_volume_is_offered_no_more_and_goes_on_with_another():
     kube = Lists(*asks())
     start(kube, NAMESPACE, owner(volume("one")))

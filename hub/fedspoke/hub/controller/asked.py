@@ -29,7 +29,13 @@ def supported(live: Object) -> FederatedLearning:
         Refused: it is none that this version can run.
     """
     fl = parse.federated_learning(_bare(live))
-    if wishes := unsupported(fl.spec):
+    wishes, curation = unsupported(fl.spec), fl.spec.client.curation
+    if curation and not curation.in_cluster:
+        wishes.append(
+            f"spec.client.curation.endpoint is {curation.endpoint}, which only `fedspoke run` can reach: "
+            "use a Service of the spokes' clusters, like http://llm.models.svc:8000/v1"
+        )
+    if wishes:
         raise Refused("; ".join(wishes))
     return fl
 
