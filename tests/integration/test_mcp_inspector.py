@@ -11,6 +11,7 @@ import pytest
 
 from fedspoke.api.records import CollaboratorSettings
 from support.collaborator import facebook, settings
+from support.language_model import LanguageModel
 from support.mcp import McpServer, command, free_port, serving
 
 INSTALLED = Path(__file__).parents[2] / ".bench" / "inspector"
@@ -48,6 +49,22 @@ def test_every_tools_schema_is_one_that_any_client_can_use(server: McpServer, tm
     tools = over_http(server, tmp_path, "--method", "tools/list", "--strict")["tools"]
     assert len(tools) == 6
     assert all(tool["outputSchema"]["type"] == tool["inputSchema"]["type"] == "object" for tool in tools)
+
+
+def test_a_crews_tools_are_there_where_posts_are_curated_and_have_such_schemas_too(
+    told: CollaboratorSettings, tmp_path: Path
+) -> None:
+    own = {"output": str(tmp_path / "output"), "mcp_port": free_port(), "mcp_token": str(tmp_path / "output" / "mcp-token")}
+    with serving(told.model_copy(update=own | {"curation": LanguageModel(1).curation()}), tmp_path) as server:
+        tools = over_http(server, tmp_path, "--method", "tools/list", "--strict")["tools"]
+        early = ("--tool-name", "list_posts", "--tool-arg", "platform=facebook", "offset=0", "limit=5")
+        called = inspected(
+            tmp_path, server.url, "--transport", "http", "--header", f"Authorization: Bearer {server.token}",
+            "--method", "tools/call", *early,
+        )  # fmt: skip
+    assert {tool["name"] for tool in tools} >= {"list_posts", "set_aside", "name_topic"}
+    assert len(tools) == 9
+    assert "list_posts has no records; call clean_data first" in called.stdout + called.stderr
 
 
 def test_a_tool_is_called_and_its_answer_fits_the_schema_that_the_inspector_checks(server: McpServer, tmp_path: Path) -> None:

@@ -29,7 +29,9 @@ def test_a_flow_from_its_start_to_the_profile_sends_nothing_beyond_loopback(tmp_
     told = json.loads(ran.stdout)
     rounds = [f"train_llava {number}" for number in range(1, ROUNDS + 1)]
     before, after = ["download_model", "fetch_data facebook", "clean_data"], ["evaluate", "generate_profile facebook"]
-    assert told["steps"] == [*before, *rounds, *after]
+    curated = ["set_aside facebook health 1", "name_topic facebook other 2"]
+    assert told["steps"] == [*before, *curated, *rounds, *after]
+    assert told["asked"] == 5
     assert told["known"] >= 2  # the kernel counts what is tried
     assert told["sent"] == 0
     assert list(home.iterdir()) == []

@@ -18,7 +18,7 @@ from fedspoke.collaborator.flower_client import HOMES
 @contextmanager
 def flowing(settings: CollaboratorSettings, patience: float = 300) -> Iterator[BaseProcess]:
     """It goes on until it is killed, at the end of the block at the latest."""
-    process = _server().Process(target=_keep, args=(settings, patience))
+    process = server().Process(target=_keep, args=(settings, patience))
     process.start()
     try:
         yield process
@@ -34,7 +34,8 @@ def _keep(settings: CollaboratorSettings, patience: float) -> None:
 
 
 @cache
-def _server() -> ForkServerContext:
+def server() -> ForkServerContext:
+    """Forks processes that have CrewAI."""
     context = multiprocessing.get_context("forkserver")
     context.set_forkserver_preload(["fedspoke.collaborator.turns"])
     before = dict(os.environ)

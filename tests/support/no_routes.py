@@ -1,4 +1,4 @@
-"""A collaborator where there is no network but loopback, and what it tried to send all the same, as the kernel counted it.
+"""A collaborator with a crew where there is no network but loopback, and what it tried to send all the same, by the kernel.
 
 `unshare --net --map-root-user python -m support.no_routes FOLDER` prints the steps that were done and both counts, as JSON.
 """
@@ -12,6 +12,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
+from fedspoke.api.records import CollaboratorSettings
 from fedspoke.collaborator import orders, workflow
 from fedspoke.collaborator.answers import LlavaTrained
 from fedspoke.collaborator.orders import FinishTask, TrainTask
@@ -19,6 +20,7 @@ from fedspoke.collaborator.workflow import Finishing
 from support import adapters
 from support.envoy import wait_for
 from support.flower import collaborating, fake_trainer, with_fake_trainer
+from support.language_model import saying, serving
 from support.trainer import done
 
 ROUNDS = 5
@@ -51,7 +53,13 @@ def main(folder: Path) -> None:
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sH14x", b"lo", _IFF_UP))
     known = attempts()
     before = sent()
-    settings = with_fake_trainer(folder, 1)
+    with serving(saying({"post 1": "health"})) as model:
+        steps = _collaborator(folder, with_fake_trainer(folder, 1).model_copy(update={"curation": model.curation()}))
+    print(json.dumps({"steps": steps, "asked": len(model.requests), "known": known, "sent": sent() - before}))
+
+
+def _collaborator(folder: Path, settings: CollaboratorSettings) -> list[str]:
+    """From its start to its profile."""
     start = str(adapters.save(adapters.filled(adapters.layout(), 1), folder / "start"))
     until = time.monotonic() + 120
     with fake_trainer(settings, folder / "trainer.log"), collaborating(settings, folder / "client"):
@@ -60,7 +68,7 @@ def main(folder: Path) -> None:
             task = TrainTask(round=number, adapter=start, output=f"{start}-{number}")
             orders.ask(settings, task, LlavaTrained, until, lambda: None)
         orders.ask(settings, FinishTask(adapter=start), Finishing, until, lambda: None)
-    print(json.dumps({"steps": done(folder), "known": known, "sent": sent() - before}))
+    return done(folder)
 
 
 if __name__ == "__main__":

@@ -3,6 +3,8 @@
 import os
 import secrets
 import sys
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,20 @@ from mcp.types import CallToolResult, TextContent
 from fedspoke.api.names import Platform
 from fedspoke.api.profiles import Profile
 from fedspoke.api.records import CollaboratorSettings, HeldOut, Record
-from fedspoke.collaborator.answers import PASSING, DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
+from fedspoke.collaborator.answers import (
+    PASSING,
+    DataCleaned,
+    DataFetched,
+    Evaluated,
+    LlavaTrained,
+    ModelReady,
+    Post,
+    PostsListed,
+    PostsSetAside,
+    ProfileMade,
+    TopicNamed,
+)
+from fedspoke.collaborator.curation import Reason
 from support import adapters
 
 
@@ -31,6 +46,7 @@ class Behaviour(Record):
     slow: float = 0  # seconds that cleaning takes
     die: int = 0  # the round in whose training the process dies
     refuse: str | None = None  # why it shares no profile
+    listed: int = 3  # posts of each platform that it shows to a crew
     gated: bool = False  # whether it does no more steps than the file `permits` beside its token says
 
 
@@ -49,6 +65,11 @@ class Book:
             await anyio.sleep(0.01)
         with file.open("a") as book:
             book.write(f"{step}\n")
+
+
+def post_id(platform: Platform, number: int) -> str:
+    """Of a post that it shows."""
+    return sha256(f"{platform} {number}".encode()).hexdigest()[:16]
 
 
 def done(folder: Path) -> list[str]:
@@ -92,6 +113,8 @@ def main(settings: CollaboratorSettings, behaviour: Behaviour) -> None:
         await may("clean_data")
         return DataCleaned(records={"facebook": 5}, dropped={})
 
+    _curated(server, behaviour, may)
+
     @server.tool()
     async def train_llava(round: int, adapter: str, output: str) -> LlavaTrained:  # noqa: A002  the tool's word
         await may(f"train_llava {round}")
@@ -127,6 +150,23 @@ def main(settings: CollaboratorSettings, behaviour: Behaviour) -> None:
 
     Path(settings.mcp_token).write_text(secrets.token_urlsafe())
     uvicorn.run(server.streamable_http_app(), host="127.0.0.1", port=settings.mcp_port, log_level="warning")
+
+
+def _curated(server: FastMCP, behaviour: Behaviour, may: Callable[[str], Awaitable[None]]) -> None:
+    @server.tool()
+    async def list_posts(platform: Platform, offset: int, limit: int) -> PostsListed:
+        posts = [Post(id=post_id(platform, number), text=f"{platform} post {number}") for number in range(behaviour.listed)]
+        return PostsListed(posts=tuple(posts[offset : offset + limit]), total=len(posts))
+
+    @server.tool()
+    async def set_aside(platform: Platform, ids: list[str], reason: Reason) -> PostsSetAside:
+        await may(f"set_aside {platform} {reason} {len(ids)}")
+        return PostsSetAside(left=behaviour.listed - len(ids))
+
+    @server.tool()
+    async def name_topic(platform: Platform, ids: list[str], topic: str) -> TopicNamed:
+        await may(f"name_topic {platform} {topic} {len(ids)}")
+        return TopicNamed(named=len(ids))
 
 
 if __name__ == "__main__":

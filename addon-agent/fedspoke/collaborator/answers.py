@@ -15,6 +15,9 @@ Counts = Annotated[dict[Annotated[str, Field(max_length=63)], Count], Field(max_
 PASSING = f"{DOMAIN}/passing"
 """In the `_meta` of a tool's error, true: called again, it may succeed, with nothing changed by a person."""
 
+MOST_LISTED = 50
+"""Records on one page of list_posts."""
+
 
 class ModelReady(Record):
     """download_model: the model is loaded."""
@@ -35,6 +38,32 @@ class DataCleaned(Record):
     records: dict[Platform, int]
     dropped: dict[Platform, Counts] = Field(description="What of the export is not among the records, by reason or rule.")
     changed: dict[Platform, Counts] = Field({}, description="How many records' texts were changed, by rule.")
+
+
+class Post(Record):
+    """One record, as the crew is shown it."""
+
+    id: str
+    text: str
+
+
+class PostsListed(Record):
+    """list_posts: one page of a platform's records."""
+
+    posts: tuple[Post, ...]
+    total: int = Field(description="Of all pages, those that are set aside among them.")
+
+
+class PostsSetAside(Record):
+    """set_aside: these are neither trained on, nor measured with, nor in a profile."""
+
+    left: int = Field(description="Records of the platform that are not set aside.")
+
+
+class TopicNamed(Record):
+    """name_topic: these count for the topic in the profile."""
+
+    named: int
 
 
 class LlavaTrained(Record):

@@ -1,7 +1,7 @@
-"""The collaborator's work as a CrewAI flow over the trainer's MCP tools, without an LLM:
+"""The collaborator's work as a CrewAI flow over the trainer's MCP tools; but for curating, which few ask for, without an LLM:
 
-    await_trainer → download_model → fetch_data → clean_data → next_order ─┬─ train ──► train_llava
-                                                                           └─ finish ─► evaluate → generate_profile
+    await_trainer → download_model → fetch_data → clean_data → curate → next_order ─┬─ train ──► train_llava
+                                                                                    └─ finish ─► evaluate → generate_profile
 
 One run of the flow is one turn: to the next order, and to its answer. Each turn goes on from the state in workflow.json, where
 what the trainer of now has done already need not be done again. So nothing special happens after a kill: the next turn is what
@@ -12,19 +12,35 @@ Nobody else calls the trainer: Flower's processes fetch and send adapters, and h
 
 import time
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from typing import Any, Literal, TypeVar
 
 from pydantic import BaseModel, PrivateAttr
 
 from fedspoke.api import files
-from fedspoke.api.errors import Failed
+from fedspoke.api.curation import Curation
+from fedspoke.api.errors import Failed, Final
 from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings, Prepared, Record
 from fedspoke.collaborator import orders, workflow
-from fedspoke.collaborator.answers import DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
+from fedspoke.collaborator.answers import (
+    MOST_LISTED,
+    DataCleaned,
+    DataFetched,
+    Evaluated,
+    LlavaTrained,
+    ModelReady,
+    PostsListed,
+    PostsSetAside,
+    ProfileMade,
+    TopicNamed,
+)
 from fedspoke.collaborator.crew import Flow, FlowPersistence, listen, persist, router, start
+from fedspoke.collaborator.curate import Curate
+from fedspoke.collaborator.curation import Curated, curated, grouped, remark
 from fedspoke.collaborator.orders import Answer, FinishTask, Handed, TrainTask
 from fedspoke.collaborator.trainer import Trainer
+from fedspoke.collaborator.wanted import Tell
 from fedspoke.collaborator.workflow import READY, Finishing, TrainedRound, Workflow
 
 K = TypeVar("K", TrainTask, FinishTask)
@@ -90,7 +106,8 @@ class ClientWorkflow(Flow[Workflow]):
         if self.trainer.still(self.state.trainer):
             return
         state = self.state
-        state.trainer, state.done, state.layout, state.prepared, state.finishing = None, (), None, None, None
+        state.trainer, state.done, state.layout, state.cleaned, state.prepared, state.finishing = None, (), None, None, None, None
+        state.curated = {}
         self._begin("wait for the trainer", datetime.now(UTC) + timedelta(seconds=_TRAINER_UP))
         self.trainer.await_up(_TRAINER_UP)
         state.trainer = self.trainer.identity()
@@ -113,14 +130,32 @@ class ClientWorkflow(Flow[Workflow]):
 
     @listen(fetch_data)
     def clean_data(self) -> None:
-        """Make records; then an order can come."""
+        """Make records."""
         if self._lacks("clean_data"):
-            posts: dict[Platform, int] = self._call("clean_data", {}, DataCleaned).records
-            self.state.prepared = Prepared(cluster=self.settings.cluster, posts=posts, layout=self.state.layout or ())
-            self.state.layout = None  # a long one, and there now
+            self.state.cleaned = self._call("clean_data", {}, DataCleaned).records
             self._done("clean_data")
 
-    @router(clean_data)
+    @listen(clean_data)
+    def curate(self) -> None:
+        """Have them judged, if that is asked for. Then it is known what is trained on, and an order can come."""
+        state, curation = self.state, self.settings.curation
+        if state.prepared is not None or state.cleaned is None:
+            return
+        posts = dict(state.cleaned)
+        if curation:
+            for platform in self.settings.datasets:
+                if self._lacks(f"curate {platform}"):
+                    state.curated = state.curated | {platform: self._curated(platform, curation)}
+                    self._done(f"curate {platform}")
+            posts = {platform: it.kept for platform, it in state.curated.items()}
+            if not any(posts.values()):
+                raise Final("curation leaves no post to train on; curation.jsonl in the collaborator's output says why")
+        said = remark(curation, state.curated.values()) if curation else ""
+        state.prepared = Prepared(cluster=self.settings.cluster, posts=posts, layout=state.layout or (), remark=said)
+        state.layout = state.cleaned = None  # a long one, and there now
+        self._save()
+
+    @router(curate)
     def next_order(self) -> Literal["train", "finish", "again"]:
         """Wait for one, as long as the trainer is the one that went through the steps."""
         state = self.state
@@ -184,7 +219,27 @@ class ClientWorkflow(Flow[Workflow]):
             self._save()
         self._answer(Answer(id=order.id, outcome=finishing))
 
+    def _curated(self, platform: Platform, curation: Curation) -> Curated:
+        """The crew's work on one platform's records, and what the trainer is told of it."""
+        # Here, as few flows want the crew, and it brings what speaks to its model.
+        from fedspoke.collaborator.curators import Curators
+
+        work = Curate.of(self.settings, curation, Curators(curation).ask, lambda: datetime.now(UTC))
+        fates = work.records(platform, partial(self._page, platform), self._paced())
+        for reason, ids in grouped(fates, lambda fate: fate.reason):
+            self._call("set_aside", {"platform": platform, "ids": ids, "reason": reason}, PostsSetAside)
+        for topic, ids in grouped(fates, lambda fate: fate.topic):
+            self._call("name_topic", {"platform": platform, "ids": ids, "topic": topic}, TopicNamed)
+        return curated(fates, work.decisions.requests)
+
+    def _page(self, platform: Platform, offset: int) -> PostsListed:
+        return self._call("list_posts", {"platform": platform, "offset": offset, "limit": MOST_LISTED}, PostsListed)
+
     def _call(self, tool: str, arguments: dict[str, object], answer: type[R]) -> R:
+        return self.trainer.call(tool, arguments, answer, self._still_wanted, self._paced())
+
+    def _paced(self) -> Tell:
+        """What hears how far a step is, and says so every few seconds."""
         told = 0.0
 
         def tell(words: str) -> None:
@@ -193,7 +248,7 @@ class ClientWorkflow(Flow[Workflow]):
                 told, self.state.progress = time.monotonic(), words
                 self._save()
 
-        return self.trainer.call(tool, arguments, answer, self._still_wanted, tell)
+        return tell
 
     def _lacks(self, step: str) -> bool:
         if step in self.state.done:

@@ -25,7 +25,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from fedspoke.api import files
 from fedspoke.api.errors import Refused
 from fedspoke.api.records import CollaboratorSettings
-from fedspoke.collaborator import resources
+from fedspoke.collaborator import curating_tools, resources
 from fedspoke.collaborator.tail import Tail
 from fedspoke.collaborator.tools import Server, tools
 
@@ -102,6 +102,8 @@ def _offered(settings: CollaboratorSettings, tail: Tail) -> Server:
     # torch takes seconds to import. All of it happens in one thread: two that import it crosswise could see it half done.
     steps = ThreadPoolExecutor(1, "imports").submit(_steps, settings)
     server = tools(steps, settings.mcp_port)
+    if settings.curation:
+        curating_tools.offer(server, steps)
     resources.offer(server, steps, tail)
     return server
 

@@ -8,8 +8,9 @@ is in the ledger before it is shared: a crash between the two counts one too man
 
 import hashlib
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 
 from pydantic import ValidationError
 
@@ -44,7 +45,13 @@ class Ledger(Record):
 
 
 def once(
-    file: Path, posts: Sequence[CleanRecord], folder: Path, encoder: TextEncoder, tower: Tower | None, spec: Profiles
+    file: Path,
+    posts: Sequence[CleanRecord],
+    folder: Path,
+    encoder: TextEncoder,
+    tower: Tower | None,
+    spec: Profiles,
+    named: Mapping[str, str] = MappingProxyType({}),
 ) -> Release:
     """The release of these posts that the ledger in the file has; else a new one, which is added to it first.
 
@@ -55,6 +62,7 @@ def once(
         encoder: Reads their texts.
         tower: Sees their photos; None: the release has no visual embedding.
         spec: How much privacy is asked for, and whether topics are.
+        named: By a post's id the topic that a crew has named; the encoder finds those of the others.
 
     Returns:
         The release; its noise says what all releases of the ledger spend together.
@@ -64,10 +72,10 @@ def once(
         Failed: a photo cannot be read.
     """
     ledger = _read(file)
-    key = _key(posts, encoder, tower, spec)
+    key = _key(posts, encoder, tower, spec, named)
     found = next((release for release in ledger.releases if release.key == key), None)
     if found is None:
-        found = _make(key, posts, folder, encoder, tower, spec)
+        found = _make(key, posts, folder, encoder, tower, spec, named)
         ledger = Ledger(releases=(*ledger.releases, found))
         _write(file, ledger)
     if found.noise is None:
@@ -76,14 +84,23 @@ def once(
     return found.model_copy(update={"noise": found.noise.model_copy(update=told)})
 
 
-def _key(posts: Sequence[CleanRecord], encoder: TextEncoder, tower: Tower | None, spec: Profiles) -> str:
+def _key(
+    posts: Sequence[CleanRecord], encoder: TextEncoder, tower: Tower | None, spec: Profiles, named: Mapping[str, str]
+) -> str:
     asked = (encoder.digest, tower and tower.digest, spec.topics, spec.epsilon, spec.delta)
     of = sorted((post.text, photos(post) if tower else ()) for post in posts)
-    return hashlib.sha256(repr((asked, of)).encode()).hexdigest()
+    topics_of = [sorted((post.text, named.get(post.id, "")) for post in posts)] if spec.topics and named else []
+    return hashlib.sha256(repr((asked, of, *topics_of)).encode()).hexdigest()
 
 
 def _make(
-    key: str, posts: Sequence[CleanRecord], folder: Path, encoder: TextEncoder, tower: Tower | None, spec: Profiles
+    key: str,
+    posts: Sequence[CleanRecord],
+    folder: Path,
+    encoder: TextEncoder,
+    tower: Tower | None,
+    spec: Profiles,
+    named: Mapping[str, str],
 ) -> Release:
     draw, asked = random.SystemRandom(), noise(spec, len(posts), visual=tower is not None)
     vectors = encoder([post.text for post in posts])
@@ -91,7 +108,7 @@ def _make(
     if tower:
         seen = tower([[folder / photo for photo in photos(post)] for post in posts])
         visual = Visual(tower=tower.digest, embedding=noised_mean(seen, (asked and asked.visual_sigma) or 0, draw))
-    counted = topics.count(vectors, encoder) if spec.topics else None
+    counted = topics.count(vectors, encoder, [named.get(post.id) for post in posts]) if spec.topics else None
     return Release(
         key=key,
         embedding=noised_mean(vectors, asked.sigma if asked else 0, draw),

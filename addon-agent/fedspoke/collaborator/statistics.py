@@ -1,7 +1,7 @@
 """What a cluster has to train on, in numbers: nothing of a post's text, and no file's name."""
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import date
 from statistics import median
 
@@ -24,14 +24,17 @@ class PlatformRecords(Record):
     languages: dict[str, int] = Field(description="Records by language, where it is known.")
     first: date | None
     last: date | None
+    set_aside: dict[str, int] = Field({}, description="How many more there are that are set aside, by reason.")
 
 
-def statistics(posts: Mapping[Platform, Sequence[CleanRecord]]) -> dict[Platform, PlatformRecords]:
-    """Of each platform that has any."""
-    return {platform: _of(records) for platform, records in posts.items() if records}
+def statistics(
+    posts: Mapping[Platform, Sequence[CleanRecord]], aside: Callable[[Platform], dict[str, int]] = lambda _: {}
+) -> dict[Platform, PlatformRecords]:
+    """Of each platform that has any; and how many more are set aside."""
+    return {platform: _of(records, aside(platform)) for platform, records in posts.items() if records}
 
 
-def _of(records: Sequence[CleanRecord]) -> PlatformRecords:
+def _of(records: Sequence[CleanRecord], aside: dict[str, int]) -> PlatformRecords:
     lengths = [len(record.text) for record in records]
     first, last = span(record.timestamp for record in records)
     return PlatformRecords(
@@ -43,4 +46,5 @@ def _of(records: Sequence[CleanRecord]) -> PlatformRecords:
         languages=dict(sorted(Counter(record.language for record in records if record.language).items())),
         first=first and first.date(),
         last=last and last.date(),
+        set_aside=aside,
     )

@@ -13,7 +13,7 @@ from typing import Concatenate, ParamSpec, TypeVar
 
 from fedspoke.api import adapter as peft_folder
 from fedspoke.api import files
-from fedspoke.api.errors import Failed, Refused
+from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
 from fedspoke.api.profiles import Profile
 from fedspoke.api.records import CollaboratorSettings, HeldOut
@@ -22,6 +22,7 @@ from fedspoke.collaborator.answers import DataCleaned, DataFetched, Evaluated, L
 from fedspoke.collaborator.checkpoint import Checkpoints
 from fedspoke.collaborator.encoder import TextEncoder
 from fedspoke.collaborator.heldout import Split, split
+from fedspoke.collaborator.judged import Judged
 from fedspoke.collaborator.kept import Kept
 from fedspoke.collaborator.memory import enough
 from fedspoke.collaborator.photos import LostPhotoError
@@ -65,6 +66,7 @@ class Steps:
         self._encoder: TextEncoder | None = None
         self._store = own.store(settings)
         self._posts = Posts(settings, self._store, pace)
+        self.judged = Judged(lambda: self._posts.records)
         self._profiles: dict[Platform, Profile] = {}
         self._own = self._output / "training"
         self._kept = Kept(self._own / "round.json")
@@ -86,10 +88,12 @@ class Steps:
 
     def fetch_data(self, platform: Platform, tell: Tell = silent) -> DataFetched:
         """Read one platform's export into the collaborator's output."""
+        self.judged.clear()
         return self._posts.fetch(platform, tell)
 
     def clean_data(self, tell: Tell = silent) -> DataCleaned:
         """Make training records of all platforms' posts. A platform may end up with none, as long as another has some."""
+        self.judged.clear()
         return self._posts.clean(tell)
 
     @_again_if_a_photo_is_lost
@@ -147,7 +151,7 @@ class Steps:
     @enough("to make a profile")
     def generate_profile(self, platform: Platform, tell: Tell = silent) -> ProfileMade:
         """One platform's profile. `profile.json` keeps it for the cluster's owner (a list of them where there are several)."""
-        trainer, posts, spec = self._ready("generate_profile"), self._posts.records.get(platform, ()), self._settings.profiles
+        trainer, posts, spec = self._ready("generate_profile"), self.judged.used().get(platform, ()), self._settings.profiles
         if reason := refusal(self._settings.cluster, platform, len(posts), spec):
             return ProfileMade(refused=reason)
         self._batches = _Batches(tell, self._pace)
@@ -159,7 +163,7 @@ class Steps:
             _log.info("the %s profile has no visual embedding: %s", platform, unseen)
         ledger = self._output / "profiles" / f"{platform}.json"
         tower = None if unseen else trainer.tower(self._next_batch)
-        shared = release.once(ledger, posts, self._images, self._encoder, tower, spec)
+        shared = release.once(ledger, posts, self._images, self._encoder, tower, spec, self.judged.topics(platform))
         first, last = span(post.timestamp for post in posts)
         made = Profile(
             cluster=self._settings.cluster,
@@ -183,7 +187,7 @@ class Steps:
 
     def records(self) -> dict[Platform, PlatformRecords]:
         """What there is to train on, in numbers; nothing before clean_data."""
-        return statistics(dict(self._posts.records))
+        return statistics(self.judged.used(), self.judged.set_aside_for)
 
     def profiles(self) -> list[Profile]:
         """Those that were made, as they are shared."""
@@ -202,7 +206,7 @@ class Steps:
         )
 
     def _split(self) -> Split:
-        return split([post for platform in self._posts.records.values() for post in platform], self._settings.training.holdout)
+        return split([post for platform in self.judged.used().values() for post in platform], self._settings.training.holdout)
 
     def _measured(self, trainer: Trainer, posts: Split, adapter: Path | None) -> float | None:
         return trainer.loss(posts.held, self._images, adapter, self._next_batch) if posts.held else None
@@ -235,6 +239,8 @@ class Steps:
             raise Failed(f"{step} has no model; call download_model first")
         if missing := self._posts.missing:
             raise Failed(f"{step} has no records; call {missing} first")
+        if not self.judged.used():
+            raise Final(f"{step} has no records: all of them are set aside")
         return self._trainer
 
     def _inside(self, path: str) -> Path:

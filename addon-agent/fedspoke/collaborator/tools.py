@@ -35,8 +35,8 @@ T = TypeVar("T")
 
 _log = logging.getLogger(__name__)
 
-_PLATFORM = Field(description="Whose export: one that this cluster declares.")
-_REPEATABLE = ToolAnnotations(readOnlyHint=False, destructiveHint=False, idempotentHint=True, openWorldHint=False)
+PLATFORM = Field(description="Whose export: one that this cluster declares.")
+REPEATABLE = ToolAnnotations(readOnlyHint=False, destructiveHint=False, idempotentHint=True, openWorldHint=False)
 
 
 def tools(steps: "Future[Steps]", port: int) -> "Server":
@@ -59,22 +59,22 @@ def tools(steps: "Future[Steps]", port: int) -> "Server":
         async with turn:
             return await to_thread.run_sync(lambda: step(steps.result()))
 
-    @server.tool(title="Get the model ready", annotations=_REPEATABLE)
+    @server.tool(title="Get the model ready", annotations=REPEATABLE)
     async def download_model(caller: Caller) -> ModelReady:
         """Find or fetch the model and load it; it stays loaded. Answers with the layout of its adapter."""
         return await run(lambda steps: steps.download_model(telling(caller)))
 
-    @server.tool(title="Read an export", annotations=_REPEATABLE)
-    async def fetch_data(platform: Annotated[Platform, _PLATFORM], caller: Caller) -> DataFetched:
+    @server.tool(title="Read an export", annotations=REPEATABLE)
+    async def fetch_data(platform: Annotated[Platform, PLATFORM], caller: Caller) -> DataFetched:
         """Read this cluster's export of one platform. Answers with counts."""
         return await run(lambda steps: steps.fetch_data(platform, telling(caller)))
 
-    @server.tool(title="Make training records", annotations=_REPEATABLE)
+    @server.tool(title="Make training records", annotations=REPEATABLE)
     async def clean_data(caller: Caller) -> DataCleaned:
         """Make training records of all posts that were fetched. Answers with counts."""
         return await run(lambda steps: steps.clean_data(telling(caller)))
 
-    @server.tool(title="Train a round", annotations=_REPEATABLE)
+    @server.tool(title="Train a round", annotations=REPEATABLE)
     async def train_llava(
         round: Annotated[int, Field(ge=1, description="Which round it is: it decides the learning rate and the posts' order.")],  # noqa: A002  the field's word
         adapter: Annotated[str, Field(description="The safetensors file to start from, below the collaborator's output.")],
@@ -89,7 +89,7 @@ def tools(steps: "Future[Steps]", port: int) -> "Server":
 
         return await run(lambda steps: steps.train_llava(round, adapter, output, progress))
 
-    @server.tool(title="Measure an adapter", annotations=_REPEATABLE)
+    @server.tool(title="Measure an adapter", annotations=REPEATABLE)
     async def evaluate(
         adapter: Annotated[str, Field(description="The safetensors file to measure, below the collaborator's output.")],
         caller: Caller,
@@ -97,8 +97,8 @@ def tools(steps: "Future[Steps]", port: int) -> "Server":
         """Measure the base model and the adapter in the file `adapter` on the held-out posts; write captions for some."""
         return await run(lambda steps: steps.evaluate(adapter, telling(caller)))
 
-    @server.tool(title="Describe a platform's posts", annotations=_REPEATABLE)
-    async def generate_profile(platform: Annotated[Platform, _PLATFORM], caller: Caller) -> ProfileMade:
+    @server.tool(title="Describe a platform's posts", annotations=REPEATABLE)
+    async def generate_profile(platform: Annotated[Platform, PLATFORM], caller: Caller) -> ProfileMade:
         """Describe one platform's posts as they may be shared, or say why they are not."""
         return await run(lambda steps: steps.generate_profile(platform, telling(caller)))
 

@@ -13,6 +13,7 @@ from fedspoke.api import files
 from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings, HeldOut, Prepared, Record, Sentence, Tensor
 from fedspoke.collaborator.answers import LlavaTrained
+from fedspoke.collaborator.curation import Curated
 
 READY = "ready"
 """The step of a flow that waits for an order."""
@@ -61,6 +62,10 @@ class Workflow(Record):
     """Whether the steps are being repeated all the same, so that the error may pass."""
     layout: tuple[Tensor, ...] | None = None
     """Of the adapter, once the model is there."""
+    cleaned: dict[Platform, int] | None = None
+    """Records of each platform, until it is known which are trained on."""
+    curated: dict[Platform, Curated] = {}
+    """What the crew made of them."""
     prepared: Prepared | None = None
     trained: tuple[TrainedRound, ...] = ()
     """The last one of each round."""

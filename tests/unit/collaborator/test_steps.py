@@ -376,3 +376,37 @@ def test_answers_count_what_was_dropped_and_what_was_changed_and_tell_nothing_of
     answer = steps.clean_data()
     assert (answer.dropped, answer.changed) == ({"facebook": {"hashtags": 1, "video": 1}}, {"facebook": {"handles": 1}})
     assert "lighthouse" not in answer.model_dump_json()
+
+
+def test_posts_that_are_set_aside_are_neither_trained_on_nor_measured_with_nor_in_a_profile(tmp_path: Path) -> None:
+    told = told_to(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 12)}), holdout=0.25, captions=12)
+    steps, start = prepared(told)
+    listed = steps.posts.page("facebook", 0, 50).posts
+    steps.posts.set_aside("facebook", [post.id for post in listed[::2]], "health")
+    trained = steps.train_llava(1, str(start), str(start.with_name("update.safetensors")), silent)
+    assert trained.held_out is not None
+    assert trained.examples + trained.held_out.posts == 6
+    steps.evaluate(str(start))
+    captioned = {caption["id"] for caption in json.loads((Path(told.output) / "captions.json").read_text())}
+    assert captioned <= {post.id for post in listed[1::2]}
+    assert profile_of(steps, "facebook").posts == 6
+    told_of = steps.records()["facebook"]
+    assert (told_of.records, told_of.set_aside) == (6, {"health": 6})
+
+
+def test_when_all_posts_are_set_aside_nothing_is_trained(tmp_path: Path) -> None:
+    steps, start = prepared(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4)}))
+    steps.posts.set_aside("facebook", [post.id for post in steps.posts.page("facebook", 0, 50).posts], "owner")
+    with pytest.raises(Failed, match="train_llava has no records"):
+        steps.train_llava(1, str(start), str(start.with_name("update.safetensors")), silent)
+
+
+def test_a_topic_that_a_crew_has_named_is_the_one_that_is_counted(tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 6)})
+    told = told.model_copy(update={"profiles": told.profiles.model_copy(update={"epsilon": None})})
+    steps, _ = prepared(told)
+    before = profile_of(steps, "facebook").topics
+    assert before
+    listed = steps.posts.page("facebook", 0, 50).posts
+    steps.posts.name_topic("facebook", [post.id for post in listed], "religion")
+    assert profile_of(steps, "facebook").topics == dict.fromkeys(NAMES, 0) | {"religion": 6}

@@ -74,3 +74,9 @@ def test_each_post_counts_once_and_topics_without_posts_are_counted_too() -> Non
 
 def test_topics_are_named_in_words_that_need_no_quoting() -> None:
     assert all(re.fullmatch(r"[a-z]+( [a-z]+)*", name) for name in NAMES)
+
+
+def test_a_topic_that_is_named_goes_before_the_one_that_is_found() -> None:
+    posts = ["Sunrise over the fjord", "Baked bread for the first time today"]
+    counts = topics.count(encoder()(posts), encoder(), ["travel", None])
+    assert {name: count for name, count in counts.items() if count} == {"travel": 1, "food": 1}

@@ -178,7 +178,9 @@ class Assembly:
                 self._account.cluster(cluster, phase="Failed", reason=rounds.GONE)
             elif cluster in ready and self._told.get(cluster) != ready[cluster]:
                 self._told[cluster] = ready[cluster]
-                self._account.cluster(cluster, phase="Ready", reason="", posts=self._members.posts(ready[cluster]))
+                node = ready[cluster]
+                remark, posts = self._members.remark(node), self._members.posts(node)
+                self._account.cluster(cluster, phase="Ready", reason=remark, posts=posts)
 
     def _unheard(self) -> str:
         reason = self._members.unheard()

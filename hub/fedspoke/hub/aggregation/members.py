@@ -116,6 +116,11 @@ class Members:
         said = self._known[node].said
         return said.posts if isinstance(said, Prepared) else {}
 
+    def remark(self, node: int) -> str:
+        """What a node that is ready remarked on it."""
+        said = self._known[node].said
+        return said.remark if isinstance(said, Prepared) else ""
+
     def unheard(self) -> str:
         """Why the newest of the nodes that said nothing of use said nothing of use; empty if there is none."""
         reasons = [known.unheard for known in self._known.values() if known.said is None and known.unheard]
