@@ -107,7 +107,6 @@ class ClientWorkflow(Flow[Workflow]):
             return
         state = self.state
         state.trainer, state.done, state.layout, state.cleaned, state.prepared, state.finishing = None, (), None, None, None, None
-        state.curated = {}
         self._begin("wait for the trainer", datetime.now(UTC) + timedelta(seconds=_TRAINER_UP))
         self.trainer.await_up(_TRAINER_UP)
         state.trainer = self.trainer.identity()

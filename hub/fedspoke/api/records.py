@@ -257,6 +257,8 @@ class ClusterProgress(Record):
 
     phase: Literal["Waiting", "Preparing", "Ready", "Training", "Trained", "Finishing", "Finished", "Failed"] = "Waiting"
     reason: str = ""
+    remark: str = ""
+    """Of its own, when it was ready last; it holds for all that it does."""
     posts: dict[Platform, Count] = {}
     last_round: int | None = None
     loss: Loss | None = None

@@ -109,7 +109,7 @@ def _cluster(name: str, seen: Observed) -> ClusterStatus:
         name=name,
         platform=",".join(progress.posts or seen.platforms.get(name, ())),
         phase="Failed" if stopped else progress.phase,
-        reason="; ".join(filter(None, (progress.reason or stopped, seen.restarted.get(name)))),
+        reason="; ".join(filter(None, (progress.reason or stopped, seen.restarted.get(name), progress.remark))),
         posts=sum(progress.posts.values()) if progress.posts else None,
         last_round=progress.last_round,
         loss=progress.loss,

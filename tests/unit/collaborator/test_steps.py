@@ -381,8 +381,8 @@ def test_answers_count_what_was_dropped_and_what_was_changed_and_tell_nothing_of
 def test_posts_that_are_set_aside_are_neither_trained_on_nor_measured_with_nor_in_a_profile(tmp_path: Path) -> None:
     told = told_to(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 12)}), holdout=0.25, captions=12)
     steps, start = prepared(told)
-    listed = steps.posts.page("facebook", 0, 50).posts
-    steps.posts.set_aside("facebook", [post.id for post in listed[::2]], "health")
+    listed = steps.judged.page("facebook", 0, 50).posts
+    steps.judged.set_aside("facebook", [post.id for post in listed[::2]], "health")
     trained = steps.train_llava(1, str(start), str(start.with_name("update.safetensors")), silent)
     assert trained.held_out is not None
     assert trained.examples + trained.held_out.posts == 6
@@ -396,7 +396,7 @@ def test_posts_that_are_set_aside_are_neither_trained_on_nor_measured_with_nor_i
 
 def test_when_all_posts_are_set_aside_nothing_is_trained(tmp_path: Path) -> None:
     steps, start = prepared(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4)}))
-    steps.posts.set_aside("facebook", [post.id for post in steps.posts.page("facebook", 0, 50).posts], "owner")
+    steps.judged.set_aside("facebook", [post.id for post in steps.posts.page("facebook", 0, 50).posts], "owner")
     with pytest.raises(Failed, match="train_llava has no records"):
         steps.train_llava(1, str(start), str(start.with_name("update.safetensors")), silent)
 
@@ -407,6 +407,6 @@ def test_a_topic_that_a_crew_has_named_is_the_one_that_is_counted(tmp_path: Path
     steps, _ = prepared(told)
     before = profile_of(steps, "facebook").topics
     assert before
-    listed = steps.posts.page("facebook", 0, 50).posts
-    steps.posts.name_topic("facebook", [post.id for post in listed], "religion")
+    listed = steps.judged.page("facebook", 0, 50).posts
+    steps.judged.name_topic("facebook", [post.id for post in listed], "religion")
     assert profile_of(steps, "facebook").topics == dict.fromkeys(NAMES, 0) | {"religion": 6}

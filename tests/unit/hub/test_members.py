@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fedspoke.api.records import ClusterProgress, Failure, PrepareOrder, Preparing
+from fedspoke.api.records import ClusterProgress, Failure, Prepared, PrepareOrder, Preparing
 from fedspoke.hub.aggregation.members import Answer, Order
 from support.federation import START, Cluster, Site, settings
 
@@ -144,6 +144,22 @@ def test_a_cluster_that_is_being_made_ready_says_which_step_is_at_work_as_often_
         ("Preparing", "at the step clean_data since 12:00:00 UTC"),
     ]
     assert site.account.progress.phase == "Completed"
+
+
+def test_what_a_cluster_remarks_when_it_is_ready_stands_beside_it_to_the_end(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, clusters=("cluster1",), min_available_clients=1))
+    node = site.join("cluster1")
+    cluster = site.nodes.connected[node]
+
+    def remarks(order: Order) -> Answer | str | None:
+        answer = cluster(order)
+        bound = {"remark": "client.curation.maxRequests, 2, was too few"}
+        return answer.model_copy(update=bound) if isinstance(answer, Prepared) else answer
+
+    site.nodes.connected[node] = remarks
+    site.run()
+    told = site.account.progress.clusters["cluster1"]
+    assert (told.phase, told.remark) == ("Trained", "client.curation.maxRequests, 2, was too few")
 
 
 def test_a_preparation_that_keeps_failing_in_passing_is_final_after_the_last_pause(tmp_path: Path) -> None:

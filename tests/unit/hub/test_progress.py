@@ -17,7 +17,7 @@ def test_the_file_says_what_was_said_last(tmp_path: Path) -> None:
     told = json.loads((tmp_path / "progress.json").read_text())
     assert (told["phase"], told["message"], told["round"]) == ("Running", "Round 1 of 2 is done.", 1)
     assert told["clusters"]["cluster1"] == {
-        "phase": "Trained", "reason": "", "posts": {}, "lastRound": 1, "loss": 0.5,
+        "phase": "Trained", "reason": "", "remark": "", "posts": {}, "lastRound": 1, "loss": 0.5,
     }  # fmt: skip
 
 

@@ -213,6 +213,15 @@ def test_a_cluster_that_is_asked_again_says_why_it_is_waited_for():
     assert ready.message == "not ready yet: lyon (asked again at 12:00:05 UTC)"
 
 
+def test_what_a_cluster_remarks_follows_what_is_said_of_it():
+    clusters = {
+        "berlin": ClusterProgress(phase="Trained", remark="maxRequests was too few"),
+        "lyon": ClusterProgress(phase="Failed", reason="train failed", remark="maxRequests was too few"),
+    }
+    told = status(FL, Observed(decision=BOTH, progress=progress(clusters=clusters)), NOTHING, NOW).clusters
+    assert [it.reason for it in told] == ["maxRequests was too few", "train failed; maxRequests was too few"]
+
+
 NOISED = parse.federated_learning(
     build.federated_learning(privacy={"adapters": {"mechanism": "gaussian", "noiseMultiplier": 2.0, "delta": 1e-5}})
 )

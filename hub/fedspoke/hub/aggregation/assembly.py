@@ -180,7 +180,7 @@ class Assembly:
                 self._told[cluster] = ready[cluster]
                 node = ready[cluster]
                 remark, posts = self._members.remark(node), self._members.posts(node)
-                self._account.cluster(cluster, phase="Ready", reason=remark, posts=posts)
+                self._account.cluster(cluster, phase="Ready", reason="", remark=remark, posts=posts)
 
     def _unheard(self) -> str:
         reason = self._members.unheard()
