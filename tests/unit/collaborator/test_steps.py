@@ -396,8 +396,8 @@ def test_posts_that_are_set_aside_are_neither_trained_on_nor_measured_with_nor_i
 
 def test_when_all_posts_are_set_aside_nothing_is_trained(tmp_path: Path) -> None:
     steps, start = prepared(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 4)}))
-    steps.judged.set_aside("facebook", [post.id for post in steps.posts.page("facebook", 0, 50).posts], "owner")
-    with pytest.raises(Failed, match="train_llava has no records"):
+    steps.judged.set_aside("facebook", [post.id for post in steps.judged.page("facebook", 0, 50).posts], "owner")
+    with pytest.raises(Failed, match="train_llava has no records: all of them are set aside"):
         steps.train_llava(1, str(start), str(start.with_name("update.safetensors")), silent)
 
 
