@@ -21,6 +21,7 @@ from fedspoke.api.base import Object
 from fedspoke.api.names import ADDON, DOMAIN, GPU_MODEL_CLAIM, GPUS_CLAIM, OFFERS, data_claim, posts_claim
 from fedspoke.local import demo
 from fedspoke.manifestworks.collaborator import AGENT, COLLABORATOR, DATASETS, NAMESPACE, Hub, Spoke, collaborator
+from fedspoke.manifestworks.report import key_name
 from fedspoke.manifestworks.work import manifest_work
 from fedspoke.placement.objects import bindings, placement
 from support import build
@@ -152,6 +153,7 @@ def test_where_the_owner_does_not_take_the_hubs_word_the_api_server_holds_it_to_
                 (_pod("evil", images.TESTS, COLLABORATOR), "the hub asks for data by a Job that is suspended"),
                 (_deployment("evil"), "the hub asks for data by a Job that is suspended"),
                 (_role("evil"), "who mounts a volume is the owner's to say"),
+                (_key("default.asks"), "keys are made on this cluster"),
             ):
                 until(f"the hub is told: {why}", partial(_refused, hub, document, why), _MINUTE, so=bool)
             with spokes.hub.kubernetes.temporarily(work):
@@ -291,6 +293,11 @@ def _pod(name: str, image: str, account: str = "default") -> Object:
     data = {"name": "data", "persistentVolumeClaim": {"claimName": "holiday"}}
     spec = {"containers": [{"name": "main", "image": image}], "serviceAccountName": account, "volumes": [data]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+
+
+def _key(run: str) -> Object:
+    """One that the hub knows."""
+    return {"apiVersion": "v1", "kind": "Secret", "metadata": {"name": key_name(run), "namespace": NAMESPACE}}
 
 
 def _deployment(name: str) -> Object:

@@ -17,6 +17,8 @@ CAPTIONS = "captions.json"
 CHECKPOINT = "training/checkpoint.safetensors"
 RECORDS = "records"
 
+_OF_POSTS = (RECORDS, "training/*checkpoint*", f"*{CAPTIONS}*")
+"""What is removed, with what a kill has left of it half written."""
 _SEALED_BY = "sealed-by"
 """The file that says by which key; not there where by none."""
 
@@ -35,7 +37,7 @@ def store(settings: CollaboratorSettings) -> Store:
     before = mark.read_text() if mark.is_file() else None
     if before == own.fingerprint:
         return own
-    if left := [path for name in (RECORDS, CHECKPOINT, CAPTIONS) if (path := output / name).exists()]:
+    if left := [path for pattern in _OF_POSTS for path in output.glob(pattern)]:
         _log.warning("what lies in %s was written with another key, or with none; it is removed and made anew", output)
         for path in left:
             shutil.rmtree(path) if path.is_dir() else path.unlink()

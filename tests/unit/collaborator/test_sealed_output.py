@@ -211,11 +211,13 @@ def test_what_was_written_with_another_key_is_made_anew_and_the_log_says_so(
         return told.model_copy(update={"key": str(tmp_path / "key") if key else None})
 
     prepared(keyed(before))
-    (Path(told.output) / "captions.json").write_bytes(b"of before")
+    (Path(told.output) / "training").mkdir()
+    for half in ("captions.json", ".captions.json.partial", "training/.checkpoint.safetensors.partial"):
+        (Path(told.output) / half).write_bytes(b"of before")
     caplog.clear()
     Steps(keyed(after))
     assert caplog.messages == [SENTENCE.format(told.output)]
-    assert not [name for name in left(told) if "/records/" in name or name.endswith("captions.json")]
+    assert not [name for name, held in left(told).items() if "/records/" in name or held == b"of before"]
     caplog.clear()
     prepared(keyed(after))
     assert not [it for it in caplog.records if it.levelno >= logging.WARNING]
