@@ -48,10 +48,13 @@ class Operator:
 
 
 @contextmanager
-def operator(kubeconfig: Path, folder: Path) -> Iterator[Operator]:
-    """One that runs until the block ends, known to the hub as its kubeconfig says; its words are in `folder`."""
+def operator(kubeconfig: Path, folder: Path, agent: str | None = None) -> Iterator[Operator]:
+    """One that runs until the block ends, known to the hub as its kubeconfig says; its words are in `folder`.
+
+    `agent` is the image that spokes run for the add-on, if not the one of a release.
+    """
     (port,) = ports.free(1)
     arguments = ["-m", "fedspoke.cli", "operator", "--namespace", HOME, "--health-port", str(port)]
-    environment = os.environ | {"KUBECONFIG": str(kubeconfig)}
+    environment = os.environ | {"KUBECONFIG": str(kubeconfig)} | ({"RELATED_IMAGE_AGENT": agent} if agent else {})
     with running(sys.executable, *arguments, log=folder / f"operator-{port}.log", environment=environment) as process:
         yield Operator(process, port)
