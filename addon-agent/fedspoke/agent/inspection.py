@@ -10,22 +10,19 @@ from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
+from fedspoke.agent.chores import LONGEST, chore
 from fedspoke.agent.datasets import Counts
 from fedspoke.agent.offers import Offer
 from fedspoke.agent.words import own_words
 from fedspoke.api.base import Object
 from fedspoke.api.names import ADDON, DOMAIN, OURS
-from fedspoke.manifestworks.collaborator import COLLABORATOR, HARDENED, UNPRIVILEGED
 
 LABELS = OURS | {"app.kubernetes.io/component": "inspection"}
 KEY, VERSION = f"{DOMAIN}/offer", f"{DOMAIN}/offer-version"
 """Annotations of a Job: of which offer it is, and of which state of it."""
-LONGEST = 600
-"""Seconds; an export of 50,000 posts takes six on two cores."""
 _PATIENCE = timedelta(minutes=2)  # a node that has no image of ours takes its time, too
 _SEEN = "/data"
 _SCRATCH = "/tmp"  # noqa: S108  the pod's own
-_GROUP = 65532  # whose volumes are written so that their group can read them
 _WORDS = 4096  # what Kubernetes keeps of a termination message
 
 
@@ -42,40 +39,20 @@ def job(offer: Offer, image: str, namespace: str, owner: Object) -> Object:
             "requests": {"cpu": "50m", "memory": "64Mi"},
             "limits": {"cpu": "1", "memory": "512Mi", "ephemeral-storage": "64Mi"},
         },
-        "securityContext": HARDENED,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [
             {"name": "data", "mountPath": _SEEN, "readOnly": True},
             {"name": "tmp", "mountPath": _SCRATCH},
         ],
     }
-    pod = {
-        "serviceAccountName": COLLABORATOR,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": 0,
-        "securityContext": UNPRIVILEGED | {"supplementalGroups": [_GROUP]},
-        "containers": [container],
-        "volumes": [{"name": "data"} | offer.volume, {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}],
+    metadata = {
+        "name": f"{ADDON}-inspect-{digest}",
+        "namespace": namespace,
+        "labels": LABELS,
+        "annotations": {KEY: offer.key, VERSION: offer.version},
+        "ownerReferences": [owner],
     }
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": f"{ADDON}-inspect-{digest}",
-            "namespace": namespace,
-            "labels": LABELS,
-            "annotations": {KEY: offer.key, VERSION: offer.version},
-            "ownerReferences": [owner],
-        },
-        "spec": {
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": LONGEST,
-            "ttlSecondsAfterFinished": LONGEST,  # should the agent not be there to take it away
-            "template": {"metadata": {"labels": LABELS}, "spec": pod},
-        },
-    }
+    volumes: list[Object] = [{"name": "data"} | offer.volume, {"name": "tmp", "emptyDir": {"sizeLimit": "64Mi"}}]
+    return chore(metadata, container, volumes)
 
 
 @dataclass(frozen=True, slots=True)

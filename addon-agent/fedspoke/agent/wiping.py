@@ -3,20 +3,18 @@
 import hashlib
 from datetime import datetime, timedelta
 
+from fedspoke.agent.chores import chore
 from fedspoke.agent.folders import Wipe
 from fedspoke.agent.words import own_words
 from fedspoke.api.base import Object
 from fedspoke.api.names import ADDON, DOMAIN, OURS
-from fedspoke.manifestworks.collaborator import COLLABORATOR, HARDENED, UNPRIVILEGED, Place
+from fedspoke.manifestworks.collaborator import Place
 
 LABELS = OURS | {"app.kubernetes.io/component": "wiping"}
-LONGEST = 600
-"""Seconds; photos of 50,000 posts are removed in seconds, over a slow network in minutes."""
 AGAIN = timedelta(minutes=1)
 """After which one that failed is tried again."""
 
 _RUN, _CLAIM, _KEEPS = (f"{DOMAIN}/{it}" for it in ("run", "claim", "keeps-ledgers"))
-_GROUP = 65532  # whose volumes are written so that their group can write to them
 
 
 def job(it: Wipe, image: str, namespace: str, owner: Object) -> Object:
@@ -28,37 +26,16 @@ def job(it: Wipe, image: str, namespace: str, owner: Object) -> Object:
         "image": image,
         "command": ["fedspoke", "wipe", folder, *(["--keep-ledgers"] if it.keeps_ledgers else [])],
         "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}, "limits": {"cpu": "1", "memory": "256Mi"}},
-        "securityContext": HARDENED,
-        "terminationMessagePolicy": "FallbackToLogsOnError",
         "volumeMounts": [{"name": "output", "mountPath": folder, "subPath": it.run}],
     }
-    pod = {
-        "serviceAccountName": COLLABORATOR,
-        "automountServiceAccountToken": False,
-        "enableServiceLinks": False,
-        "restartPolicy": "Never",
-        "terminationGracePeriodSeconds": 0,
-        "securityContext": UNPRIVILEGED | {"supplementalGroups": [_GROUP]},
-        "containers": [container],
-        "volumes": [{"name": "output", "persistentVolumeClaim": {"claimName": it.claim}}],
+    metadata = {
+        "name": f"{ADDON}-wipe-{digest}",
+        "namespace": namespace,
+        "labels": LABELS,
+        "annotations": {_RUN: it.run, _CLAIM: it.claim, _KEEPS: str(it.keeps_ledgers).lower()},
+        "ownerReferences": [owner],
     }
-    return {
-        "apiVersion": "batch/v1",
-        "kind": "Job",
-        "metadata": {
-            "name": f"{ADDON}-wipe-{digest}",
-            "namespace": namespace,
-            "labels": LABELS,
-            "annotations": {_RUN: it.run, _CLAIM: it.claim, _KEEPS: str(it.keeps_ledgers).lower()},
-            "ownerReferences": [owner],
-        },
-        "spec": {
-            "backoffLimit": 0,
-            "activeDeadlineSeconds": LONGEST,
-            "ttlSecondsAfterFinished": LONGEST,  # should the agent not be there to take it away
-            "template": {"metadata": {"labels": LABELS}, "spec": pod},
-        },
-    }
+    return chore(metadata, container, [{"name": "output", "persistentVolumeClaim": {"claimName": it.claim}}])
 
 
 def wipe_of(job: Object) -> Wipe:

@@ -8,10 +8,11 @@ from datetime import UTC, datetime, timedelta
 import pytest
 
 from fedspoke.agent.asked import Owner
+from fedspoke.agent.chores import LONGEST
 from fedspoke.agent.outputs import outputs
 from fedspoke.agent.start import start
 from fedspoke.agent.tidy import tidy
-from fedspoke.agent.wiping import LONGEST, wipe_of
+from fedspoke.agent.wiping import wipe_of
 from fedspoke.api.base import Object
 from fedspoke.api.names import FEDERATED_LEARNING
 from fedspoke.kube.client import Kind
