@@ -7,7 +7,7 @@ from pathlib import Path
 
 from fedspoke.api.errors import Failed
 
-LEDGERS = ("releases.json", "profiles")
+LEDGERS = ("releases.json", "releases.id", "profiles")
 """What was spent of the privacy of the posts: noise on adapters, and profiles of each platform."""
 
 

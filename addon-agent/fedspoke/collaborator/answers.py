@@ -74,6 +74,7 @@ class LlavaTrained(Record):
     seconds: float
     held_out: HeldOut | None = Field(None, description="Of the adapter that the round started from, and of the written one.")
     releases: int = Field(0, description="Noised adapters of this federation, this one included.")
+    ledger: str = Field("", description="In which they are counted; another one begins at 0.")
 
 
 class Evaluated(Record):

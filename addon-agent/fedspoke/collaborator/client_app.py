@@ -152,6 +152,7 @@ def _trained(settings: CollaboratorSettings, order: TrainOrder, until: float) ->
             seconds=outcome.seconds,
             held_out=outcome.held_out,
             releases=outcome.releases,
+            ledger=outcome.ledger,
         )
     except ValidationError as error:
         raise Failed(f"the trainer's account of round {order.round} is of no use: {cause(error)}") from error

@@ -7,6 +7,7 @@ gets noise of standard deviation `noiseMultiplier` · `clip`.
 
 import math
 import os
+import secrets
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -61,6 +62,11 @@ class Ledger:
     file: Path
     run: str
 
+    @property
+    def _name(self) -> Path:
+        """Beside it."""
+        return self.file.with_suffix(".id")
+
     def count(self) -> int:
         """So far.
 
@@ -69,11 +75,17 @@ class Ledger:
         """
         return self._read().get(self.run, 0)
 
+    def identity(self) -> str:
+        """Which ledger this is: another one than that which was lost with its pod; empty as long as nothing is in it."""
+        return self._name.read_text() if self._name.exists() else ""
+
     def add(self) -> None:
         """One more. Written before its noise is drawn: what a crash leaves uncertain counts as spent."""
         releases = self._read()
+        if not (self.file.exists() and self._name.exists()):
+            self.file.parent.mkdir(parents=True, exist_ok=True)
+            files.replace(self._name, secrets.token_hex(8).encode())
         releases[self.run] = releases.get(self.run, 0) + 1
-        self.file.parent.mkdir(parents=True, exist_ok=True)
         files.replace(self.file, _Releases(releases).model_dump_json(indent=1).encode())
 
     def _read(self) -> dict[str, int]:

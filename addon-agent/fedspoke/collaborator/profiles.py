@@ -52,8 +52,8 @@ def noised_mean(vectors: NDArray[np.float32], sigma: float, draw: random.Random)
 
 
 def noised_counts(counts: Mapping[str, int], sigma: float, draw: random.Random) -> dict[str, int]:
-    """The counts, noised likewise, then rounded and not below 0: what is done after the noise costs no privacy."""
-    return {name: max(0, round(count + draw.gauss(0, sigma))) for name, count in counts.items()}
+    """The counts, noised likewise, then rounded. They may be below 0: were each cluster's cut off, their sum would be too high."""
+    return {name: round(count + draw.gauss(0, sigma)) for name, count in counts.items()}
 
 
 def span(timestamps: Iterable[int | None]) -> tuple[datetime | None, datetime | None]:

@@ -121,6 +121,7 @@ class Steps:
             seconds=outcome.seconds,
             held_out=_held_out(posts, before, after),
             releases=self._ledger.count(),
+            ledger=self._ledger.identity(),
         )
         self._kept.keep(key, result, answer)
         self._checkpoints.remove()

@@ -8,13 +8,17 @@ from pydantic import Field
 from fedspoke.api.names import Platform
 from fedspoke.api.records import Count, Digest, Record
 
+Noised = Annotated[int, Field(ge=-(10**9), le=10**9)]
+"""A count with noise in it."""
+
 
 class Noise(Record):
     """The Gaussian mechanism that all parts of a profile went through; what it hides is one cleaned record."""
 
     unit: Literal["one cleaned record"] = Field(
         "one cleaned record",
-        description="Two sets of cleaned records that differ in one are hard to tell apart; their number is no secret.",
+        description="Two sets of cleaned records that differ in one are hard to tell apart. Their number, the first and the last "
+        "day, and whether as many as minPosts have a photo, are no secret.",
     )
     epsilon: float = Field(description="Of this release: of all parts of the profile together.")
     delta: float
@@ -51,8 +55,8 @@ class Profile(Record):
     encoder: Digest = Field(description="Digest of the encoder's weights: embeddings of other encoders cannot be compared.")
     embedding: tuple[float, ...]
     visual: Visual | None = Field(None, description="None: not asked for, or fewer than minPosts posts have a photo.")
-    topics: Annotated[dict[str, Count], Field(max_length=100)] | None = Field(
-        None, description="Number of posts by topic (fedspoke.api.topics); None: not asked for."
+    topics: Annotated[dict[str, Noised], Field(max_length=100)] | None = Field(
+        None, description="Number of posts by topic (fedspoke.api.topics), below 0 where noise has it so; None: not asked for."
     )
     noise: Noise | None
 

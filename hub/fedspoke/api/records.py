@@ -191,6 +191,7 @@ class Trained(Record):
     seconds: Seconds
     held_out: HeldOut | None = Field(None, description="Of the adapter that the round started from, and of the trained one.")
     releases: Count = Field(0, description="Noised adapters of this federation that have left the cluster, this one included.")
+    ledger: Annotated[str, Field(max_length=64)] = Field("", description="In which it counts them; another one begins at 0.")
 
 
 class FinishOrder(Order):

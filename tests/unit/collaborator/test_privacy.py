@@ -102,3 +102,15 @@ def test_a_damaged_ledger_is_refused_rather_than_begun_anew(content: str, tmp_pa
     (tmp_path / "releases.json").write_text(content)
     with pytest.raises(Refused, match=r"releases\.json is not what fedspoke wrote"):
         Ledger(tmp_path / "releases.json", "social.posts").add()
+
+
+def test_a_ledger_that_was_lost_is_told_from_the_next_one(tmp_path: Path) -> None:
+    ledger = Ledger(tmp_path / "releases.json", "social.posts")
+    assert ledger.identity() == ""
+    ledger.add()
+    first = ledger.identity()
+    ledger.add()
+    assert ledger.identity() == first
+    (tmp_path / "releases.json").unlink()
+    ledger.add()
+    assert ledger.identity() not in ("", first)

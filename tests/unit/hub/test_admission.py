@@ -44,7 +44,7 @@ def test_what_a_cluster_makes_of_its_posts_is_let_in(posts: int, visual: bool) -
     noise, draw = right(posts, visual=visual), random.Random(posts)
     embedding = tuple(1 / math.sqrt(384) + draw.gauss(0, noise.sigma) for _ in range(384))
     counts = counted(posts, {"food": posts // 3}).items()
-    topics = {name: max(0, round(count + draw.gauss(0, noise.topics_sigma or 0))) for name, count in counts}
+    topics = {name: round(count + draw.gauss(0, noise.topics_sigma or 0)) for name, count in counts}
     photos = Visual(tower="b" * 64, embedding=embedding) if visual else None
     check(noised(posts=posts, noise=noise, embedding=embedding, topics=topics, visual=photos), ASKED)
 
@@ -97,7 +97,7 @@ def test_a_profile_without_noise_is_let_in_where_none_is_asked_for() -> None:
         pytest.param(noised(topics=counted(20) | {"aa": 0}), "has topics with 'aa'; ", id="a topic of its own"),
         pytest.param(noised(topics=counted(20, {"food": 0}) | {"x" * 10_000: 0}), "with 'xxx[x…]*; ", id="a long one"),
         pytest.param(
-            noised(topics=counted(10**9)), r"of 1000000000 posts together; between -.* and 8\d would", id="too many counts"
+            noised(topics=counted(10**9)), r"of 1000000000 posts together; between -.* and \d\d would", id="too many counts"
         ),
         pytest.param(
             noised(posts=1000, noise=right(1000), topics=counted(0)), "of 0 posts together; between 9", id="too few counts"
@@ -139,7 +139,7 @@ def test_parts_that_are_not_asked_for_are_refused() -> None:
         check(noised(), ASKED.model_copy(update={"topics": False}))
 
 
-@pytest.mark.parametrize("count", ["-1", "1e3000", "NaN", "10000000000", '"many"', "null"])
+@pytest.mark.parametrize("count", ["-10000000000", "1e3000", "NaN", "10000000000", '"many"', "null"])
 def test_what_is_no_count_is_no_profile(count: str) -> None:
     body = noised().model_dump_json(by_alias=True)
     with pytest.raises(ValidationError, match=r"topics\.food"):

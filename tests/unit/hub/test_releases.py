@@ -92,8 +92,23 @@ def test_a_release_that_could_not_be_counted_is_not_taken_for_counted(tmp_path: 
 def test_the_file_says_which_adapter_of_which_round(tmp_path: Path) -> None:
     releases = Releases(tmp_path / FILE, NOISED)
     releases.uploaded("cluster1", 1, "a" * 64)
-    releases.said("cluster1", 2)
-    assert json.loads((tmp_path / FILE).read_text()) == {"cluster1": {"said": 2, "uploads": {"1": ["a" * 64]}}}
+    releases.said("cluster1", "first", 2, "a" * 64)
+    assert json.loads((tmp_path / FILE).read_text()) == {
+        "cluster1": {"ledger": "first", "said": 2, "uploads": {"1": ["a" * 64]}, "before": {}}
+    }
+
+
+def test_a_ledger_that_begins_anew_comes_on_top_of_the_one_that_was_lost(tmp_path: Path) -> None:
+    releases = Releases(tmp_path / FILE, NOISED)
+    for number in (1, 2, 3):
+        releases.uploaded("cluster1", number, f"{number}" * 64)
+    releases.said("cluster1", "lost", 5, "3" * 64)  # two more have left it, and did not come
+    releases.uploaded("cluster1", 4, "4" * 64)
+    releases.said("cluster1", "new", 1, "4" * 64)
+    assert counts(tmp_path / FILE) == {"cluster1": 6}
+    releases.said("cluster1", "lost", 5, "3" * 64)  # an answer that was long on its way
+    releases.said("cluster1", "new", 2, "4" * 64)
+    assert counts(tmp_path / FILE) == {"cluster1": 7}
 
 
 _UPLOADS = st.tuples(st.sampled_from(CLUSTERS), st.integers(1, 3), st.sampled_from("abc"))
@@ -115,7 +130,26 @@ def test_the_account_is_the_larger_of_what_was_seen_and_what_was_said(
                     releases.uploaded(cluster, number, digest * 64)
                     seen.add((cluster, number, digest))
                 case (cluster, count):
-                    releases.said(cluster, count)
+                    releases.said(cluster, "one", count, "z" * 64)
                     said[cluster] = max(said[cluster], count)
             expected = {cluster: max(said[cluster], sum(each[0] == cluster for each in seen)) for cluster in CLUSTERS}
             assert dict.fromkeys(CLUSTERS, 0) | counts(file) == expected
+
+
+_LIVES = st.lists(st.lists(st.sampled_from(("heard", "unheard", "cut")), max_size=4), max_size=4)
+
+
+@given(_LIVES)
+def test_whatever_is_lost_the_account_never_says_less_than_was_released_once_a_ledger_was_heard(lives: list[list[str]]) -> None:
+    with TemporaryDirectory() as name:
+        file, released = Path(name, FILE), 0
+        releases = Releases(file, NOISED)
+        for ledger, rounds in enumerate(lives):
+            for drawn, fate in enumerate([*rounds, "heard"], 1):
+                released += 1
+                digest = f"{released:064}"
+                if fate != "cut":
+                    releases.uploaded("cluster1", released, digest)
+                if fate == "heard":
+                    releases.said("cluster1", f"ledger {ledger}", drawn, digest)
+        assert released <= counts(file).get("cluster1", 0) <= released + len(lives) * 4

@@ -153,7 +153,7 @@ class Assembly:
             if not isinstance(answer, str) and self._now() < order.until:
                 self.silent -= {answer.cluster}
             if isinstance(answer, Trained):  # also what is late or refused below has left the cluster
-                self._releases.said(answer.cluster, answer.releases)
+                self._releases.said(answer.cluster, answer.ledger, answer.releases, answer.digest)
             if order in orders.values():
                 came.append((node, answer))
             elif isinstance(order, TrainOrder):

@@ -61,16 +61,15 @@ def _check_length(what: str, embedding: Sequence[float], sigma: float) -> None:
 
 
 def _check_counts(what: str, counts: Mapping[str, int], posts: int, sigma: float) -> None:
-    """Each post has one topic, so the counts add up to the posts, but for the noise, its rounding, and what 0 cuts off of it."""
+    """Each post has one topic, so the counts add up to the posts, but for the noise and its rounding."""
     if wrong := counts.keys() ^ set(NAMES):
         name = min(wrong)
         raise Refused(
             f"{what} {'with' if name in counts else 'without'} {name!r:.60}; a count each of {', '.join(NAMES)} would be right"
         )
     noise = sigma * _DEVIATIONS * math.sqrt(len(counts)) + (len(counts) / 2 if sigma else 0)
-    cut_off = 0.4 * sigma * len(counts)  # the mean of max(0, N(0, 1)) is 0.399
-    if not posts - noise <= (total := sum(counts.values())) <= posts + noise + cut_off:
-        between = f"between {posts - noise:.0f} and {posts + noise + cut_off:.0f}"
+    if not posts - noise <= (total := sum(counts.values())) <= posts + noise:
+        between = f"between {posts - noise:.0f} and {posts + noise:.0f}"
         raise Refused(f"{what} of {total} posts together; {between} would be right with {posts} posts")
 
 

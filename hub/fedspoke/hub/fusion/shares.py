@@ -27,6 +27,7 @@ def _of(parts: Sequence[Profile]) -> TopicShares:
     sigmas = [(part.noise and part.noise.topics_sigma) or 0 for part in parts]
     return TopicShares(
         posts=posts,
-        shares={name: min(1.0, count / posts) for name, count in counts.items()},  # noise may take it over 1
+        # Noise may take it out of 0 to 1. What is cut off is cut off of the sum: of each part it would add up.
+        shares={name: min(1.0, max(0.0, count / posts)) for name, count in counts.items()},
         error=math.hypot(*sigmas) / posts,
     )

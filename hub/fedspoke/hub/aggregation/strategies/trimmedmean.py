@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from fedspoke.hub.aggregation.strategies.order import ordered
 
+_ROUNDING = 1e-9  # 0.29 · 100 is a little less than 29
+
 
 def trimmed_mean(values: NDArray[np.float32], beta: float) -> NDArray[np.float32]:
     """Of clusters × numbers, without the ⌊beta · clusters⌋ largest and as many smallest."""
-    cut = int(beta * len(values))
+    cut = int(beta * len(values) + _ROUNDING)
     result: NDArray[np.float32] = ordered(values)[cut : len(values) - cut].mean(axis=0)
     return result
