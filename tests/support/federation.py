@@ -145,6 +145,7 @@ class Cluster:
             case PrepareOrder():
                 if self.certificate is not None:
                     self.exchange.tickets.present(order.ticket, self.certificate or self.name)
+                    self.exchange.uploads.welcome(self.certificate or self.name)
                 return self._prepare()
             case TrainOrder():
                 return None if order.round in self.silent else self._train(order)

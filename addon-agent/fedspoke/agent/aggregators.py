@@ -12,8 +12,8 @@ from fedspoke.manifestworks.envoy import AUTHORITY_FILE, CERTIFICATE_FILE, KEY_F
 
 log = logging.getLogger("fedspoke")
 
-Call = Callable[[HubGateway, str, str], bool]
-"""Of a method and a path below the run's; whether an aggregator answered, whatever it said."""
+Call = Callable[[HubGateway, str, str], int]
+"""Of a method and a path below the run's; the status of an aggregator's answer, or 0 if none answered."""
 
 _SECONDS = 5.0
 _GONE = {502, 503, 504}
@@ -28,7 +28,7 @@ def calling(certificate: Path, authority: Path) -> Call:
         authority: the folder of ca.crt.
     """
 
-    def call(gateway: HubGateway, method: str, path: str) -> bool:
+    def call(gateway: HubGateway, method: str, path: str) -> int:
         try:
             trust = ssl.create_default_context(cafile=str(authority / AUTHORITY_FILE))
             trust.load_cert_chain(certificate / CERTIFICATE_FILE, certificate / KEY_FILE)
@@ -40,9 +40,9 @@ def calling(certificate: Path, authority: Path) -> Call:
                 secured.sendall(f"{request}\r\nHost: {gateway.server_name}\r\nConnection: close\r\n\r\n".encode())
                 answer = http.client.HTTPResponse(secured, method=method)
                 answer.begin()
-                return answer.status not in _GONE
+                return 0 if answer.status in _GONE else answer.status
         except (OSError, ValueError, http.client.HTTPException) as error:  # no certificate yet; no name of a host
             log.info("%s: the hub does not answer at %s:%d: %s", gateway.run, gateway.address, gateway.port, error)
-            return False
+            return 0
 
     return call

@@ -21,6 +21,7 @@ from fedspoke.api.errors import Refused
 from fedspoke.api.names import DOMAIN, FEDERATED_LEARNING, OFFERS, PLATFORMS, Platform, labels
 from fedspoke.api.records import Record
 from fedspoke.api.training import AdapterPrivacy, Profiles
+from fedspoke.manifestworks.collaborator import DATASETS
 
 _SETTINGS = "collaborator.json"
 _JOB = "Job"
@@ -121,12 +122,12 @@ def still_granted(made: Object, owner: Owner) -> None:
     template = made["spec"]["template"]
     spec, told = template["spec"], template["metadata"].get("annotations") or {}
     settings = {name.removeprefix(f"{DOMAIN}/"): content for name, content in told.items()}
-    still_there(spec, run_of(made), owner.outputs)
-    _allowed(run_of(made), asked_for(spec), settings, owner)
     offered = {(it.platform, *_source(it.volume)) for it in owner.offers}
     for volume in spec.get("volumes") or []:
         if volume["name"].startswith(DATA) and (volume["name"].removeprefix(DATA), *_source(volume)) not in offered:
             raise NotAllowed(_not_offered(volume["name"].removeprefix(DATA)))
+    _allowed(run_of(made), asked_for(spec), settings, owner)
+    still_there(spec, run_of(made), owner.outputs)
 
 
 def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) -> None:
@@ -138,7 +139,8 @@ def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) 
     try:
         said = _Settings.model_validate_json(settings.get(_SETTINGS, ""))
     except ValidationError:
-        why = why or "its settings cannot be read"
+        if not why:  # they may be on their way
+            raise Refused("its settings are not there, or cannot be read") from None
     else:
         why = why or owner.policy.too_little_noise(said.privacy, said.profiles) or owner.policy.hands_out(said.curation)
     if why:
@@ -164,7 +166,10 @@ def _volume(volume: Object, run: str, settings: Mapping[str, str], owner: Owner)
         for platform, offer in owner.best.items():
             if platform == name.removeprefix(DATA):
                 return {"name": name} | offer.volume
-        raise NotAllowed(_not_offered(name.removeprefix(DATA)))
+        platform = name.removeprefix(DATA)
+        if any(it.platform == platform for it in owner.offers):
+            raise Refused(f"the data of {platform} that is offered on this cluster cannot be read, or not yet; see {DATASETS}")
+        raise NotAllowed(_not_offered(platform))
     if (volume.get("configMap") or {}).get("name") == run:  # in the pod itself, so that what was judged is what is read
         files = [{"path": it, "fieldRef": {"fieldPath": f"metadata.annotations['{DOMAIN}/{it}']"}} for it in sorted(settings)]
         return {"name": name, "downwardAPI": {"items": files}}
@@ -172,8 +177,7 @@ def _volume(volume: Object, run: str, settings: Mapping[str, str], owner: Owner)
 
 
 def _not_offered(platform: str) -> str:
-    what = f"no data of {platform} is offered on this cluster, or none that can be read"
-    return f"{what}: its owner labels a volume claim {OFFERS}={platform}"
+    return f"no data of {platform} is offered on this cluster: its owner labels a volume claim {OFFERS}={platform}"
 
 
 def _source(volume: Object) -> tuple[str, str]:

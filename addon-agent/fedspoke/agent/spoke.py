@@ -22,7 +22,7 @@ from fedspoke.agent.tidy import tidy
 from fedspoke.agent.watchdog import Watchdog
 from fedspoke.agent.withdrawals import Withdrawals
 from fedspoke.api.base import Object
-from fedspoke.api.errors import Refused
+from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import VOLUME, Platform
 from fedspoke.kube.client import Kind, Kubernetes
 
@@ -57,6 +57,8 @@ class Spoke:
     """By federation, why its hub is taken for gone."""
     owner: Owner | None = field(default=None, init=False)
     """What it was seen to offer and allow last."""
+    seen: Survey | None = field(default=None, init=False)
+    """What was offered when it could last be looked at."""
     refused: Mapping[str, str] = field(default_factory=dict, init=False)
     """By federation, why it does not run here."""
     withdrawn: Set[str] = field(default_factory=frozenset, init=False)
@@ -74,7 +76,11 @@ class Spoke:
 
     def of_the_hub(self) -> list[Task]:
         """What waits for the hub's answer."""
-        return [Task(self.scores.write, LOOK), Task(self.listen, _LISTEN), Task(self.take_back, _TAKE_BACK)]
+        return [Task(self.scores.write, LOOK), Task(self.listen, _LISTEN)]
+
+    def of_the_owner(self) -> list[Task]:
+        """What the hub has to hear at once, and whatever else it is asked."""
+        return [Task(self.take_back, _TAKE_BACK)]
 
     def count(self) -> None:
         """The GPUs."""
@@ -91,13 +97,22 @@ class Spoke:
 
     def declare(self, now: datetime) -> None:
         """Look at what is offered and allowed, start what is asked for, and claim what is there."""
-        self.owner, data = self._owner(survey(self.kube, self.namespace, self.image, now))
+        failed: Failed | None = None
+        try:
+            self.seen = survey(self.kube, self.namespace, self.image, now)
+        except Failed as error:  # the owner's word counts all the same
+            if self.seen is None:
+                raise
+            failed = error
+        self.owner, data = self._owner(self.seen)
         withdrawn = set[str]()
         self.refused = start(self.kube, self.namespace, self.owner, self.lost, withdrawn)
         self.withdrawn = withdrawn
         if self.gpus is not None:  # as long as they have not been counted, their claims would go
             publish(self.kube, claims(data, self.gpus))
             self.scores.values = score(data, self.gpus)
+        if failed:
+            raise failed
 
     def tidy(self, now: datetime) -> None:
         """Wipe what federations have left."""
@@ -111,7 +126,7 @@ class Spoke:
             allowed = policy((there or {}).get("data"))
         except Refused as error:
             log.warning("the ConfigMap %s allows nothing: %s", POLICY, error)
-            return Owner(policy=None, problem=str(error), outputs=self._outputs()), {}
+            return Owner(offers=seen.offers, policy=None, problem=str(error), outputs=self._outputs()), {}
         data = {platform: it for platform, it in best(seen.offers, seen.datasets).items() if allowed.shares(platform)}
         best_of = {platform: offer for platform, (offer, _) in data.items()}
         return Owner(offers=seen.offers, best=best_of, policy=allowed, outputs=self._outputs()), data

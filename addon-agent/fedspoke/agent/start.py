@@ -44,19 +44,21 @@ def start(
         if FEDERATED_LEARNING in it["metadata"]["labels"] and not is_asked(it) and asked_by(it) not in asked:
             kube.delete(it)  # it says that we made it, of a Job that nobody asks for
     for job in filter(is_asked, jobs):
+        run, made = run_of(job), [it for it in jobs if asked_by(it) == job["metadata"]["uid"]]
         try:
-            _answer(kube, job, [it for it in jobs if asked_by(it) == job["metadata"]["uid"]], owner, lost)
+            _answer(kube, job, made, owner, lost)
         except Refused as why:
-            refused[run_of(job)] = str(why)
+            refused[run] = str(why)
             if isinstance(why, NotAllowed) and withdrawn is not None:
-                withdrawn.add(run_of(job))
+                withdrawn.add(run)
+            refused[run] += _end(kube, job, made, why)
         except Failed as why:  # a quota of Jobs, say; the other federations have theirs
-            refused[run_of(job)] = f"its Job cannot be started or ended: {why}"
+            refused[run] = f"its Job cannot be started: {why}"
     return refused
 
 
 def _answer(kube: Kubernetes, job: Object, made: Sequence[Object], owner: Owner, lost: Mapping[str, str]) -> None:
-    """Start one that is allowed and does not run; end one that runs and is not, or that says that we made it.
+    """Start one that is allowed and does not run; end what says that we made it, and is another.
 
     Raises:
         Refused: the owner does not offer or allow it, or its hub is gone.
@@ -64,20 +66,13 @@ def _answer(kube: Kubernetes, job: Object, made: Sequence[Object], owner: Owner,
     """
     if not job["spec"].get("suspend"):  # by a hub that does not ask
         kube.merge(job, {"spec": {"suspend": True}})
-    runs = [it for it in made if it["metadata"]["name"] == made_name(job)]
     run, namespace = run_of(job), job["metadata"]["namespace"]
-    try:
-        _has_hub(run, lost)
-        for it in runs:
-            still_granted(key.without_key(it, run), owner)
-        wanted = None if runs else granted(job, _settings(kube, job), owner)
-    except Refused as why:
-        for it in made:
-            kube.delete(it)
-            log.info("%s: ended, %s", run, why)
-        if isinstance(why, NotAllowed):  # else it may come back, and go on
-            key.shred(kube, run, namespace)
-        raise
+    runs = [it for it in made if it["metadata"]["name"] == made_name(job)]
+    for it in runs:
+        still_granted(key.without_key(it, run), owner)
+    wanted = None if runs else granted(job, _settings(kube, job), owner)
+    if run in lost:  # last, as the owner's word counts while the hub is gone, too
+        raise Refused(lost[run])
     for it in made:
         if it not in runs:
             kube.delete(it)
@@ -88,9 +83,18 @@ def _answer(kube: Kubernetes, job: Object, made: Sequence[Object], owner: Owner,
         log.info("%s: started", run)
 
 
-def _has_hub(run: str, lost: Mapping[str, str]) -> None:
-    if run in lost:
-        raise Refused(lost[run])
+def _end(kube: Kubernetes, job: Object, made: Sequence[Object], why: Refused) -> str:
+    """End what runs of it, and take its key away if the owner does not let it run; what of that cannot be done, in words."""
+    run, namespace = run_of(job), job["metadata"]["namespace"]
+    try:
+        for it in made:
+            kube.delete(it)
+            log.info("%s: ended, %s", run, why)
+        if isinstance(why, NotAllowed):  # else it may come back, and go on
+            key.shred(kube, run, namespace)
+    except Failed as error:
+        return f"; but it cannot be ended: {error}"
+    return ""
 
 
 def gateways(kube: Kubernetes, namespace: str) -> Iterator[HubGateway]:

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime
 
 from fedspoke.agent import wiping
-from fedspoke.agent.asked import Owner, granted, is_asked, run_of
+from fedspoke.agent.asked import NotAllowed, Owner, granted, is_asked, run_of
 from fedspoke.agent.folders import Folder, Place, Seen, due, known, remaining, told, unwiped, wiped
 from fedspoke.agent.outputs import Outputs, claim_of
 from fedspoke.agent.wiping import outcome, rested, wipe_of
@@ -107,8 +107,10 @@ def _unwanted(job: Object, settings: Object, owner: Owner) -> bool:
         return False
     try:
         granted(job, settings.get("data") or {}, replace(owner, outputs=Outputs()))
-    except Refused:
+    except NotAllowed:
         return True
+    except Refused:  # for now
+        return False
     return False
 
 

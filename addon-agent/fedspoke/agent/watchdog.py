@@ -32,7 +32,7 @@ class Watchdog:
         return {it.run: self._why(it) for it in silent if now - self.silent[it.run] > timedelta(seconds=it.grace)}
 
     def _alive(self, it: HubGateway) -> bool:
-        return self.call(it, "HEAD", "rounds/0/adapter")
+        return self.call(it, "HEAD", "rounds/0/adapter") != 0
 
     def _why(self, it: HubGateway) -> str:
         since = f"{self.silent[it.run]:%Y-%m-%d %H:%M:%S} UTC"

@@ -10,6 +10,9 @@ from dataclasses import dataclass
 from fedspoke.agent.aggregators import Call
 from fedspoke.api.records import HubGateway
 
+_HEARD = {204, 403, 404}
+"""The aggregator's answers after which nothing of this cluster counts: it was told, or never took it for one of the chosen."""
+
 log = logging.getLogger("fedspoke")
 
 
@@ -28,6 +31,6 @@ class Withdrawals:
     def tell(self, gateways: Iterable[HubGateway], untold: Collection[str]) -> None:
         """Try once. One that does not answer is tried again."""
         for gateway in gateways:
-            if gateway.run in untold and self.call(gateway, "DELETE", "adapter"):
+            if gateway.run in untold and self.call(gateway, "DELETE", "adapter") in _HEARD:
                 self.told |= {gateway.run}
-                log.info("%s: what this cluster left in the open round is taken back", gateway.run)
+                log.info("%s: the hub has heard that what is shared is withdrawn", gateway.run)

@@ -52,7 +52,7 @@ def noised_mean(vectors: NDArray[np.float32], sigma: float, draw: random.Random)
 
 
 def noised_counts(counts: Mapping[str, int], sigma: float, draw: random.Random) -> dict[str, int]:
-    """The counts, noised likewise, then rounded. They may be below 0: were each cluster's cut off, their sum would be too high."""
+    """The counts, noised likewise, then rounded. They may be below 0: were that cut off of each, their sum would be too high."""
     return {name: round(count + draw.gauss(0, sigma)) for name, count in counts.items()}
 
 

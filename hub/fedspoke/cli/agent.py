@@ -39,8 +39,8 @@ def agent(namespace: str, cluster: str, image: str, hub_kubeconfig: Path, certif
     call = calling(certificate, authority)
     scores = Scores(cluster, hub_kubeconfig)
     spoke = Spoke(Kubernetes.of_environment(), namespace, image, scores, Watchdog(call), Withdrawals(call))
-    of_the_hub = Thread(target=run, args=(spoke.of_the_hub(), stopped, _now), daemon=True)  # it may be waiting at the end
-    of_the_hub.start()
+    for tasks in (spoke.of_the_hub(), spoke.of_the_owner()):
+        Thread(target=run, args=(tasks, stopped, _now), daemon=True).start()  # it may be waiting at the end
     sign = partial(lease, namespace, socket.gethostname(), service_account())
     run(spoke.tasks(sign), stopped, _now)
 

@@ -128,7 +128,7 @@ def test_it_stays_whatever_is_looked_at_and_whatever_a_policy_says_that_nobody_u
     kube = Lists(*asks())
     before = started(kube)
     assert started(kube) == before
-    start(kube, NAMESPACE, Owner(policy=None, problem="it has the key 'x'"))
+    start(kube, NAMESPACE, Owner(offers=owner(volume()).offers, policy=None, problem="it has the key 'x'"))
     assert running(kube) == []
     assert secret(kube) == before
 

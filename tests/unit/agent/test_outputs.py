@@ -90,7 +90,7 @@ def test_a_federation_whose_name_is_no_folders_is_not_started(run: str):
         it["metadata"]["labels"] = it["metadata"]["labels"] | {"federation-ai.open-cluster-management.io/federated-learning": run}
     spec = next(it for it in objects if it["kind"] == "Job")["spec"]["template"]["spec"]
     spec["volumes"] = [it for it in spec["volumes"] if it["name"] != "config"]
-    assert refusal(claim(), of=objects).startswith((WHY, "the cluster's owner does not allow it: its settings"))
+    assert refusal(claim(), of=objects).startswith((WHY, "its settings are not there"))
 
 
 @pytest.mark.parametrize(

@@ -46,8 +46,8 @@ def spoke(kube: Lists) -> Spoke:
         NAMESPACE,
         "fedspoke-agent:0.1.0",
         Scores("berlin", Path("none")),
-        Watchdog(lambda *_: True),
-        Withdrawals(lambda *_: True),
+        Watchdog(lambda *_: 204),
+        Withdrawals(lambda *_: 204),
     )
 
 

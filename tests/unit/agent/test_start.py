@@ -120,7 +120,7 @@ def test_what_is_being_taken_away_is_not_started_again():
 
 def test_data_that_nobody_offers_is_not_mounted():
     kube = Lists(*asks(("facebook", "instagram")))
-    why = "no data of instagram is offered on this cluster, or none that can be read: "
+    why = "no data of instagram is offered on this cluster: "
     why += f"its owner labels a volume claim {OFFERS}=instagram"
     assert start(kube, NAMESPACE, owner(volume())) == {RUN: why}
     assert running(kube) == []
@@ -314,7 +314,7 @@ def test_settings_that_cannot_be_read_are_not_trusted(settings: str):
     kube = Lists(*asks())
     there = kube.get(CONFIG_MAP, RUN, NAMESPACE) or {}
     kube.merge(there, {"data": {"collaborator.json": settings}})
-    assert start(kube, NAMESPACE, owner(volume())) == {RUN: "the cluster's owner does not allow it: its settings cannot be read"}
+    assert start(kube, NAMESPACE, owner(volume())) == {RUN: "its settings are not there, or cannot be read"}
 
 
 def test_one_that_cannot_be_started_stops_no_other():
@@ -323,5 +323,5 @@ def test_one_that_cannot_be_started_stops_no_other():
     refused = next(it["metadata"]["name"] for it in running(kube) if it["metadata"]["name"].startswith(f"{RUN}-"))
     kube = Lists(*both, refuses=[refused])
     said = start(kube, NAMESPACE, owner(volume()))
-    assert said == {RUN: f"its Job cannot be started or ended: the Kubernetes API refuses to create Job {refused}: forbidden"}
+    assert said == {RUN: f"its Job cannot be started: the Kubernetes API refuses to create Job {refused}: forbidden"}
     assert len(running(kube)) == 1

@@ -104,7 +104,7 @@ def test_platforms_that_are_alike_seldom_differ_however_many_clusters_have_them(
 ) -> None:
     draw, found = random.Random(0), 0
     for _ in range(50):
-        of_both = {"facebook": facebook, "instagram": instagram}
+        of_both: dict[Platform, tuple[int, int]] = {"facebook": facebook, "instagram": instagram}
         parts = [
             alike(f"{platform}-{number}", platform, posts, draw)
             for platform, (clusters, posts) in of_both.items()

@@ -4,7 +4,9 @@ from datetime import timedelta
 from pathlib import Path
 
 import numpy as np
+from starlette.testclient import TestClient
 
+from fedspoke.api.names import identity
 from fedspoke.api.records import TrainOrder
 from fedspoke.hub.aggregation.members import Answer, Order
 from fedspoke.hub.aggregation.terms import Terms
@@ -92,10 +94,26 @@ def test_after_the_last_round_is_closed_it_is_too_late(tmp_path: Path) -> None:
     assert [set(record.clusters) for record in site.state.records()] == [{"cluster1", "cluster2"}] * 2
 
 
-def test_a_withdrawal_in_round_1_is_none_in_round_2(tmp_path: Path) -> None:
-    site = Site(settings(tmp_path, min_available_clients=1, rounds=2))
+def test_a_cluster_that_withdrew_in_round_1_is_in_no_round_until_it_comes_anew(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, min_available_clients=1, rounds=3))
     _slow(site, "cluster1", 10)
     site.join("cluster2")
     _at(site, 5, "cluster2")
+    site.clock.later.append((START + timedelta(seconds=15), lambda: site.join("cluster2")))
     site.run()
-    assert [set(record.clusters) for record in site.state.records()] == [{"cluster1"}, {"cluster1", "cluster2"}]
+    assert [set(record.clusters) for record in site.state.records()] == [{"cluster1"}, {"cluster1"}, {"cluster1", "cluster2"}]
+
+
+def test_between_two_rounds_it_is_heard_as_well_until_a_node_of_the_cluster_comes_anew(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path))
+    uploads, layout = site.exchange.uploads, adapters.layout()
+    content = adapters.save(adapters.filled(layout, 1), tmp_path / "adapter").read_bytes()
+    terms = Terms(tmp_path / "adapter", adapters.digest(tmp_path / "adapter"), layout)
+    withdraw(site.exchange, "cluster2")
+    uploads.open(1, {"cluster1": terms, "cluster2": terms})
+    assert [upload(site.exchange, name, 1, content, 1) for name in ("cluster1", "cluster2")] == [201, 410]
+    assert uploads.withdrawn(1) == {"cluster2"}
+    ticket = {"x-forwarded-client-cert": f"URI={identity('hub', 'cluster2')}", "fedspoke-ticket": site.exchange.tickets.of(7)}
+    assert TestClient(site.exchange.app).get("/v1/runs/test.run/rounds/1/adapter", headers=ticket).status_code == 200
+    uploads.open(2, {"cluster1": terms, "cluster2": terms})
+    assert upload(site.exchange, "cluster2", 2, content, 1) == 201

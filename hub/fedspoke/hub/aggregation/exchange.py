@@ -74,6 +74,7 @@ class Exchange:
         cluster = loopback.sender(request)
         if request.path_params["run"] != self.run or not self.tickets.present(ticket, cluster):
             raise HTTPException(403, f"no node of {cluster} was given this ticket; another order will bring another")
+        self.uploads.welcome(cluster)
         return JSONResponse({"cluster": cluster})
 
     async def _withdraw(self, request: Request) -> Response:

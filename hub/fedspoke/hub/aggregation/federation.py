@@ -101,6 +101,7 @@ class Federation:
         given = self._terms(start, digest)
         self.uploads.open(number, given)
         for attempt in range(1, _ATTEMPTS + 1):
+            tally.withdraw(self.uploads.withdrawn(number))
             ready = self._clusters.gather(what, self._quorum, self._deadline, done=tally.parts, lost=tally.lost)
             if given.keys() != set(self.settings.clusters):
                 given = self._terms(start, digest)

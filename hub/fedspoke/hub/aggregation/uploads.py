@@ -18,6 +18,8 @@ class Uploads:
         self._folder = folder
         self._releases = releases
         self._rounds: dict[int, dict[str, Slot]] = {}
+        self._away: set[str] = set()
+        """Whose owner has withdrawn, until a node of theirs comes anew."""
         folder.mkdir(parents=True, exist_ok=True)
         for leftover in folder.glob("*.safetensors*"):
             leftover.unlink()
@@ -40,12 +42,16 @@ class Uploads:
         self._rounds[round] = {
             cluster: Slot(self._folder, round, cluster, own, self._releases, open=uploads) for cluster, own in terms.items()
         }
+        for cluster in self._away & terms.keys():
+            self._rounds[round][cluster].withdraw()
 
     def join(self, round: int, terms: Mapping[str, Terms]) -> None:  # noqa: A002
         """Those of these clusters who are new in an open round take part in it, too."""
         slots = self._rounds[round]
         for cluster in terms.keys() - slots.keys():
             slots[cluster] = Slot(self._folder, round, cluster, terms[cluster], self._releases, open=True)
+            if cluster in self._away:
+                slots[cluster].withdraw()
 
     def close(self, round: int) -> None:  # noqa: A002
         """Whoever comes later is told so; what is there stays until another round is opened."""
@@ -58,10 +64,15 @@ class Uploads:
             slot.reopen()
 
     def withdraw(self, cluster: str) -> None:
-        """What this cluster left in a round that is not closed yet is not to count."""
+        """What this cluster left in a round that is not closed yet is not to count, nor what comes before its node does anew."""
+        self._away.add(cluster)
         for slots in list(self._rounds.values()):  # another thread's
             if cluster in slots:
                 slots[cluster].withdraw()
+
+    def welcome(self, cluster: str) -> None:
+        """A node of the cluster has come: its owner shares again. It takes part from the next round on."""
+        self._away.discard(cluster)
 
     def withdrawn(self, round: int) -> frozenset[str]:  # noqa: A002
         """Whose owner took back what it left in this round. Once the round is closed nobody joins them."""
