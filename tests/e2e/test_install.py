@@ -99,7 +99,8 @@ def test_a_federation_goes_from_its_creation_to_its_deletion_with_these_rights(f
     for _ in range(2):
         federation.look()
     assert federation.federation()["status"]["phase"] == "Waiting"
-    assert "OCM's placement controller has not chosen it yet" in federation.federation()["status"]["message"]
+    words = "waiting for OCM's placement controller, which has not decided yet; since "
+    assert federation.federation()["status"]["message"].startswith(words)
 
     decided = build.decided(NAME, "berlin", "lyon", namespace=USERS)
     decided["status"]["decisions"] = [{"clusterName": name, "reason": ""} for name in ("berlin", "lyon")]

@@ -48,7 +48,7 @@ def test_it_waits_for_an_api_server_then_for_its_rights_then_for_ocm_and_ends_if
 
                 ocm.define_kinds(server, say)
                 ocm.define_works_and_addons(server, say)
-                goes_on = "no cluster qualifies, but "
+                goes_on = "waiting for OCM's placement controller, which has not decided yet; since "
                 until("it goes on", said, _SECONDS, [it.process], so=lambda words: words.startswith(goes_on))
                 assert "Traceback" not in it.process.words()
 
