@@ -1,6 +1,7 @@
 """What a crew has decided of a cluster's records: which are set aside, and the topics that it has named.
 
-Nothing is lost by setting a record aside: a decision is of the record's id, and cleaning anew forgets all of them.
+Nothing is lost by setting a record aside: a decision is of the record's id, and cleaning anew forgets all of them. Where posts
+are judged, a record that no crew was shown is not used: an export may have grown when its records are made again.
 """
 
 from collections import Counter
@@ -16,15 +17,18 @@ from fedspoke.data.records import CleanRecord
 
 
 class Judged:
-    """Of one trainer, in memory. `records` are all that cleaning has left, by platform."""
+    """Of one trainer, in memory. `records` are all that cleaning has left, by platform; `shown_only`: if posts are judged."""
 
-    def __init__(self, records: Callable[[], Mapping[Platform, Sequence[CleanRecord]]]) -> None:
+    def __init__(self, records: Callable[[], Mapping[Platform, Sequence[CleanRecord]]], *, shown_only: bool) -> None:
         self._records = records
+        self._shown_only = shown_only
+        self._shown: dict[Platform, set[str]] = {}
         self._aside: dict[Platform, dict[str, Reason]] = {}
         self._topics: dict[Platform, dict[str, str]] = {}
 
     def clear(self) -> None:
         """The records are read or cleaned anew."""
+        self._shown.clear()
         self._aside.clear()
         self._topics.clear()
 
@@ -47,6 +51,7 @@ class Judged:
         self._there("list_posts")
         found = self._records().get(platform, ())
         shown = tuple(Post(id=it.id, text=it.text) for it in found[offset : offset + limit])
+        self._shown.setdefault(platform, set()).update(it.id for it in shown)
         return PostsListed(posts=shown, total=len(found))
 
     def set_aside(self, platform: Platform, ids: Sequence[str], reason: Reason, tell: Tell = silent) -> PostsSetAside:
@@ -66,8 +71,9 @@ class Judged:
         return TopicNamed(named=len(ids))
 
     def _of(self, platform: Platform) -> tuple[CleanRecord, ...]:
-        aside = self._aside.get(platform, {})
-        return tuple(it for it in self._records().get(platform, ()) if it.id not in aside)
+        aside, shown = self._aside.get(platform, {}), self._shown.get(platform, set())
+        records = self._records().get(platform, ())
+        return tuple(it for it in records if it.id not in aside and (it.id in shown or not self._shown_only))
 
     def _known(self, tool: str, platform: Platform, ids: Sequence[str]) -> None:
         self._there(tool)

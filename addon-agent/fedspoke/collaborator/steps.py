@@ -66,7 +66,7 @@ class Steps:
         self._encoder: TextEncoder | None = None
         self._store = own.store(settings)
         self._posts = Posts(settings, self._store, pace)
-        self.judged = Judged(lambda: self._posts.records)
+        self.judged = Judged(lambda: self._posts.records, shown_only=settings.curation is not None)
         self._profiles: dict[Platform, Profile] = {}
         self._own = self._output / "training"
         self._kept = Kept(self._own / "round.json")
@@ -183,7 +183,7 @@ class Steps:
         return ProfileMade(profile=made)
 
     def make_again(self) -> None:
-        """The records, from the exports on."""
+        """The records, from the exports on; what was judged of them stands."""
         self._posts.make_again()
 
     def records(self) -> dict[Platform, PlatformRecords]:
@@ -241,7 +241,7 @@ class Steps:
         if missing := self._posts.missing:
             raise Failed(f"{step} has no records; call {missing} first")
         if not self.judged.used():
-            raise Final(f"{step} has no records: all of them are set aside")
+            raise Final(f"{step} has no records: all of them are set aside, or were shown to no crew")
         return self._trainer
 
     def _inside(self, path: str) -> Path:

@@ -13,7 +13,7 @@ IDS = [it.id for it in RECORDS]
 
 @pytest.fixture
 def judged() -> Judged:
-    return Judged(lambda: {"facebook": RECORDS})
+    return Judged(lambda: {"facebook": RECORDS}, shown_only=False)
 
 
 def test_pages_show_each_record_once_whatever_is_set_aside_meanwhile(judged: Judged) -> None:
@@ -55,6 +55,18 @@ def test_ids_that_no_post_has_are_refused_and_change_nothing(judged: Judged, of:
 
 def test_before_there_are_records_it_is_said_what_is_missing() -> None:
     with pytest.raises(Failed, match="list_posts has no records; call clean_data first"):
-        Judged(dict).page("facebook", 0, 1)
+        Judged(dict, shown_only=False).page("facebook", 0, 1)
     with pytest.raises(Failed, match="set_aside has no records; call clean_data first"):
-        Judged(dict).set_aside("facebook", [], "health")
+        Judged(dict, shown_only=False).set_aside("facebook", [], "health")
+
+
+def test_where_posts_are_judged_one_that_no_crew_was_shown_is_not_used() -> None:
+    records = RECORDS[:3]
+    judged = Judged(lambda: {"facebook": records}, shown_only=True)
+    assert judged.used() == {}
+    judged.page("facebook", 0, 5)
+    judged.set_aside("facebook", IDS[:1], "health")
+    records = RECORDS[:2] + RECORDS[3:]  # made again of an export that has changed
+    assert [it.id for it in judged.used()["facebook"]] == IDS[1:2]
+    judged.clear()
+    assert judged.used() == {}

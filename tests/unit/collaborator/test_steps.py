@@ -20,6 +20,7 @@ from fedspoke.collaborator.steps import Steps
 from support import adapters
 from support.collaborator import facebook, instagram, settings, starting_point
 from support.exports import FACEBOOK_POSTS, facebook_post, write
+from support.language_model import LanguageModel
 from support.tiny import tiny_llava
 
 
@@ -399,6 +400,19 @@ def test_when_all_posts_are_set_aside_nothing_is_trained(tmp_path: Path) -> None
     steps.judged.set_aside("facebook", [post.id for post in steps.judged.page("facebook", 0, 50).posts], "owner")
     with pytest.raises(Failed, match="train_llava has no records: all of them are set aside"):
         steps.train_llava(1, str(start), str(start.with_name("update.safetensors")), silent)
+
+
+def test_posts_that_nobody_judged_are_not_trained_on_when_the_records_are_made_again_of_an_export_that_grew(
+    tmp_path: Path,
+) -> None:
+    told = told_to(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 8)}), holdout=0)
+    steps, start = prepared(told.model_copy(update={"curation": LanguageModel(1).curation()}))
+    steps.judged.page("facebook", 0, 50)
+    facebook(tmp_path / "f", 12)
+    for photo in Path(told.output).glob("records/facebook/images/*.jpg"):
+        photo.unlink()
+    assert steps.train_llava(1, str(start), str(start.with_name("update.safetensors")), silent).examples == 8
+    assert steps.judged.page("facebook", 0, 50).total == 12
 
 
 def test_a_topic_that_a_crew_has_named_is_the_one_that_is_counted(tmp_path: Path) -> None:
