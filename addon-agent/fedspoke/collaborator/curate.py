@@ -1,7 +1,7 @@
 """One platform's records, judged before anything is trained on them: read in pages, each asked about once, ever.
 
 An owner's word goes before a crew's, and who has it is not asked. What a crew has decided before stands. For the rest there are
-so many requests; a record that they do not suffice for is not trained on.
+so many requests, each counted before it is sent; a record that they do not suffice for is not trained on.
 """
 
 from collections.abc import Callable, Iterator
@@ -68,14 +68,14 @@ class Curate:
 
     def _decided(self, platform: Platform, post: Post, asked: tuple[Question, ...]) -> Decision:
         judges = asked[:-1] if self.topics else asked
-        requests, word = 0, None
+        before, word = self.decisions.requests, None
         for question in judges:
-            word, requests = self.ask(question), requests + 1
+            word = self._asked(question)
             if word != KEEP:
                 break
         topic = None
         if word == KEEP and self.topics:
-            topic, requests = self.ask(asked[-1]), requests + 1
+            topic = self._asked(asked[-1])
         return Decision(
             platform=platform,
             id=post.id,
@@ -84,9 +84,13 @@ class Curate:
             topic=topic,
             model=self.curation.model,
             prompt=digest(topics=self.topics),
-            requests=requests,
+            requests=self.decisions.requests - before,
             at=self.now(),
         )
+
+    def _asked(self, question: Question) -> str | None:
+        self.decisions.sending()
+        return self.ask(question)
 
 
 def _posts(pages: Callable[[int], PostsListed]) -> Iterator[tuple[Post, int]]:

@@ -149,7 +149,7 @@ class Curated(Record):
     overruled: Count = 0
     """How many of all these the owner has decided."""
     requests: Count = 0
-    """That were answered so far, on all platforms."""
+    """That were sent so far, on all platforms, answered or not."""
 
 
 def curated(fates: Mapping[str, Fate], requests: int) -> Curated:

@@ -1,4 +1,6 @@
-"""A crew's decisions on disk, one a line, so that nobody is asked twice; and the owner's word, which goes before them."""
+"""A crew's decisions on disk, one a line, so that nobody is asked twice, and how many requests were sent for them and in vain;
+and the owner's word, which goes before them.
+"""
 
 import os
 from collections.abc import Iterator
@@ -7,9 +9,11 @@ from pathlib import Path
 
 from pydantic import ValidationError
 
+from fedspoke.api import files
 from fedspoke.collaborator.curation import Decision
 
 FILE = "curation.jsonl"
+REQUESTS = "curation-requests"
 
 
 class Decisions:
@@ -19,13 +23,19 @@ class Decisions:
         """Those that this model made of this prompt are known again."""
         self._file = output / FILE
         found = list(_lines(self._file))
-        self.requests = sum(it.requests for it in found)
-        """Answered so far, whoever was asked."""
+        self._sent = output / REQUESTS
+        self.requests = max(_number(self._sent), sum(it.requests for it in found))
+        """Sent so far, answered or not, whoever was asked."""
         self._known = {it.id: it for it in found if (it.model, it.prompt) == (model, prompt)}
 
     def of(self, record: str) -> Decision | None:
         """What was decided of a record."""
         return self._known.get(record)
+
+    def sending(self) -> None:
+        """A request more, on disk before it is sent: one that fails has been asked of the endpoint, too."""
+        files.replace(self._sent, str(self.requests + 1).encode())
+        self.requests += 1
 
     def add(self, decision: Decision) -> None:
         """On disk before anything is done about it."""
@@ -35,7 +45,6 @@ class Decisions:
             file.write(decision.model_dump_json(by_alias=True, exclude_none=True).encode() + b"\n")
             file.flush()
             os.fsync(file.fileno())
-        self.requests += decision.requests
         self._known[decision.id] = decision
 
 
@@ -53,6 +62,13 @@ class Overrules:
 
     def __contains__(self, record: str) -> bool:
         return record in self.keep or record in self.set_aside
+
+
+def _number(file: Path) -> int:
+    try:
+        return int(file.read_text())
+    except FileNotFoundError:
+        return 0
 
 
 def _words(file: Path) -> frozenset[str]:

@@ -1,6 +1,7 @@
 """A platform's records and what becomes of each, with a crew that answers from a list."""
 
 import json
+from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -26,11 +27,15 @@ class Crew:
     says: dict[str, str | None] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     fails_at: int = 0
+    silent_on: str = ""
+    """A part of the questions that it never answers."""
 
     def __call__(self, question: Question) -> str | None:
         if self.fails_at and len(self.asked) + 1 >= self.fails_at:
             raise Failed("the endpoint does not answer")
         self.asked.append(question.task)
+        if self.silent_on and self.silent_on in question.task:
+            raise Failed("the endpoint has said nothing")
         said = next((word for part, word in self.says.items() if part in question.task), KEEP)
         return said if KEEP in question.words or said is None else "food"
 
@@ -107,6 +112,16 @@ def test_posts_that_no_request_is_left_for_are_set_aside_and_judged_once_there_a
     assert judged(ready(tmp_path, crew, maxRequests=2))[C] == Fate(reason="unjudged")
     assert len(crew.asked) == 2
     assert judged(ready(tmp_path, crew, maxRequests=3))[C] == Fate()
+
+
+@pytest.mark.parametrize("silent_on", ["Does this post say something private", "What is this post about?"])
+def test_a_step_that_is_repeated_as_its_requests_fail_sends_no_more_of_them_than_it_may(silent_on: str, tmp_path: Path) -> None:
+    crew = Crew(silent_on=silent_on)
+    for _ in range(5):
+        with suppress(Failed):
+            fates = judged(ready(tmp_path, crew, topics=True, maxRequests=5))
+    assert 4 <= len(crew.asked) <= 5
+    assert fates == dict.fromkeys(POSTS, Fate(reason="unjudged"))
 
 
 def test_no_post_is_begun_that_the_requests_would_not_suffice_for(tmp_path: Path) -> None:

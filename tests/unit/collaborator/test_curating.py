@@ -89,7 +89,9 @@ def test_a_flow_that_is_killed_after_each_post_asks_of_none_twice(
                 state = ready(settings)
     assert (decided(settings), again) == (list(ids.values()), [])
     assert done(tmp_path) == [*CLEANED, "set_aside facebook money 1", "name_topic facebook other 3"]
-    assert state.curated == {"facebook": Curated(kept=3, set_aside={"money": 1}, requests=7)}
+    told = state.curated["facebook"]
+    assert (told.kept, told.set_aside) == (3, {"money": 1})
+    assert 7 <= len(model.requests) <= told.requests  # with those that a flow had sent when it was killed
 
 
 def test_a_trainer_in_anothers_place_is_told_again_and_no_model_is_asked(
