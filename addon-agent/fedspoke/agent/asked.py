@@ -21,9 +21,8 @@ from fedspoke.api.errors import Refused
 from fedspoke.api.names import DOMAIN, FEDERATED_LEARNING, OFFERS, PLATFORMS, Platform, labels
 from fedspoke.api.records import Record
 from fedspoke.api.training import AdapterPrivacy, Profiles
-from fedspoke.manifestworks.collaborator import DATASETS
+from fedspoke.manifestworks.collaborator import DATASETS, FILES, SETTINGS_FILE
 
-_SETTINGS = "collaborator.json"
 _JOB = "Job"
 
 
@@ -91,7 +90,7 @@ def granted(job: Object, settings: Mapping[str, str], owner: Owner) -> Object:
     """
     run, spec = run_of(job), job["spec"]["template"]["spec"]
     _allowed(run, spec, settings, owner)
-    annotations = {f"{DOMAIN}/{name}": content for name, content in settings.items()}
+    annotations = {f"{DOMAIN}/{name}": settings[name] for name in FILES if name in settings}
     volumes = [_volume(it, run, settings, owner) for it in spec.get("volumes") or []]
     pod = mounted(spec | {"volumes": volumes}, run, owner.outputs)
     metadata, uid = job["metadata"], job["metadata"]["uid"]
@@ -126,8 +125,9 @@ def still_granted(made: Object, owner: Owner) -> None:
     for volume in spec.get("volumes") or []:
         if volume["name"].startswith(DATA) and (volume["name"].removeprefix(DATA), *_source(volume)) not in offered:
             raise NotAllowed(_not_offered(volume["name"].removeprefix(DATA)))
-    _allowed(run_of(made), asked_for(spec), settings, owner)
     still_there(spec, run_of(made), owner.outputs)
+    volumes = [_asked(it, run_of(made), settings) for it in spec.get("volumes") or []]
+    _allowed(run_of(made), asked_for(spec | {"volumes": volumes}), settings, owner)
 
 
 def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) -> None:
@@ -137,7 +137,7 @@ def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) 
     images = [it["image"] for name in ("initContainers", "containers") for it in spec.get(name) or []]
     why = owner.policy.forbids(run, platforms, images) or _too_much(run, spec, owner)
     try:
-        said = _Settings.model_validate_json(settings.get(_SETTINGS, ""))
+        said = _Settings.model_validate_json(settings.get(SETTINGS_FILE, ""))
     except ValidationError:
         if not why:  # they may be on their way
             raise Refused("its settings are not there, or cannot be read") from None
@@ -160,6 +160,18 @@ def _too_much(run: str, spec: Object, owner: Owner) -> str:
     return ""
 
 
+def _asked(volume: Object, run: str, settings: Mapping[str, str]) -> Object:
+    """The hub's ConfigMap, where its files were copied as they were judged; any other volume as it is."""
+    items = (volume.get("downwardAPI") or {}).get("items") or []
+    read = [(it["path"], (it.get("fieldRef") or {}).get("fieldPath")) for it in items]
+    return {"name": volume["name"], "configMap": {"name": run}} if items and read == _copied(settings) else volume
+
+
+def _copied(settings: Mapping[str, str]) -> list[tuple[str, str]]:
+    """The files that a collaborator's processes read, and where each is in the pod itself: no other, as one may be code."""
+    return [(name, f"metadata.annotations['{DOMAIN}/{name}']") for name in sorted(FILES) if name in settings]
+
+
 def _volume(volume: Object, run: str, settings: Mapping[str, str], owner: Owner) -> Object:
     name = volume["name"]
     if name.startswith(DATA):
@@ -171,7 +183,7 @@ def _volume(volume: Object, run: str, settings: Mapping[str, str], owner: Owner)
             raise Refused(f"the data of {platform} that is offered on this cluster cannot be read, or not yet; see {DATASETS}")
         raise NotAllowed(_not_offered(platform))
     if (volume.get("configMap") or {}).get("name") == run:  # in the pod itself, so that what was judged is what is read
-        files = [{"path": it, "fieldRef": {"fieldPath": f"metadata.annotations['{DOMAIN}/{it}']"}} for it in sorted(settings)]
+        files = [{"path": path, "fieldRef": {"fieldPath": where}} for path, where in _copied(settings)]
         return {"name": name, "downwardAPI": {"items": files}}
     return volume
 

@@ -6,6 +6,7 @@ What is not known here is refused, whatever it would do: a hub may lie, and the 
 from collections.abc import Iterator
 
 from fedspoke.api.base import Object
+from fedspoke.api.names import PLATFORMS
 from fedspoke.manifestworks import envoy, sidecar
 from fedspoke.manifestworks.collaborator import (
     CA_CONFIG_MAP,
@@ -16,20 +17,28 @@ from fedspoke.manifestworks.collaborator import (
     HARDENED,
     MODEL_CACHE,
     MODEL_SOURCES,
+    SETTINGS_FILE,
     UNPRIVILEGED,
     Place,
+    mounts,
 )
 
 DATA = "data-"
 """And the platform: a volume that the hub asks for by its kind of content, and not by its name."""
 
 _CONFIG = Place().config
-_SETTINGS = ["--settings", f"{_CONFIG}/collaborator.json"]
+_SETTINGS = ["--settings", f"{_CONFIG}/{SETTINGS_FILE}"]
 _COMMANDS = {
     "gateway": envoy.command(f"{_CONFIG}/{sidecar.CONFIG_FILE}"),
     "mcp-server": ["fedspoke", "mcp", *_SETTINGS],
     "flower-client": ["fedspoke", "collaborator", *_SETTINGS],
 }
+_ENVIRONMENT: dict[str, list[Object]] = {
+    "gateway": [],
+    "mcp-server": [*MODEL_CACHE, *MODEL_SOURCES],
+    "flower-client": CURATION_KEY,
+}
+_MOUNTS = mounts(Place(), {it: f"/data/{it}" for it in PLATFORMS})  # where claims say that a platform's data is
 _GROUP = {"fsGroup", "fsGroupChangePolicy"}
 _OF_A_POD = {  # with what the API server adds of itself
     *("automountServiceAccountToken", "containers", "dnsPolicy", "initContainers", "nodeSelector", "restartPolicy"),
@@ -37,7 +46,7 @@ _OF_A_POD = {  # with what the API server adds of itself
     *("tolerations", "volumes"),
 }
 _OF_A_CONTAINER = {
-    *("command", "env", "envFrom", "image", "imagePullPolicy", "name", "resources", "restartPolicy", "securityContext"),
+    *("command", "env", "image", "imagePullPolicy", "name", "resources", "restartPolicy", "securityContext"),
     *("terminationMessagePath", "terminationMessagePolicy", "volumeMounts"),
 }
 
@@ -59,21 +68,28 @@ def _of_pod(spec: Object) -> Iterator[str]:
 
 
 def _of_containers(spec: Object) -> Iterator[str]:
-    for it in [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]:
-        name = str(it.get("name"))
+    containers = [*(spec.get("initContainers") or []), *(spec.get("containers") or [])]
+    names = [str(it.get("name")) for it in containers]
+    for name, it in zip(names, containers, strict=True):
+        if name not in _COMMANDS or names.count(name) > 1:
+            yield f"the container {name}, where there are {', '.join(_COMMANDS)}, one of each"
+            continue
         yield from (f"{key} of the container {name}" for key in sorted(it.keys() - _OF_A_CONTAINER))
-        if it.get("command") != _COMMANDS.get(name):
+        if it.get("command") != _COMMANDS[name]:
             yield f"another command in the container {name}"
         if it.get("securityContext") != HARDENED:
             yield f"another securityContext of the container {name}"
-        own = CURATION_KEY if name == "flower-client" else MODEL_CACHE
-        if (it.get("env") or []) not in ([], own) or (it.get("envFrom") or []) not in ([], MODEL_SOURCES):
+        if any(each not in _ENVIRONMENT[name] for each in it.get("env") or []):
             yield f"another environment of the container {name}"
+        mounted = [str(each.get("name")) for each in it.get("volumeMounts") or []]
+        for volume, each in zip(mounted, it.get("volumeMounts") or [], strict=True):
+            if each not in _MOUNTS[name] or mounted.count(volume) > 1:
+                yield f"another mount of the volume {volume} in the container {name}"
 
 
 def _of_volumes(spec: Object, run: str) -> Iterator[str]:
     known = {
-        "config": [("configMap", "name", run), ("downwardAPI", "", "")],
+        "config": [("configMap", "name", run)],
         "certificate": [("secret", "secretName", CERTIFICATE_SECRET)],
         "ca": [("configMap", "name", CA_CONFIG_MAP)],
         "output": [("emptyDir", "", "")],

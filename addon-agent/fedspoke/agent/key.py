@@ -22,6 +22,7 @@ FILE = "/var/run/fedspoke/key/key"
 
 _BYTES = 32
 _VOLUME, _TRAINER = "key", "mcp-server"
+_MOUNT: Object = {"name": _VOLUME, "mountPath": FILE.rpartition("/")[0], "readOnly": True}
 _SETTINGS = f"{DOMAIN}/collaborator.json"
 _SECRET, _CONFIG_MAP = Kind("v1", "Secret"), Kind("v1", "ConfigMap")
 
@@ -73,15 +74,22 @@ def with_key(job: Object, run: str) -> Object:
 def without_key(job: Object, run: str) -> Object:
     """The Job as it was asked for, by which it is judged."""
     template = job["spec"]["template"]
-    volumes = [it for it in template["spec"].get("volumes") or [] if not _is_ours(it, run)]
-    return job | {"spec": job["spec"] | {"template": template | {"spec": template["spec"] | {"volumes": volumes}}}}
+    spec = template["spec"]
+    volumes = [it for it in spec.get("volumes") or [] if not _is_ours(it, run)]
+    containers = {name: [_unmounted(it) for it in spec[name]] for name in ("initContainers", "containers") if spec.get(name)}
+    return job | {"spec": job["spec"] | {"template": template | {"spec": spec | containers | {"volumes": volumes}}}}
 
 
 def _mounted(container: Object) -> Object:
-    mounts = [it for it in container.get("volumeMounts") or [] if it["name"] != _VOLUME]
-    if container["name"] == _TRAINER:
-        mounts.append({"name": _VOLUME, "mountPath": FILE.rpartition("/")[0], "readOnly": True})
-    return container | {"volumeMounts": mounts}
+    if container["name"] != _TRAINER:
+        return container
+    return container | {"volumeMounts": [*(container.get("volumeMounts") or []), _MOUNT]}
+
+
+def _unmounted(container: Object) -> Object:
+    if container["name"] != _TRAINER:
+        return container
+    return container | {"volumeMounts": [it for it in container.get("volumeMounts") or [] if it != _MOUNT]}
 
 
 def _volume(run: str) -> Object:

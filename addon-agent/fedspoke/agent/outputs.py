@@ -80,7 +80,18 @@ def _inside(container: Object, run: str) -> Object:
 
 def asked_for(spec: Object) -> Object:
     """A pod that runs as the hub had asked for it, by which it is judged."""
-    return spec | {"volumes": [_asked(it) for it in spec.get("volumes") or []]}
+    volumes = {"volumes": [_asked(it) for it in spec.get("volumes") or []]}
+    if claim_of(spec) is None:
+        return spec | volumes
+    return spec | volumes | {key: [_outside(it) for it in spec[key]] for key in _CONTAINERS if spec.get(key)}
+
+
+def _outside(container: Object) -> Object:
+    mounts = [
+        {key: value for key, value in it.items() if key != "subPath"} if it["name"] == OUTPUT else it
+        for it in container.get("volumeMounts") or []
+    ]
+    return container | {"volumeMounts": mounts}
 
 
 def _asked(volume: Object) -> Object:

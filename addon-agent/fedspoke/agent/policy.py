@@ -16,6 +16,9 @@ from fedspoke.api.training import AdapterPrivacy, Profiles
 POLICY = f"{ADDON}-policy"
 """The ConfigMap."""
 
+_MOST_DELTA = 1e-3
+"""Where an owner bounds epsilon: it is no promise where it may well not hold."""
+
 _KEYS = ("federations", "platforms", "images", "minNoiseMultiplier", "maxProfileEpsilon", "curationEndpoints")
 
 
@@ -59,6 +62,8 @@ class Policy:
         if most is not None and profiles.enabled and (profiles.epsilon is None or profiles.epsilon > most):
             has = "no noise" if profiles.epsilon is None else f"an epsilon of {profiles.epsilon:g}"
             return f"the epsilon of a profile must be {most:g} or less, and profiles has {has}"
+        if most is not None and profiles.enabled and profiles.delta > _MOST_DELTA:
+            return f"the delta of a profile must be {_MOST_DELTA:g} or less, and profiles has {profiles.delta:g}"
         return ""
 
     def hands_out(self, curation: Curation | None) -> str:

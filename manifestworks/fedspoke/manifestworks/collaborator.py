@@ -23,14 +23,24 @@ CERTIFICATE_SECRET = f"{ADDON}-{SIGNER.replace('/', '-')}-client-cert"  # the kl
 CA_CONFIG_MAP = f"{ADDON}-ca"  # comes with the agent's ManifestWork
 DATASETS = f"{ADDON}-datasets"  # the ConfigMap in which an agent writes down what is offered, for the cluster's owner
 OUTPUTS = f"{ADDON}-outputs"  # … and whose folders are in which volume for outputs
-MODEL_HUB = f"{ADDON}-model-hub"  # the owner's ConfigMap and Secret, either or none: HF_ENDPOINT, HF_TOKEN; AWS_… for S3
-MODEL_SOURCES: list[Object] = [{kind: {"name": MODEL_HUB, "optional": True}} for kind in ("configMapRef", "secretRef")]
+MODEL_HUB = f"{ADDON}-model-hub"  # the owner's ConfigMap and Secret, either or none
+# By name, as whoever writes all of a process's environment has it run code; and each once, as an API server merges by name.
+MODEL_SOURCES: list[Object] = [
+    {"name": name, "valueFrom": {kind: {"name": MODEL_HUB, "key": name, "optional": True}}}
+    for kind, names in (
+        ("configMapKeyRef", ("HF_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_REGION")),
+        ("secretKeyRef", ("HF_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY")),
+    )
+    for name in names
+]
 MODEL_CACHE: list[Object] = [{"name": "HF_HOME", "value": "/model/huggingface"}]  # in the claim, where there is one
 CURATION = f"{ADDON}-curation"  # the owner's ConfigMap and Secret, either or none: posts to keep or set aside, the endpoint's key
 CURATION_KEY: list[Object] = [
     {"name": KEY_VARIABLE, "valueFrom": {"secretKeyRef": {"name": CURATION, "key": "apiKey", "optional": True}}}
 ]
+SETTINGS_FILE = "collaborator.json"  # what the cluster's two processes are told: CollaboratorSettings
 HUB_FILE = "hub.json"  # what the cluster's agent reads of a federation: a HubGateway
+FILES = (SETTINGS_FILE, HUB_FILE, *sidecar.FILES)  # all of a federation's ConfigMap
 COLLABORATOR = f"{ADDON}-collaborator"  # the service account of whatever mounts an owner's volume; the API gives it nothing
 AGENT = f"{ADDON}-agent"  # the add-on's own Deployment, and its service account
 # Kubernetes counts restarts and evictions over a Job's whole life, and a Job that has given up stays away for the rest of a run
@@ -123,7 +133,7 @@ def collaborator(fl: FederatedLearning, spoke: Spoke, hub: Hub, image: str, plac
         grace=fl.spec.client.hub_lost_grace.total_seconds(),
     )
     files = {
-        "collaborator.json": settings(fl, spoke, place).model_dump_json(by_alias=True, indent=1),
+        SETTINGS_FILE: settings(fl, spoke, place).model_dump_json(by_alias=True, indent=1),
         HUB_FILE: gateway.model_dump_json(by_alias=True, indent=1),
         **{name: json.dumps(content, indent=1) for name, content in sidecar.files(wire).items()},
     }
@@ -149,38 +159,46 @@ def _job_name(run: str, *content: Object) -> str:
     return f"{run[:54].rstrip('.-')}-{digest}"
 
 
-def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str) -> Object:
-    client, training = fl.spec.client, fl.spec.training
+def mounts(place: Place, datasets: Mapping[Platform, str]) -> dict[str, list[Object]]:
+    """What each container sees of the pod's volumes, as far as the pod has them: the datasets are the trainer's alone."""
     config = {"name": "config", "mountPath": place.config, "readOnly": True}
     output = {"name": "output", "mountPath": place.output}
     scratch = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108  a pod's own emptyDir
-    data = [{"name": f"data-{platform}", "mountPath": path, "readOnly": True} for platform, path in spoke.datasets.items()]
-    claim = training.model.claim_name
-    model = [{"name": "model", "mountPath": "/model"}] if claim else []
-    overrules = [{"name": "overrules", "mountPath": place.overrules, "readOnly": True}] if client.curation else []
-    run_settings = ["--settings", f"{place.config}/collaborator.json"]
-
-    gateway = {
-        "name": "gateway",
-        "command": envoy.command(f"{place.config}/{sidecar.CONFIG_FILE}"),
-        "volumeMounts": [
+    data = [{"name": f"data-{platform}", "mountPath": path, "readOnly": True} for platform, path in datasets.items()]
+    return {
+        "gateway": [
             config,
             {"name": "certificate", "mountPath": place.certificate, "readOnly": True},
             {"name": "ca", "mountPath": place.ca, "readOnly": True},
         ],
+        "mcp-server": [config, output, scratch, *data, {"name": "model", "mountPath": "/model"}],
+        "flower-client": [config, output, scratch, {"name": "overrules", "mountPath": place.overrules, "readOnly": True}],
+    }
+
+
+def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str) -> Object:
+    client, training = fl.spec.client, fl.spec.training
+    claim = training.model.claim_name
+    absent = {name for name, there in (("model", claim), ("overrules", client.curation)) if not there}
+    mounted = {name: [it for it in all_of if it["name"] not in absent] for name, all_of in mounts(place, spoke.datasets).items()}
+    run_settings = ["--settings", f"{place.config}/{SETTINGS_FILE}"]
+
+    gateway = {
+        "name": "gateway",
+        "command": envoy.command(f"{place.config}/{sidecar.CONFIG_FILE}"),
+        "volumeMounts": mounted["gateway"],
     }
     mcp_server = {
         "name": "mcp-server",
         "command": ["fedspoke", "mcp", *run_settings],
         "resources": client.resources.model_dump(exclude_defaults=True),
-        "volumeMounts": [config, output, scratch, *data, *model],
-        "envFrom": MODEL_SOURCES,
-        **({"env": MODEL_CACHE} if claim else {}),
+        "volumeMounts": mounted["mcp-server"],
+        "env": [*(MODEL_CACHE if claim else []), *MODEL_SOURCES],
     }
     flower_client = {
         "name": "flower-client",
         "command": ["fedspoke", "collaborator", *run_settings],
-        "volumeMounts": [config, output, scratch, *overrules],
+        "volumeMounts": mounted["flower-client"],
         **({"env": CURATION_KEY} if client.curation else {}),
     }
     pod: Object = {

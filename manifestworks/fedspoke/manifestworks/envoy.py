@@ -6,6 +6,8 @@ from fedspoke.api.federated_learning import Object
 
 CERTIFICATE_FILE, KEY_FILE, AUTHORITY_FILE = "tls.crt", "tls.key", "ca.crt"
 """The names in a Secret of type kubernetes.io/tls, and of the bundle beside it."""
+CERTIFICATE_CONFIG, AUTHORITY_CONFIG = "certificate.json", "authority.json"
+"""The files that say where these are."""
 
 
 def command(config: str, *, concurrency: int = 1) -> list[str]:
@@ -75,8 +77,8 @@ def tls(folder: str) -> Object:
     """CommonTlsContext: TLS 1.2 or 1.3 with the secrets of `files` in `folder`."""
     return {
         "tls_params": {"tls_minimum_protocol_version": "TLSv1_2", "tls_maximum_protocol_version": "TLSv1_3"},
-        "tls_certificate_sds_secret_configs": [{"name": "certificate", "sds_config": watched(folder, "certificate.json")}],
-        "validation_context_sds_secret_config": {"name": "authority", "sds_config": watched(folder, "authority.json")},
+        "tls_certificate_sds_secret_configs": [{"name": "certificate", "sds_config": watched(folder, CERTIFICATE_CONFIG)}],
+        "validation_context_sds_secret_config": {"name": "authority", "sds_config": watched(folder, AUTHORITY_CONFIG)},
     }
 
 
@@ -84,8 +86,8 @@ def secrets(certificate: str, trusted: str, names: Sequence[str] = ()) -> dict[s
     """The two files that `tls` reads, by name."""
     kind = "extensions.transport_sockets.tls.v3.Secret"
     return {
-        "certificate.json": discovery(kind, key_pair("certificate", certificate)),
-        "authority.json": discovery(kind, authority("authority", trusted, names)),
+        CERTIFICATE_CONFIG: discovery(kind, key_pair("certificate", certificate)),
+        AUTHORITY_CONFIG: discovery(kind, authority("authority", trusted, names)),
     }
 
 

@@ -10,6 +10,7 @@ from fedspoke.api.federated_learning import Object
 from fedspoke.manifestworks import envoy
 
 CONFIG_FILE = "envoy.json"
+FILES = (CONFIG_FILE, envoy.CERTIFICATE_CONFIG, envoy.AUTHORITY_CONFIG)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

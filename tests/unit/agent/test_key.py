@@ -91,18 +91,37 @@ def test_its_trainer_alone_has_the_key_and_as_a_file_alone():
     assert not [it for it in kube.objects.values() if it["kind"] != "Secret" and key in json.dumps(it)]
 
 
-def test_a_hub_can_neither_turn_it_off_nor_have_it_mounted_elsewhere():
+def test_a_hub_cannot_turn_it_off():
     objects = asks()
     settings = next(it for it in objects if it["kind"] == "ConfigMap" and it["metadata"]["name"] == RUN)
     for name in ("/etc/fedspoke/hub.json", None):
         settings["data"]["collaborator.json"] = json.dumps(json.loads(settings["data"]["collaborator.json"]) | {"key": name})
-        spec = next(it for it in objects if it["kind"] == "Job")["spec"]["template"]["spec"]
-        spec["containers"][0]["volumeMounts"].append({"name": "key", "mountPath": "/output/key"})
         kube = Lists(*objects)
         started(kube)
         (job,) = running(kube)
         assert json.dumps(job).count(FILE) == 1
-        assert not [it for it in job["spec"]["template"]["spec"]["containers"][0]["volumeMounts"] if it["name"] == "key"]
+
+
+@pytest.mark.parametrize("of", ["initContainers", "containers"])
+def test_a_hub_that_would_have_it_mounted_is_refused(of: str):
+    objects = asks()
+    container = next(it for it in objects if it["kind"] == "Job")["spec"]["template"]["spec"][of][-1]
+    container["volumeMounts"].append({"name": "key", "mountPath": "/var/run/fedspoke/key", "readOnly": True})
+    kube = Lists(*objects)
+    (why,) = start(kube, NAMESPACE, owner(volume())).values()
+    assert why.endswith(f"another mount of the volume key in the container {container['name']}")
+    assert kube.all(SECRET) == []
+
+
+@pytest.mark.parametrize("of", ["initContainers", "containers"])
+def test_a_job_that_says_that_the_agent_made_it_has_it_mounted_nowhere_else(of: str):
+    kube = Lists(*asks())
+    started(kube)
+    (job,) = running(kube)
+    job["spec"]["template"]["spec"][of][-1]["volumeMounts"].append({"name": "key", "mountPath": "/output/key"})
+    kube.keep(job)
+    assert RUN in start(kube, NAMESPACE, owner(volume()))
+    assert running(kube) == []
 
 
 def test_a_hub_that_asks_for_the_key_itself_is_refused():

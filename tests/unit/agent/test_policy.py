@@ -85,6 +85,15 @@ def test_every_image_and_every_platform_has_to_be_allowed():
         ),
         ({"maxProfileEpsilon": "8"}, {}, {"epsilon": None, "enabled": False}, ""),
         ({"maxProfileEpsilon": "8"}, {}, {"epsilon": 8}, ""),
+        ({"maxProfileEpsilon": "8"}, {}, {"epsilon": 8, "delta": 1e-3}, ""),
+        (
+            {"maxProfileEpsilon": "8"},
+            {},
+            {"epsilon": 8, "delta": 0.99},
+            "the delta of a profile must be 0.001 or less, and profiles has 0.99",
+        ),
+        ({"maxProfileEpsilon": "8"}, {}, {"delta": 0.99, "enabled": False}, ""),
+        ({}, {}, {"delta": 0.99}, ""),
     ],
 )
 def test_noise_has_a_least(said, adapters, profiles, why: str):

@@ -12,7 +12,7 @@ from fedspoke.agent.policy import policy
 from fedspoke.agent.start import start
 from fedspoke.api import parse
 from fedspoke.api.base import Object
-from fedspoke.api.names import OFFERS
+from fedspoke.api.names import DOMAIN, OFFERS
 from fedspoke.kube.client import Kind
 from fedspoke.manifestworks.collaborator import Hub, Spoke, collaborator
 from support import build
@@ -37,12 +37,21 @@ def owner(*offered: Object, **allows: str) -> Owner:
     return Owner(offers=found, best={it.platform: it for it in found}, policy=policy(allows))
 
 
+def of_the_owner(variable: str) -> Object:
+    """What an owner's ConfigMap has of a name."""
+    source = {"name": "federated-learning-model-hub", "key": variable, "optional": True}
+    return {"name": variable, "valueFrom": {"configMapKeyRef": source}}
+
+
 def running(kube: Lists) -> list[Object]:
     return [it for it in kube.all(JOB) if asked_by(it)]
 
 
 def asked(kube: Lists) -> Object:
     return next(it for it in kube.all(JOB) if not asked_by(it))
+
+
+CURATED = {"curation": {"endpoint": "http://llm.models.svc:8000/v1", "model": "llama"}}
 
 
 def changed(**fields: Any) -> list[Object]:
@@ -70,6 +79,65 @@ def test_a_folder_of_the_node_is_mounted_as_well():
     (job,) = running(kube)
     (data,) = [it for it in job["spec"]["template"]["spec"]["volumes"] if it["name"] == "data-facebook"]
     assert data == {"name": "data-facebook", "hostPath": {"path": "/data/x", "type": "Directory"}}
+
+
+def test_a_file_that_is_no_collaborators_does_not_get_into_its_pod():
+    objects = asks()
+    settings = next(it for it in objects if it["kind"] == "ConfigMap" and it["metadata"]["name"] == RUN)
+    settings["data"]["sitecustomize.py"] = "send()"
+    kube = Lists(*objects)
+    assert start(kube, NAMESPACE, owner(volume())) == {}
+    (job,) = running(kube)
+    assert "sitecustomize" not in json.dumps(job)
+
+
+def other_settings() -> tuple[list[Object], Object]:
+    """What a hub asks for that shows an owner noise; and a volume by which its processes would read of none."""
+    objects = asks()
+    files = next(it for it in objects if it["kind"] == "ConfigMap" and it["metadata"]["name"] == RUN)["data"]
+    files["hub.json"] = files["collaborator.json"]
+    noise = {"mechanism": "gaussian", "clip": 1.0, "noiseMultiplier": 5.0}
+    files["collaborator.json"] = json.dumps(json.loads(files["collaborator.json"]) | {"privacy": noise})
+    field = {"fieldPath": f"metadata.annotations['{DOMAIN}/hub.json']"}
+    return objects, {"name": "config", "downwardAPI": {"items": [{"path": "collaborator.json", "fieldRef": field}]}}
+
+
+def test_a_hub_does_not_have_other_settings_read_than_those_that_are_judged():
+    objects, config = other_settings()
+    spec = next(it for it in objects if it["kind"] == "Job")["spec"]["template"]["spec"]
+    spec["volumes"] = [config if it["name"] == "config" else it for it in spec["volumes"]]
+    kube = Lists(*objects)
+    (why,) = start(kube, NAMESPACE, owner(volume(), minNoiseMultiplier="1")).values()
+    assert why.endswith("than a collaborator needs: the volume config")
+    assert running(kube) == []
+
+
+def test_nor_does_a_job_that_says_that_the_agent_made_it():
+    objects, config = other_settings()
+    kube, noisy = Lists(*objects), owner(volume(), minNoiseMultiplier="1")
+    assert start(kube, NAMESPACE, noisy) == {}
+    (job,) = running(kube)
+    spec = job["spec"]["template"]["spec"]
+    spec["volumes"] = [config if it["name"] == "config" else it for it in spec["volumes"]]
+    kube.keep(job)
+    (why,) = start(kube, NAMESPACE, noisy).values()
+    assert why.endswith("than a collaborator needs: the volume config")
+    assert running(kube) == []
+
+
+def test_what_an_api_server_adds_to_what_runs_does_not_end_it():
+    kube = Lists(*asks(training=MODEL, client=CURATED))
+    curated = owner(volume(), curationEndpoints="http://llm.*")
+    assert start(kube, NAMESPACE, curated) == {}
+    (job,) = running(kube)
+    for it in job["spec"]["template"]["spec"]["volumes"]:
+        for source in it.keys() & {"configMap", "secret", "downwardAPI"}:
+            it[source]["defaultMode"] = it[source].get("defaultMode", 420)
+        for item in it.get("downwardAPI", {}).get("items", []):
+            item["fieldRef"]["apiVersion"] = "v1"
+    kube.keep(job)
+    assert start(kube, NAMESPACE, curated) == {}
+    assert running(kube)
 
 
 def test_its_processes_read_the_settings_that_were_judged_and_no_later_ones():
@@ -145,9 +213,6 @@ def test_what_the_owner_forbids_is_not_started_and_ended_if_it_runs(allows: dict
     assert len(running(kube)) == 1
     assert start(kube, NAMESPACE, owner(volume(), **allows)) == said
     assert running(kube) == []
-
-
-CURATED = {"curation": {"endpoint": "http://llm.models.svc:8000/v1", "model": "llama"}}
 
 
 def test_posts_are_judged_where_the_owner_allows_it_with_the_key_in_the_one_container_that_asks():
@@ -230,6 +295,7 @@ def test_a_hub_that_names_a_dataset_as_its_model_does_not_get_it(named: str):
         {"volumes": [{"name": "tmp", "hostPath": {"path": "/"}}]},
         {"volumes": [{"name": "certificate", "secret": {"secretName": "federated-learning-hub-kubeconfig"}}]},
         {"volumes": [{"name": "config", "configMap": {"name": "another"}}]},
+        {"volumes": [{"name": "config", "downwardAPI": {"items": []}}]},
     ],
 )
 def test_a_hub_that_asks_for_more_of_the_cluster_does_not_get_it(fields: Object):
@@ -247,9 +313,14 @@ def test_a_hub_that_asks_for_more_of_the_cluster_does_not_get_it(fields: Object)
         {"securityContext": {"privileged": True}},
         {"env": [{"name": "LD_PRELOAD", "value": "/output/theirs.so"}]},
         {"envFrom": [{"secretRef": {"name": "federated-learning-hub-kubeconfig"}}]},
+        {"envFrom": [{"configMapRef": {"name": "federated-learning-model-hub"}}]},
+        {"env": [of_the_owner("PYTHONPATH")]},
+        {"env": [of_the_owner("HF_ENDPOINT") | {"name": "HF_HOME"}]},
         {"lifecycle": {"postStart": {"exec": {"command": ["sh"]}}}},
         {"livenessProbe": {"exec": {"command": ["sh"]}}},
         {"name": "another"},
+        {"name": "another", "command": None},
+        {"name": "gateway"},
     ],
 )
 @pytest.mark.parametrize("of", ["initContainers", "containers"])
@@ -261,6 +332,43 @@ def test_a_container_that_does_more_than_a_collaborators_is_not_started(fields: 
     (why,) = start(kube, NAMESPACE, owner(volume(), images=IMAGE)).values()
     assert why.startswith("the cluster's owner does not allow it: it asks for more of the cluster than a collaborator needs: ")
     assert running(kube) == []
+
+
+THEIRS = "/opt/fedspoke/lib/python3.12/site-packages/sitecustomize.py"
+
+
+@pytest.mark.parametrize(
+    ("name", "mount"),
+    [
+        ("gateway", {"name": "data-facebook", "mountPath": "/data/facebook", "readOnly": True}),
+        ("gateway", {"name": "config", "mountPath": "/etc/fedspoke", "readOnly": True}),
+        ("flower-client", {"name": "data-facebook", "mountPath": "/data/facebook", "readOnly": True}),
+        ("flower-client", {"name": "certificate", "mountPath": "/var/run/fedspoke/certificate", "readOnly": True}),
+        ("mcp-server", {"name": "config", "mountPath": THEIRS, "subPath": "sitecustomize.py"}),
+        ("mcp-server", {"name": "model", "mountPath": "/usr"}),
+        ("mcp-server", {"name": "model", "mountPath": "/model", "subPath": "theirs"}),
+        ("mcp-server", {"name": "data-instagram", "mountPath": "/data/instagram"}),
+    ],
+)
+def test_a_container_sees_no_volume_but_as_a_collaborators_does(name: str, mount: Object):
+    objects = asks()
+    spec = next(it for it in objects if it["kind"] == "Job")["spec"]["template"]["spec"]
+    next(it for it in [*spec["initContainers"], *spec["containers"]] if it["name"] == name)["volumeMounts"].append(mount)
+    kube = Lists(*objects)
+    (why,) = start(kube, NAMESPACE, owner(volume())).values()
+    assert why.endswith(f"than a collaborator needs: another mount of the volume {mount['name']} in the container {name}")
+    assert running(kube) == []
+
+
+def test_the_owners_sources_of_models_are_told_to_the_trainer_alone_and_by_name():
+    kube = Lists(*asks())
+    start(kube, NAMESPACE, owner(volume()))
+    (job,) = running(kube)
+    spec = job["spec"]["template"]["spec"]
+    told = {it["name"]: [each["name"] for each in it.get("env", [])] for it in [*spec["initContainers"], *spec["containers"]]}
+    sources = ["HF_ENDPOINT", "AWS_ENDPOINT_URL", "AWS_REGION", "HF_TOKEN", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"]
+    assert told == {"gateway": [], "mcp-server": sources, "flower-client": []}
+    assert "envFrom" not in json.dumps(job)
 
 
 def test_what_runs_is_judged_by_what_it_was_told_and_not_by_what_the_hub_says_since():
