@@ -2,8 +2,10 @@
 
 import json
 import os
+import re
 import subprocess
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,6 +14,7 @@ import yaml
 from fedspoke.api.curation import KEY_VARIABLE
 from fedspoke.data import records
 from fedspoke.data.records import CleanRecord
+from support.envoy import wait_for
 from support.example import Example, copied
 from support.language_model import LanguageModel, Reply, Request, saying, serving, tiny
 from support.whole_run import example
@@ -24,6 +27,8 @@ CLUSTERS = ("berlin", "lyon")
 class Done:
     given: Example
     model: LanguageModel
+    at_work: dict[str, str]
+    """What the CR said of each cluster while its first posts were judged."""
 
     @property
     def status(self) -> Any:
@@ -42,28 +47,43 @@ class Done:
         return {it["id"] for it in self.decisions(cluster) if it["decision"] == "keep"}
 
 
+def at_work(given: Example) -> dict[str, str] | None:
+    """What the CR says of the clusters, once it says of all of them that their posts are judged."""
+    document = yaml.safe_load((given.out / "federatedlearning.yaml").read_text())
+    said = {it["name"]: it.get("reason", "") for it in document.get("status", {}).get("clusters", [])}
+    return said if said.keys() == set(CLUSTERS) and all(it.startswith("at the step curate ") for it in said.values()) else None
+
+
 @pytest.fixture(scope="module")
 def done(tmp_path_factory: pytest.TempPathFactory) -> Done:
     given = copied(example(), tmp_path_factory.mktemp("curated") / "example")
     librarian = tiny(given.folder / "model")
+    told: dict[str, str] = {}
 
     def answer(request: Request) -> str | Reply:
+        if not told:  # the step is held up until the hub has heard of it
+            told.update(wait_for(partial(at_work, given), "the CR names the step of each cluster", 300))
         if "keep" not in request.words:
             return librarian(request)
         return saying({}, otherwise="contact" if len(request.post) % 3 == 0 else "keep")(request)
 
     with serving(answer, KEY) as model:
-        curation = {"endpoint": f"http://127.0.0.1:{model.port}/v1", "model": "tiny-llava"}
+        curation = {"endpoint": f"http://127.0.0.1:{model.port}/v1", "model": "tiny-llava", "requestTimeout": "5m"}
         given.change(server={"rounds": 1}, training={"steps": 2}, client={"curation": curation}, profiles={"minPosts": 1})
         ran = subprocess.run(
             given.command(), env=os.environ | {KEY_VARIABLE: KEY}, capture_output=True, text=True, timeout=540, check=False
         )
     assert ran.returncode == 0, ran.stderr
-    return Done(given, model)
+    return Done(given, model, told)
 
 
 def test_it_is_completed(done: Done) -> None:
     assert done.status["phase"] == "Completed"
+
+
+@pytest.mark.parametrize("cluster", CLUSTERS)
+def test_the_step_that_a_cluster_is_at_is_its_reason_in_the_cr(done: Done, cluster: str) -> None:
+    assert re.match(r"at the step curate (facebook|instagram) since \d\d:\d\d:\d\d UTC", done.at_work[cluster])
 
 
 @pytest.mark.parametrize("cluster", CLUSTERS)
