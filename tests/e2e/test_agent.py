@@ -20,7 +20,7 @@ from fedspoke.api import documents, parse
 from fedspoke.api.base import Object
 from fedspoke.api.names import ADDON, DOMAIN, GPU_MODEL_CLAIM, GPUS_CLAIM, OFFERS, data_claim, posts_claim
 from fedspoke.local import demo
-from fedspoke.manifestworks.collaborator import AGENT, COLLABORATOR, DATASETS, NAMESPACE, Hub, Spoke, collaborator
+from fedspoke.manifestworks.collaborator import AGENT, COLLABORATOR, DATASETS, MODEL_HUB, NAMESPACE, Hub, Spoke, collaborator
 from fedspoke.manifestworks.report import key_name
 from fedspoke.manifestworks.work import manifest_work
 from fedspoke.placement.objects import bindings, placement
@@ -148,8 +148,11 @@ def test_where_the_owner_does_not_take_the_hubs_word_the_api_server_holds_it_to_
             until("other images are refused", partial(_refused, owner, evil, "does not name an image"), _MINUTE, so=bool)
             other = _pod("evil", images.TESTS)
             until("so are other accounts", partial(_refused, owner, other, "no right to mount"), _MINUTE, so=bool)
+            reader = _pod("evil", images.TESTS, data={"secret": {"secretName": key_name("default.asks")}})
+            until("so are they for a key", partial(_refused, owner, reader, "no right to mount"), _MINUTE, so=bool)
             for document, why in (
                 (_policy(images="evil"), "the policy is the owner's"),
+                (_policy() | {"metadata": {"name": MODEL_HUB, "namespace": NAMESPACE}}, "so is where models come from"),
                 (_pod("evil", images.TESTS, COLLABORATOR), "the hub asks for data by a Job that is suspended"),
                 (_deployment("evil"), "the hub asks for data by a Job that is suspended"),
                 (_role("evil"), "who mounts a volume is the owner's to say"),
@@ -288,10 +291,10 @@ def _refused(kube: Kubernetes, document: Object, why: str) -> bool:
     return False
 
 
-def _pod(name: str, image: str, account: str = "default") -> Object:
-    """One that mounts what is offered."""
-    data = {"name": "data", "persistentVolumeClaim": {"claimName": "holiday"}}
-    spec = {"containers": [{"name": "main", "image": image}], "serviceAccountName": account, "volumes": [data]}
+def _pod(name: str, image: str, account: str = "default", data: Object | None = None) -> Object:
+    """One that mounts what is offered, or something else of the owner's."""
+    volume = {"name": "data"} | (data or {"persistentVolumeClaim": {"claimName": "holiday"}})
+    spec = {"containers": [{"name": "main", "image": image}], "serviceAccountName": account, "volumes": [volume]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
 
 
