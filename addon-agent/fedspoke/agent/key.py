@@ -12,7 +12,8 @@ import secrets
 
 from fedspoke.api.base import Object
 from fedspoke.api.names import DOMAIN, labels
-from fedspoke.kube.client import Kind, Kubernetes
+from fedspoke.kube.client import Kind, Kubernetes, reference
+from fedspoke.manifestworks.collaborator import SETTINGS_FILE
 from fedspoke.manifestworks.report import key_name
 
 log = logging.getLogger("fedspoke")
@@ -23,7 +24,7 @@ FILE = "/var/run/fedspoke/key/key"
 _BYTES = 32
 _VOLUME, _TRAINER = "key", "mcp-server"
 _MOUNT: Object = {"name": _VOLUME, "mountPath": FILE.rpartition("/")[0], "readOnly": True}
-_SETTINGS = f"{DOMAIN}/collaborator.json"
+_SETTINGS = f"{DOMAIN}/{SETTINGS_FILE}"
 _SECRET, _CONFIG_MAP = Kind("v1", "Secret"), Kind("v1", "ConfigMap")
 
 
@@ -38,7 +39,7 @@ def keep(kube: Kubernetes, run: str, namespace: str) -> None:
         return
     if there is not None:  # of an earlier federation of this name, or taken away: it is about to go
         kube.delete(there)
-    kube.create(secret(run, namespace, _owner(settings), secrets.token_bytes(_BYTES)))
+    kube.create(secret(run, namespace, reference(settings), secrets.token_bytes(_BYTES)))
     log.info("%s: a key was made for what it writes", run)
 
 
@@ -103,8 +104,4 @@ def _is_ours(volume: Object, run: str) -> bool:
 
 def _is_of(there: Object, settings: Object) -> bool:
     metadata = there["metadata"]
-    return "deletionTimestamp" not in metadata and _owner(settings) in (metadata.get("ownerReferences") or [])
-
-
-def _owner(settings: Object) -> Object:
-    return {"apiVersion": "v1", "kind": "ConfigMap", "name": settings["metadata"]["name"], "uid": settings["metadata"]["uid"]}
+    return "deletionTimestamp" not in metadata and reference(settings) in (metadata.get("ownerReferences") or [])

@@ -9,7 +9,7 @@ from pathlib import Path
 from fedspoke.agent.declared import VALID, difference, placement_score, placement_status
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed
-from fedspoke.kube.client import Kind, Kubernetes
+from fedspoke.kube.client import Kind, Kubernetes, reference
 from fedspoke.manifestworks.collaborator import AGENT
 
 log = logging.getLogger("fedspoke")
@@ -41,7 +41,7 @@ def _owner(kube: Kubernetes) -> Object:
     role = kube.get(_ROLE, AGENT)
     if role is None:
         raise Failed(f"there is no ClusterRole {AGENT}, which comes with the agent")
-    return {"apiVersion": _ROLE.api_version, "kind": _ROLE.kind, "name": AGENT, "uid": role["metadata"]["uid"]}
+    return reference(role)
 
 
 @dataclass(slots=True)

@@ -16,7 +16,7 @@ from fedspoke.agent.report import discreet
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed
 from fedspoke.api.names import OFFERS
-from fedspoke.kube.client import Kind, Kubernetes
+from fedspoke.kube.client import Kind, Kubernetes, reference
 from fedspoke.kube.jobs import unmade
 from fedspoke.kube.pods import stuck
 from fedspoke.manifestworks.collaborator import DATASETS
@@ -57,7 +57,7 @@ def survey(kube: Kubernetes, namespace: str, image: str, now: datetime) -> Surve
     waiting = [it for it in due(offered, datasets, now) if it.key not in running]
     for offer in waiting[: max(0, AT_ONCE - len(running))]:
         try:
-            kube.create(inspection.job(offer, image, namespace, _owner(there)))
+            kube.create(inspection.job(offer, image, namespace, reference(there)))
         except Failed as failed:  # a quota of Jobs, say, which is not to hold up the rest
             log.warning("%s is not inspected: %s", offer.key, failed)
     return Survey(offered, datasets)
@@ -117,8 +117,3 @@ def _write(kube: Kubernetes, there: Object, data: Mapping[str, str]) -> None:
 
 def _job_name(pod: Object) -> str:
     return str((pod["metadata"].get("labels") or {}).get("batch.kubernetes.io/job-name"))
-
-
-def _owner(config_map: Object) -> Object:
-    metadata = config_map["metadata"]
-    return {"apiVersion": "v1", "kind": "ConfigMap", "name": metadata["name"], "uid": metadata["uid"]}

@@ -16,7 +16,7 @@ from fedspoke.agent.wiping import outcome, rested, wipe_of
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import FEDERATED_LEARNING, OURS
-from fedspoke.kube.client import Kind, Kubernetes
+from fedspoke.kube.client import Kind, Kubernetes, reference
 from fedspoke.manifestworks.collaborator import OUTPUTS
 
 log = logging.getLogger("fedspoke")
@@ -41,7 +41,7 @@ def tidy(kube: Kubernetes, namespace: str, image: str, owner: Owner, now: dateti
     wanted = due(folders, seen)
     pods = {
         (it["metadata"].get("labels") or {}).get("batch.kubernetes.io/job-name"): it
-        for it in _pods(kube, namespace, wiping.LABELS)
+        for it in kube.all(_POD, namespace, wiping.LABELS)
     }
     jobs = kube.all(_JOB, namespace, wiping.LABELS)
     gone: list[Object] = []
@@ -59,7 +59,7 @@ def tidy(kube: Kubernetes, namespace: str, image: str, owner: Owner, now: dateti
     busy = {wipe_of(it).place for it in jobs}
     under_way = [it for it in jobs if outcome(it, None) is None or it["metadata"].get("deletionTimestamp")]
     for it in [each for each in wanted if each.place not in busy][: 0 if under_way else 1]:
-        kube.create(wiping.job(it, image, namespace, _owner(there)))
+        kube.create(wiping.job(it, image, namespace, reference(there)))
 
 
 def settle(kube: Kubernetes, job: Object) -> None:
@@ -77,7 +77,7 @@ def settle(kube: Kubernetes, job: Object) -> None:
         raise Failed(f"there is no ConfigMap {OUTPUTS}, which comes with the agent")
     if any(wipe_of(it).run == run for it in kube.all(_JOB, namespace, wiping.LABELS)):
         raise Refused("what it had left in its output is being wiped; it starts after that")
-    if (run, claim) in _used(_pods(kube, namespace, {FEDERATED_LEARNING: run})):
+    if (run, claim) in _used(kube.all(_POD, namespace, {FEDERATED_LEARNING: run})):
         raise Refused("its pod before has not ended yet; it starts after that")
     _write(kube, there, known(there.get("data") or {}) | {(run, claim): Folder()})
 
@@ -94,7 +94,7 @@ def _seen(kube: Kubernetes, namespace: str, owner: Owner) -> Seen:
     return Seen(
         claims={it["metadata"]["name"] for it in kube.all(_CLAIM, namespace)},
         labelled=owner.outputs.claims,
-        used=_used([*made, *_pods(kube, namespace, {FEDERATED_LEARNING: None})]),
+        used=_used([*made, *kube.all(_POD, namespace, {FEDERATED_LEARNING: None})]),
         # Its Job is another one when what the hub asks for is another; its settings keep their name.
         alive={run_of(it) for it in [*asked, *settings.values()]},
         unwanted={run_of(it) for it in asked if _unwanted(it, settings.get(run_of(it)) or {}, owner)},
@@ -110,7 +110,7 @@ def _unwanted(job: Object, settings: Object, owner: Owner) -> bool:
     except NotAllowed:
         return True
     except Refused:  # for now
-        return False
+        pass
     return False
 
 
@@ -124,16 +124,7 @@ def _used(pods: Iterable[Object]) -> set[Place]:
     }
 
 
-def _pods(kube: Kubernetes, namespace: str, labels: Mapping[str, str | None]) -> list[Object]:
-    return kube.all(_POD, namespace, labels)
-
-
 def _write(kube: Kubernetes, there: Object, folders: Mapping[Place, Folder]) -> None:
     old, new = there.get("data") or {}, told(folders)
     if old != new:
         kube.merge(there, {"data": dict.fromkeys(old) | new})
-
-
-def _owner(config_map: Object) -> Object:
-    metadata = config_map["metadata"]
-    return {"apiVersion": "v1", "kind": "ConfigMap", "name": metadata["name"], "uid": metadata["uid"]}

@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from fedspoke.api.federated_learning import ANY_PORT, MAY_CHANGE, FederatedLearning, Listener, Object
+from fedspoke.api.federated_learning import MAY_CHANGE, FederatedLearning, Object
 from fedspoke.api.names import ACCOUNT, OURS, SETTINGS, identity, labels, run_name
 from fedspoke.api.records import AggregatorSettings, FusionSettings
 from fedspoke.hub import gateway
+from fedspoke.hub.exposed import exposed, service_port
 from fedspoke.manifestworks import envoy
 from fedspoke.manifestworks.collaborator import HARDENED, unprivileged
 
@@ -49,11 +50,6 @@ def claim_name(fl: FederatedLearning) -> str:
 def progress_name(name: str) -> str:
     """Of the ConfigMap in which the aggregator of the federation `name` tells the controller how it goes."""
     return f"{name}-progress"
-
-
-def exposed(fl: FederatedLearning) -> Listener:
-    """How spokes reach the gateway: the first listener, or a port of the hub's nodes that Kubernetes chooses."""
-    return next(iter(fl.spec.server.listeners), Listener(name="gateway", type="NodePort"))
 
 
 _TOKEN = "/var/run/secrets/kubernetes.io/serviceaccount"  # noqa: S105  where clients look for it
@@ -130,7 +126,7 @@ def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place
             "apiVersion": "v1",
             "kind": "Service",
             "metadata": metadata,
-            "spec": {"type": exposed(fl).type, "selector": selector, "ports": [_service_port(fl, place)]},
+            "spec": {"type": exposed(fl).type, "selector": selector, "ports": [service_port(fl, place.gateway_port)]},
         },
     ]
 
@@ -261,14 +257,6 @@ def _pod(fl: FederatedLearning, image: str, place: Place) -> Object:
             {"name": "tmp", "emptyDir": {}},
         ],
     }
-
-
-def _service_port(fl: FederatedLearning, place: Place) -> Object:
-    port: Object = {"name": "gateway", "port": place.gateway_port, "targetPort": "gateway"}
-    asked = exposed(fl)
-    if asked.type != "NodePort":
-        return port | {"port": asked.port}
-    return port if asked.port == ANY_PORT else port | {"nodePort": asked.port}
 
 
 def _account(fl: FederatedLearning, metadata: Object) -> list[Object]:

@@ -215,6 +215,12 @@ def kind_of(it: Object) -> Kind:
     return Kind(it["apiVersion"], it["kind"])
 
 
+def reference(owner: Object) -> dict[str, str]:
+    """Of what goes with an object, to that object."""
+    metadata = owner["metadata"]
+    return {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": metadata["name"], "uid": metadata["uid"]}
+
+
 def silence(host: str, error: Exception) -> str:
     """Of an API server that does not answer."""
     return f"the Kubernetes API at {host} does not answer: {error}"

@@ -39,19 +39,19 @@ class Uploads:
             for slot in slots.values():
                 slot.shut()
                 slot.forget()
-        self._rounds[round] = {
-            cluster: Slot(self._folder, round, cluster, own, self._releases, open=uploads) for cluster, own in terms.items()
-        }
-        for cluster in self._away & terms.keys():
-            self._rounds[round][cluster].withdraw()
+        self._rounds[round] = {cluster: self._slot(round, cluster, own, uploads=uploads) for cluster, own in terms.items()}
 
     def join(self, round: int, terms: Mapping[str, Terms]) -> None:  # noqa: A002
         """Those of these clusters who are new in an open round take part in it, too."""
         slots = self._rounds[round]
         for cluster in terms.keys() - slots.keys():
-            slots[cluster] = Slot(self._folder, round, cluster, terms[cluster], self._releases, open=True)
-            if cluster in self._away:
-                slots[cluster].withdraw()
+            slots[cluster] = self._slot(round, cluster, terms[cluster], uploads=True)
+
+    def _slot(self, number: int, cluster: str, terms: Terms, *, uploads: bool) -> Slot:
+        slot = Slot(self._folder, number, cluster, terms, self._releases, open=uploads)
+        if cluster in self._away:
+            slot.withdraw()
+        return slot
 
     def close(self, round: int) -> None:  # noqa: A002
         """Whoever comes later is told so; what is there stays until another round is opened."""

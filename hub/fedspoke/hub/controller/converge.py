@@ -26,7 +26,7 @@ from fedspoke.hub.observed import Observed, unplaced
 from fedspoke.hub.reconcile import Images, Site, wanted
 from fedspoke.hub.status import mirrored, status
 from fedspoke.hub.trust import Trust
-from fedspoke.kube.client import MANAGER, Kubernetes, MissingKindError, kind_of
+from fedspoke.kube.client import MANAGER, Kubernetes, MissingKindError, kind_of, reference
 from fedspoke.manifestworks.collaborator import Hub
 from fedspoke.placement.objects import bindings, placement
 
@@ -152,7 +152,7 @@ class Controller:
 
     def _apply(self, live: Object, world: World, objects: Sequence[Object], superfluous: Callable[[Object], bool]) -> None:
         """What differs, each by itself: a cluster whose namespace is being deleted does not stop the others."""
-        owner, refused = _reference(live), list[str]()
+        owner, refused = reference(live), list[str]()
         shared = [it for it in objects if FEDERATED_LEARNING not in it["metadata"]["labels"]]
         own = [_owned(it, owner) for it in objects if it not in shared]
         there = [*world.owned, *world.works]
@@ -272,14 +272,9 @@ def _gateway(found: Observed) -> Hub | None:
     return Hub(address=found.listener.address, port=found.listener.port) if found.listener else None
 
 
-def _reference(owner: Object) -> dict[str, str]:
-    metadata = owner["metadata"]
-    return {"apiVersion": owner["apiVersion"], "kind": owner["kind"], "name": metadata["name"], "uid": metadata["uid"]}
-
-
 def _owned(it: Object, owner: Object) -> Object:
     """Gone with the federation; a ManifestWork is in another namespace, where that does not hold."""
     if it["kind"] == kinds.WORK.kind:
         return it
-    reference = owner | {"controller": True, "blockOwnerDeletion": True}
-    return it | {"metadata": it["metadata"] | {"ownerReferences": [reference]}}
+    ours = owner | {"controller": True, "blockOwnerDeletion": True}
+    return it | {"metadata": it["metadata"] | {"ownerReferences": [ours]}}

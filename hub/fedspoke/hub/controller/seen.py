@@ -12,11 +12,12 @@ from fedspoke.api.names import ADDON, Platform
 from fedspoke.api.records import ClusterProgress, Progress
 from fedspoke.hub import reporter
 from fedspoke.hub.aggregation import releases
-from fedspoke.hub.aggregator_workload import aggregator_name, claim_name, exposed, progress_name
+from fedspoke.hub.aggregator_workload import aggregator_name, claim_name, progress_name
 from fedspoke.hub.controller.away import kept, unheard
 from fedspoke.hub.controller.difference import going
 from fedspoke.hub.controller.kinds import PLACEMENT
 from fedspoke.hub.controller.world import World
+from fedspoke.hub.exposed import exposed
 from fedspoke.hub.observed import Observed
 from fedspoke.kube.pods import restarted, stuck
 from fedspoke.manifestworks.collaborator import Spoke
