@@ -12,8 +12,9 @@ from fedspoke.api.names import Platform
 from fedspoke.api.records import CollaboratorSettings
 from fedspoke.collaborator.steps import Steps
 from fedspoke.data import records
-from support.collaborator import facebook, instagram, settings, starting_point
+from support.collaborator import facebook, instagram, settings
 from support.exports import FACEBOOK_POSTS, INSTAGRAM_POSTS
+from support.steps import prepared, silent
 
 KEY = bytes(range(32))
 OF_PHOTOS = (b"\x89PNG\r\n", b"JFIF", b"Exif\x00")
@@ -22,10 +23,6 @@ JPEG = b"\xff\xd8\xff"  # three bytes that chance has somewhere in a megabyte, b
 
 class Stop(Exception):
     """The caller went away."""
-
-
-def silent(step: int, steps: int, loss: float) -> None:
-    pass
 
 
 @pytest.fixture
@@ -51,15 +48,6 @@ def told_in(folder: Path) -> CollaboratorSettings:
 
 def plain(told: CollaboratorSettings) -> CollaboratorSettings:
     return told.model_copy(update={"key": None, "output": f"{told.output}-plain"})
-
-
-def prepared(told: CollaboratorSettings) -> tuple[Steps, Path]:
-    steps = Steps(told)
-    layout = steps.download_model().layout
-    for platform in told.datasets:
-        steps.fetch_data(platform)
-    steps.clean_data()
-    return steps, starting_point(told, layout)
 
 
 def trained(steps: Steps, start: Path) -> bytes:

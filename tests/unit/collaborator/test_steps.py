@@ -18,24 +18,11 @@ from fedspoke.api.records import CollaboratorSettings
 from fedspoke.api.topics import NAMES
 from fedspoke.collaborator.steps import Steps
 from support import adapters
-from support.collaborator import facebook, instagram, settings, starting_point
+from support.collaborator import facebook, instagram, settings
 from support.exports import FACEBOOK_POSTS, facebook_post, write
 from support.language_model import LanguageModel
+from support.steps import prepared, silent
 from support.tiny import tiny_llava
-
-
-def silent(step: int, steps: int, loss: float) -> None:
-    pass
-
-
-def prepared(told: CollaboratorSettings) -> tuple[Steps, Path]:
-    """Steps that are ready to train, and the adapter to start from."""
-    steps = Steps(told)
-    layout = steps.download_model().layout
-    for platform in told.datasets:
-        steps.fetch_data(platform)
-    steps.clean_data()
-    return steps, starting_point(told, layout)
 
 
 def profile_of(steps: Steps, platform: Platform) -> Profile:
