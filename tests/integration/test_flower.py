@@ -162,13 +162,13 @@ def test_nothing_of_an_aggregator_that_is_killed_outlives_it(tmp_path: Path) -> 
 def test_a_supernode_that_is_killed_and_one_whose_order_was_killed_are_followed_by_another(tmp_path: Path) -> None:
     with federation(tmp_path, TWO) as site:
         spoke = site.spoke("cluster1", Behaviour(slow=3600))
+        first = started(spoke.client, "flower-supernode")  # before that it counts as a fork
         wait_for(lambda: len(forks(spoke.client)) == 2, "the steps and an order are at work", PATIENCE)
-        first = started(spoke.client, "flower-supernode")
         order = max(forks(spoke.client), key=lambda process: process.create_time())
         order.kill()
         wait_for(lambda: not first.is_running(), "the SuperNode that waits for the order's answer ends", PATIENCE)
-        wait_for(lambda: len(forks(spoke.client)) == 2, "another one is asked the same", PATIENCE)
         second = started(spoke.client, "flower-supernode")
+        wait_for(lambda: len(forks(spoke.client)) == 2, "another one is asked the same", PATIENCE)
         second.kill()
         wait_for(lambda: started(spoke.client, "flower-supernode") not in (first, second), "a third one comes", PATIENCE)
         assert spoke.client.poll() is None

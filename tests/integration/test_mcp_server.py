@@ -97,7 +97,7 @@ async def test_exactly_the_six_tools_are_offered_with_what_they_answer(server: M
     train = tools["train_llava"]
     assert sorted(train.inputSchema["properties"]) == ["adapter", "output", "round"]
     assert train.outputSchema is not None
-    assert sorted(train.outputSchema["properties"]) == ["examples", "heldOut", "loss", "releases", "seconds"]
+    assert sorted(train.outputSchema["properties"]) == ["examples", "heldOut", "ledger", "loss", "releases", "seconds"]
 
 
 async def test_what_there_is_to_look_at_says_numbers_and_no_post(server: McpServer, told: CollaboratorSettings) -> None:
