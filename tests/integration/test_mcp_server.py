@@ -5,9 +5,11 @@ import signal
 import stat
 import subprocess
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import anyio
 import httpx
 import pytest
 from mcp import ClientSession, McpError
@@ -210,3 +212,37 @@ async def test_it_ends_at_once_when_told_to(told: CollaboratorSettings, tmp_path
     with serving(own, tmp_path) as server:
         server.process.send_signal(signal.SIGTERM)
         assert server.process.wait(20) == 128 + signal.SIGTERM
+
+
+async def test_told_to_end_while_it_trains_it_ends_after_the_step_at_work_and_the_next_one_goes_on_there(
+    told: CollaboratorSettings, tmp_path: Path
+) -> None:
+    many = told.training.model_copy(update={"steps": 400, "epochs": None})
+    changes = {"output": str(tmp_path / "output"), "mcp_port": free_port(), "mcp_token": str(tmp_path / "token")}
+    own = told.model_copy(update=changes | {"training": many, "checkpoint_seconds": 3600})
+    heard: list[int] = []
+
+    async def train(server: McpServer, steps: int) -> int:
+        """A round, of which this process is told to end after so many steps. Returns its exit status."""
+        told = len(heard) + steps
+
+        async def hear(progress: float, total: float | None, message: str | None) -> None:
+            heard.append(int(progress))
+            if len(heard) == told:
+                server.process.send_signal(signal.SIGTERM)
+
+        async with anyio.create_task_group() as calls, session(server.url, server.token) as client:
+            layout = ModelReady.model_validate(answer(await client.call_tool("download_model"))).layout
+            await prepared(client)
+            start = starting_point(own, layout)
+            order = {"round": 1, "adapter": str(start), "output": f"{start}.trained"}
+            calls.start_soon(partial(client.call_tool, "train_llava", order, progress_callback=hear))
+            status = await anyio.to_thread.run_sync(server.process.wait, 60)
+            calls.cancel_scope.cancel()
+        return status
+
+    for _ in range(2):
+        with serving(own, tmp_path) as server:
+            assert await train(server, 3) == 128 + signal.SIGTERM
+    assert heard == sorted(set(heard))
+    assert len(heard) >= 6

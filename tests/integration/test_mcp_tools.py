@@ -23,6 +23,7 @@ from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
 from fedspoke.collaborator import mcp_server
 from fedspoke.collaborator.answers import DataFetched, LlavaTrained
+from fedspoke.collaborator.ending import Ending
 from fedspoke.collaborator.steps import Steps
 from fedspoke.collaborator.tools import tools
 from fedspoke.collaborator.trainer import Trainer
@@ -100,7 +101,11 @@ async def offered(steps: FakeSteps | Steps) -> AsyncIterator[str]:
     port = free_port()
     server = uvicorn.Server(
         uvicorn.Config(
-            tools(loaded, port).streamable_http_app(), port=port, log_config=None, ws="none", timeout_graceful_shutdown=1
+            tools(loaded, port, Ending()).streamable_http_app(),
+            port=port,
+            log_config=None,
+            ws="none",
+            timeout_graceful_shutdown=1,
         )
     )
     async with anyio.create_task_group() as group:
@@ -132,7 +137,7 @@ async def test_a_client_without_http_ends_what_it_asked_for_by_saying_so() -> No
     steps, loaded = FakeSteps(), Future[Any]()
     loaded.set_result(steps)
     async with (
-        create_connected_server_and_client_session(tools(loaded, 1)._mcp_server) as client,
+        create_connected_server_and_client_session(tools(loaded, 1, Ending())._mcp_server) as client,
         anyio.create_task_group() as calls,
     ):
         first = client._request_id
@@ -194,7 +199,7 @@ async def test_a_caller_that_goes_away_ends_what_it_asked_for_within_a_batch(too
     told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 8)})
     training = told.training.model_copy(update={"holdout": 0.5, "batch_size": 1})
     told = told.model_copy(update={"training": training, "profiles": told.profiles.model_copy(update={"visual": True})})
-    steps, device = mcp_server._steps(told), Device()
+    steps, device = mcp_server._steps(told, Ending()), Device()
     start = str(starting_point(told, steps.download_model().layout))
     steps.fetch_data("facebook")
     steps.clean_data()

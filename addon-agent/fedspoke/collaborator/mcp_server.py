@@ -13,7 +13,7 @@ import sys
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
-from typing import TYPE_CHECKING, NoReturn
+from typing import TYPE_CHECKING
 
 import anyio
 import uvicorn
@@ -26,6 +26,7 @@ from fedspoke.api import files
 from fedspoke.api.errors import Refused
 from fedspoke.api.records import CollaboratorSettings
 from fedspoke.collaborator import curating_tools, resources
+from fedspoke.collaborator.ending import Ending
 from fedspoke.collaborator.tail import Tail
 from fedspoke.collaborator.tools import Server, tools
 
@@ -41,14 +42,14 @@ def serve(settings: CollaboratorSettings) -> None:
     Raises:
         Refused: the port is taken, or the token cannot be written.
     """
-    tail = _begin()
+    tail, ending = _begin(), Ending()
     with _bound(settings.mcp_port) as listener:
         token = secrets.token_urlsafe(32)
         _write_token(Path(settings.mcp_token), token)
-        app = Bearer(_offered(settings, tail).streamable_http_app(), token)
+        app = Bearer(_offered(settings, tail, ending).streamable_http_app(), token)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none", server_header=False)
         _log.info("mcp-server of %s listens on 127.0.0.1:%d", settings.cluster, settings.mcp_port)
-        _Server(config).run(sockets=[listener])
+        _Server(config, ending).run(sockets=[listener])
 
 
 def serve_stdio(settings: CollaboratorSettings) -> None:
@@ -59,7 +60,7 @@ def serve_stdio(settings: CollaboratorSettings) -> None:
     requests = os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8", errors="replace")
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     _log.info("mcp-server of %s answers on its standard output", settings.cluster)
-    anyio.run(_offered(settings, tail).serve_stdio, requests, answers)
+    anyio.run(_offered(settings, tail, Ending()).serve_stdio, requests, answers)
     os._exit(0)  # as for a signal: there is nothing to finish
 
 
@@ -82,10 +83,14 @@ class Bearer:
 
 
 class _Server(uvicorn.Server):
-    """Ends at once when told to: training cannot be interrupted, and as files appear only whole there is nothing to finish."""
+    """Ends as soon as nothing would be lost, and waits for no connection."""
 
-    def handle_exit(self, sig: int, frame: FrameType | None) -> NoReturn:
-        os._exit(128 + sig)
+    def __init__(self, config: uvicorn.Config, ending: Ending) -> None:
+        super().__init__(config)
+        self._ending = ending
+
+    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
+        self._ending.end(128 + sig)
 
 
 def _begin() -> Tail:
@@ -98,20 +103,24 @@ def _begin() -> Tail:
     return tail
 
 
-def _offered(settings: CollaboratorSettings, tail: Tail) -> Server:
+def _offered(settings: CollaboratorSettings, tail: Tail, ending: Ending) -> Server:
     # torch takes seconds to import. All of it happens in one thread: two that import it crosswise could see it half done.
-    steps = ThreadPoolExecutor(1, "imports").submit(_steps, settings)
-    server = tools(steps, settings.mcp_port)
+    steps = ThreadPoolExecutor(1, "imports").submit(_steps, settings, ending)
+    server = tools(steps, settings.mcp_port, ending)
     if settings.curation:
         curating_tools.offer(server, steps)
     resources.offer(server, steps, tail)
     return server
 
 
-def _steps(settings: CollaboratorSettings) -> "Steps":
+def _steps(settings: CollaboratorSettings, ending: Ending) -> "Steps":
     from fedspoke.collaborator.steps import Steps  # the server listens before torch is there
 
-    return Steps(settings, still_wanted=from_thread.check_cancelled)
+    def still_wanted() -> None:
+        ending.check()
+        from_thread.check_cancelled()
+
+    return Steps(settings, still_wanted)
 
 
 def _bound(port: int) -> socket.socket:

@@ -25,6 +25,7 @@ from pydantic import AnyUrl, Field, ValidationError
 from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
 from fedspoke.collaborator.answers import PASSING, DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
+from fedspoke.collaborator.ending import Ending
 from fedspoke.collaborator.wanted import Tell
 
 if TYPE_CHECKING:  # it imports torch; the process that loads it says when
@@ -39,7 +40,7 @@ PLATFORM = Field(description="Whose export: one that this cluster declares.")
 REPEATABLE = ToolAnnotations(readOnlyHint=False, destructiveHint=False, idempotentHint=True, openWorldHint=False)
 
 
-def tools(steps: "Future[Steps]", port: int) -> "Server":
+def tools(steps: "Future[Steps]", port: int, ending: Ending) -> "Server":
     """The MCP server with its six tools. Each call stands alone (stateless): a caller that goes away ends what it asked for."""
     hosts = [f"127.0.0.1:{port}", f"localhost:{port}"]
     server = Server(
@@ -83,11 +84,11 @@ def tools(steps: "Future[Steps]", port: int) -> "Server":
     ) -> LlavaTrained:
         """Train one round from the adapter in the file `adapter` to the one in `output`; reports each step's loss."""
 
-        def progress(step: int, steps: int, loss: float) -> None:
-            from_thread.check_cancelled()  # the caller went away: nobody would use the rest
-            from_thread.run(caller.report_progress, step, steps, f"loss {loss:.4f}")
+        def train(steps: "Steps") -> LlavaTrained:
+            with ending.training():
+                return steps.train_llava(round, adapter, output, stepping(caller, ending))
 
-        return await run(lambda steps: steps.train_llava(round, adapter, output, progress))
+        return await run(train)
 
     @server.tool(title="Measure an adapter", annotations=REPEATABLE)
     async def evaluate(
@@ -114,6 +115,17 @@ def telling(caller: Caller) -> Tell:
         from_thread.run(caller.report_progress, next(said), None, words)
 
     return tell
+
+
+def stepping(caller: Caller, ending: Ending) -> Callable[[int, int, float], None]:
+    """A progress notification for each step of a round, unless nobody would use the rest."""
+
+    def progress(step: int, steps: int, loss: float) -> None:
+        ending.check()
+        from_thread.check_cancelled()
+        from_thread.run(caller.report_progress, step, steps, f"loss {loss:.4f}")
+
+    return progress
 
 
 def sentence(error: BaseException) -> str:

@@ -133,6 +133,8 @@ class Trainer:
     ) -> Outcome:
         """Train from the adapter in `start` to the one in `result`; `progress` hears (step, steps, loss) after each step.
 
+        What `progress` raises ends the training, which goes on from there another time.
+
         Same data, adapter, settings and round: same result, interrupted or not. (On a GPU up to the order in which its kernels
         add, which differs in the last bits.) Under ffa the result holds the lora_B alone.
 
@@ -161,9 +163,8 @@ class Trainer:
                         f"try a training.learningRate below {self._training.learning_rate:g}"
                     )
                 state = self._after(state, loss, supervised(batches), earlier + time.monotonic() - began)
-                if self._checkpoints and self._checkpoints.due():
-                    self._checkpoints.save(state, descent)
-                progress(step, steps, loss)
+                with self._kept(state, descent):
+                    progress(step, steps, loss)
         trained = descent.parameters
         adapters.save(self._hide(adapters.read(start), trained) if self._hide else trained, result)
         return Outcome(examples=len(examples), loss=state.loss / state.tokens, seconds=earlier + time.monotonic() - began)
@@ -227,6 +228,18 @@ class Trainer:
             posts=memory.posts,
             checkpointing=memory.checkpointing,
         )
+
+    @contextmanager
+    def _kept(self, state: State, descent: Descent) -> Iterator[None]:
+        """Between two steps: a checkpoint where it is time for one, or where whoever hears of the step ends the training."""
+        if self._checkpoints and self._checkpoints.due():
+            self._checkpoints.save(state, descent)
+        try:
+            yield
+        except BaseException:
+            if self._checkpoints:
+                self._checkpoints.save(state, descent)
+            raise
 
     @contextmanager
     def _using(self, adapter: Path | None) -> Iterator[None]:

@@ -34,6 +34,16 @@ def resuming(folder: Path, **changes) -> Trainer:
     return trainer(checkpoints=Checkpoints(folder / "checkpoint", every=0), **changes)
 
 
+def test_who_ends_a_training_between_two_steps_leaves_a_checkpoint_there(
+    posts: list[CleanRecord], start: Path, tmp_path: Path
+) -> None:
+    model, heard = trainer(checkpoints=Checkpoints(tmp_path / "checkpoint", every=3600)), list[int]()
+    with pytest.raises(Stop):
+        model.train(posts, tmp_path, start, tmp_path / "result", 1, until(2))
+    model.train(posts, tmp_path, start, tmp_path / "result", 1, lambda step, *_: heard.append(step))
+    assert heard == [3, 4]
+
+
 @pytest.mark.parametrize(
     "changes",
     [
