@@ -104,6 +104,17 @@ def test_a_cluster_that_withdrew_in_round_1_is_in_no_round_until_it_comes_anew(t
     assert [set(record.clusters) for record in site.state.records()] == [{"cluster1"}, {"cluster1"}, {"cluster1", "cluster2"}]
 
 
+def test_one_that_withdrew_and_is_not_chosen_any_more_takes_nobody_from_the_others(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, min_available_clients=2, min_responses=1, rounds=2))
+    _slow(site, "cluster1", 10)
+    site.join("cluster2")
+    chosen = site.told.model_copy(update={"clusters": ("cluster1",)})
+    site.clock.later.append((START + timedelta(seconds=5), lambda: setattr(site, "told", chosen)))
+    _at(site, 5, "cluster2")
+    site.run()
+    assert [set(record.clusters) for record in site.state.records()] == [{"cluster1"}, {"cluster1"}]
+
+
 def test_between_two_rounds_it_is_heard_as_well_until_a_node_of_the_cluster_comes_anew(tmp_path: Path) -> None:
     site = Site(settings(tmp_path))
     uploads, layout = site.exchange.uploads, adapters.layout()

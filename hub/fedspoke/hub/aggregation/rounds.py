@@ -78,8 +78,8 @@ def standing(
 
 
 def hopeless(clusters: Collection[str], failed: Collection[str], need: int) -> bool:
-    """Whether so many have failed for good that the others, all of them, are too few."""
-    return len(clusters) - len(failed) < need
+    """Whether so many have failed for good that the others, all of them, are too few. Who is not chosen any more takes nobody."""
+    return len(set(clusters) - set(failed)) < need
 
 
 def refusal(  # noqa: PLR0911  a list of reasons
