@@ -136,7 +136,7 @@ def test_why_a_collaborator_does_not_run_is_on_the_hub_within_half_a_minute(addo
         ),
         "no-offer": (
             _work("no-offer", spoke.name, datasets={"facebook": "/data/facebook"}),
-            "no data of facebook is offered on this cluster, ",
+            "no data of facebook is offered on this cluster: ",
         ),
     }
     works = [work for work, _ in runs.values()]

@@ -13,7 +13,7 @@ from huggingface_hub import constants, snapshot_download
 from huggingface_hub.errors import HFValidationError, LocalEntryNotFoundError, RepositoryNotFoundError
 
 from fedspoke.api.errors import Failed, Refused
-from fedspoke.collaborator import cached
+from fedspoke.collaborator import cached, sums
 
 _S3 = "s3://"
 _FILES = ["*.json", "*.jinja", "*.model", "*.safetensors"]
@@ -26,7 +26,7 @@ def find(name: str, cache: Path | None = None) -> Path:
     A path is never looked up on a network. Two processes that want one model at once fetch it once.
 
     Raises:
-        Refused: there is no such model, or it is no LLaVA.
+        Refused: there is no such model, or it is no LLaVA, or not as its `SHA256SUMS` says.
         Failed: the model hub or S3 does not give it, or not as it says it is.
     """
     if name.startswith(_S3):
@@ -35,6 +35,7 @@ def find(name: str, cache: Path | None = None) -> Path:
         return fetched(name, cache or Path(constants.HF_HOME) / "s3", _FILES, lambda folder: _require_llava(folder, name))
     if Path(name).is_dir():
         _require_llava(Path(name), name)
+        sums.check(Path(name), _FILES)
         return Path(name)
     if name.startswith((".", "/", "~")):
         raise Refused(f"there is no folder {name}; name one that holds a LLaVA, such as `fedspoke model tiny` makes")

@@ -4,6 +4,7 @@ import os
 import sys
 from io import BufferedReader
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import cast
 
 import click
@@ -44,7 +45,7 @@ def upload(
 
     from fedspoke.kube.client import Kubernetes
     from fedspoke.manifestworks.collaborator import NAMESPACE
-    from fedspoke.upload.content import listed
+    from fedspoke.upload.content import listed, summed
     from fedspoke.upload.session import Target, upload
 
     target = Target(
@@ -56,8 +57,10 @@ def upload(
     )
     kube = Kubernetes.of_environment(context)
     try:
-        with shown() as progress:
+        with shown() as progress, TemporaryDirectory() as folder:
             content = listed(paths, progress)
+            if model:
+                content = summed(content, Path(folder))
             upload(kube, target, content, progress, lambda sentence: click.echo(sentence, err=True))
     except KeyboardInterrupt:
         raise Failed("interrupted; the same command goes on where this one stopped") from None

@@ -104,7 +104,9 @@ def test_a_layout_of_another_rank_is_no_candidate() -> None:
     assert now.layout == ()
 
 
-@pytest.mark.parametrize(("failed", "answer"), [((), False), (("cluster1", "gone1", "gone2"), False), (("cluster1", "cluster2"), True)])
+@pytest.mark.parametrize(
+    ("failed", "answer"), [((), False), (("cluster1", "gone1", "gone2"), False), (("cluster1", "cluster2"), True)]
+)
 def test_two_of_three_are_out_of_reach_once_two_have_failed(failed: tuple[str, ...], answer: Any) -> None:
     assert hopeless(CLUSTERS, failed, need=2) is answer
 
