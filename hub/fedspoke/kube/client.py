@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from threading import Lock
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import urllib3.exceptions
@@ -42,11 +43,12 @@ class MissingKindError(Failed):
 
 
 class Kubernetes:
-    """One API server."""
+    """One API server, for any number of threads."""
 
     def __init__(self, client: ApiClient) -> None:
         self._client = client
-        self._dynamic: dynamic.DynamicClient | None = None
+        self._discovered: dynamic.DynamicClient | None = None
+        self._discovering = Lock()
 
     @classmethod
     def of_environment(cls, context: str | None = None) -> "Kubernetes":
@@ -176,13 +178,14 @@ class Kubernetes:
         return answer
 
     def _resource(self, kind: Kind) -> Any:
-        known = self._dynamic = self._dynamic or dynamic.DynamicClient(self._client)  # threads may forget it, each for all
-        try:
-            return known.resources.get(api_version=kind.api_version, kind=kind.kind)
-        except ResourceNotFoundError:
-            self._dynamic = None  # what it discovered is old, should the kind be installed later
-            missing = f"the API server knows no {kind.kind} of {kind.api_version}"
-            raise MissingKindError(f"{missing}; install what defines it (OCM, or hub/deploy/crd.yaml)") from None
+        with self._discovering:  # the library forgets what it knows while it looks again, and another thread would miss it
+            known = self._discovered = self._discovered or dynamic.DynamicClient(self._client)
+            try:
+                return known.resources.get(api_version=kind.api_version, kind=kind.kind)
+            except ResourceNotFoundError:
+                self._discovered = None  # what it knows is old, should the kind be installed later
+                missing = f"the API server knows no {kind.kind} of {kind.api_version}"
+                raise MissingKindError(f"{missing}; install what defines it (OCM, or hub/deploy/crd.yaml)") from None
 
     @contextmanager
     def _in_sentences(self, what: str) -> Iterator[None]:
