@@ -42,7 +42,7 @@ ROBUST: dict[str, Limits] = {
     "fedmedian": ({}, 5, 6),
     "trimmedmean": ({"beta": 0.2}, 2, 3),
     "krum": ({"malicious": 4}, 4, 6),
-    "multikrum": ({"malicious": 4}, 4, 5),
+    "multikrum": ({"malicious": 4}, 4, 6),
     "bulyan": ({"malicious": 2}, 2, 5),
 }
 

@@ -45,6 +45,10 @@ CONTRADICTIONS: dict[str, tuple[Object, str]] = {
         _aggregation("krum", clusters=6, options={"malicious": 2}),
         "server.aggregation.strategy",
     ),
+    "multikrum that takes more than are compared": (
+        _aggregation("multikrum", clusters=7, options={"select": 5}),
+        "server.aggregation.strategy",
+    ),
     "bulyan among six": (_aggregation("bulyan", clusters=6), "server.aggregation.strategy"),
     "a rank of one's own beyond the federation's": (
         {"training": {"lora": {"rank": 8, "ranks": {"cluster1": 16}}}} | _aggregation("fedavg", lora="svd"),
@@ -65,7 +69,8 @@ ACCEPTED: dict[str, Object] = {
     "krum among those that answer": {
         "server": {"minAvailableClients": 9, "minResponses": 7, "aggregation": {"strategy": "krum", "options": {"malicious": 2}}}
     },
-    "no liar": _aggregation("multikrum", clusters=3, options={"malicious": 0, "select": 2}),
+    "no liar": _aggregation("multikrum", clusters=4, options={"malicious": 0, "select": 2}),
+    "multikrum among seven": _aggregation("multikrum", clusters=7, options={"select": 4}),
     "bulyan among seven": _aggregation("bulyan", clusters=7),
     "ranks": {"training": {"lora": {"rank": 16, "ranks": {"cluster1": 4, "cluster2": 16}}}} | _aggregation("fedavg", lora="svd"),
     "noise": {"privacy": {"adapters": {"mechanism": "gaussian", "clip": 0.5, "noiseMultiplier": 1.1}}},

@@ -95,7 +95,7 @@ class Aggregation(Api):
             case "krum":
                 return 2 * self.malicious + 3
             case "multikrum":
-                return max(2 * self.malicious + 3, int(self.options.get("select", 1)) + self.malicious)
+                return max(2 * self.malicious + 3, int(self.options.get("select", 1)) + self.malicious + 2)
             case "bulyan":
                 return 4 * self.malicious + 3
             case _:

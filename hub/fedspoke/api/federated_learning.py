@@ -97,7 +97,7 @@ def _enough_responses() -> Iterator[Rule]:
         "fedmedian": ("3", f"{quorum} >= 3.0"),
         "trimmedmean": (f"1 / beta, where options.beta is {BETA} if not given", f"{beta} == 0.0 || {quorum} >= 1.0 / {beta}"),
         "krum": (f"{least}, {unless}", krum),
-        "multikrum": (f"{least} and select + malicious, {unless}", f"{krum} && {quorum} >= {select} + {malicious}"),
+        "multikrum": (f"{least} and select + malicious + 2, {unless}", f"{krum} && {quorum} >= {select} + {malicious} + 2.0"),
         "bulyan": (f"4·malicious + 3, {unless}", f"{quorum} >= 4.0 * {malicious} + 3.0"),
     }
     for strategy, (words, cel) in needs.items():

@@ -181,9 +181,9 @@ def test_a_bad_field_is_named_with_its_value_and_what_would_be_right(spec: Objec
             id="too few for Krum",
         ),
         pytest.param(
-            {"server": {"minAvailableClients": 5, "aggregation": {"strategy": "multikrum", "options": {"select": 5}}}},
-            "2·malicious + 3 and select + malicious, where",
-            id="a selection with a liar in it",
+            {"server": {"minAvailableClients": 5, "aggregation": {"strategy": "multikrum", "options": {"select": 3}}}},
+            "2·malicious + 3 and select + malicious + 2, where",
+            id="a selection with more than Multi-Krum can vouch for",
         ),
         pytest.param(
             {"server": {"minAvailableClients": 8, "minResponses": 6, "aggregation": {"strategy": "bulyan"}}},

@@ -10,8 +10,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from numpy.typing import NDArray
 
+from fedspoke.api.aggregation import Aggregation
 from fedspoke.hub.aggregation.strategies import bulyan, fedadam, fedavg, fedmedian, fedyogi, krum, multikrum, order, trimmedmean
 from fedspoke.hub.aggregation.strategies.adaptive import Optimizer
+from fedspoke.hub.aggregation.strategies.rule import rule
 
 Single = NDArray[np.float32]
 
@@ -46,7 +48,7 @@ def krummed(values: Single, f: int) -> Single:
 
 
 def multikrummed(values: Single, f: int) -> Single:
-    taken = multikrum.multikrum(krum.distances([values]), f, len(values) - f)
+    taken = multikrum.multikrum(krum.distances([values]), f, multikrum.most(len(values), f))
     return np.asarray(values[taken].mean(axis=0))
 
 
@@ -115,6 +117,25 @@ def test_multikrum_is_flowers(seed: int, f: int, more: int, select: int) -> None
     taken = multikrum.multikrum(krum.distances([values]), f, select)
     expected = flower.aggregate_krum(for_flower(values), f, select)[0]
     np.testing.assert_allclose(values[taken].mean(axis=0), expected, atol=1e-6)
+
+
+@given(st.integers(0, 5), st.integers(1, 12), st.integers(1, 30))
+def test_multikrum_takes_no_more_than_it_can_vouch_for(f: int, select: int, clusters: int) -> None:
+    how = Aggregation.model_validate({"strategy": "multikrum", "options": {"malicious": f, "select": select}})
+    assert (clusters >= how.responses) == (clusters >= 2 * f + 3 and select <= multikrum.most(clusters, f))
+
+
+@given(seeds, liars, st.integers(0, 3))
+def test_multikrum_leaves_out_liars_and_who_agrees_with_nobody(seed: int, f: int, more: int) -> None:
+    generator = np.random.default_rng(seed)
+    clusters = 2 * f + 3 + more
+    values: Single = generator.standard_normal((clusters, NUMBERS)).astype(np.float32)
+    agreed = values[: clusters - f - 2].copy()
+    values[-2, 0] = values[-1, 1] = 1000  # two honest clusters, each on its own
+    values[clusters - f - 2 : -2] = 1000 * np.eye(NUMBERS, dtype=np.float32)[2]  # and all liars together
+    how = Aggregation.model_validate({"strategy": "multikrum", "options": {"malicious": f}})
+    result = rule(how, fedavg.shares([1] * clusters), [values], None)(values, lambda: values[0])
+    np.testing.assert_allclose(result, agreed.mean(axis=0), atol=1e-5)
 
 
 @given(seeds, liars, st.integers(0, 3))

@@ -50,7 +50,7 @@ def rule(  # noqa: PLR0911  one for each strategy
         case "krum":
             return _among([krum.krum(krum.distances(updates), liars)])
         case "multikrum":
-            select = int(options.get("select", len(weights) - liars))
+            select = int(options.get("select", multikrum.most(len(weights), liars)))
             return _among(multikrum.multikrum(krum.distances(updates), liars, select))
         case "bulyan":
             taken = bulyan.chosen(krum.distances(updates), liars)
