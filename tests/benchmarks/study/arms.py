@@ -1,10 +1,11 @@
 """The ways to train that the study compares. All of them see every post as often, with the same optimiser.
 
 alone: each cluster for itself. federated: rounds, with the hub's own `combine` between them. pooled: all posts in one place,
-which is what a federation does without.
+which is what a federation does without; in batches as large as a cluster's, so that there are as many more of them as there are
+clusters, or in as many steps as each cluster makes, of batches that are so much larger.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Literal
@@ -25,14 +26,15 @@ _AVERAGED = Aggregation()
 class Arm:
     """One way to train, for so many passes over all posts, of which `epochs` lie between two averages."""
 
-    kind: Literal["alone", "federated", "pooled"]
+    kind: Literal["alone", "federated", "pooled", "pooled, as many steps"]
     lora: Literal["average", "svd", "ffa"] = "average"
     epochs: int = 1
 
     @property
     def name(self) -> str:
         """As the table calls it."""
-        return f"federated, {self.lora}, {self.epochs} local epochs" if self.kind == "federated" else self.kind
+        epochs = "1 local epoch" if self.epochs == 1 else f"{self.epochs} local epochs"
+        return f"federated, {self.lora}, {epochs}" if self.kind == "federated" else self.kind
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +49,8 @@ class Setting:
     clusters: Mapping[str, Posts]
     seed: int
     scratch: Path
+    steps: list[int]
+    """Each step of each training is noted here."""
 
 
 def train(arm: Arm, setting: Setting) -> list[tuple[Trainer, Path]]:
@@ -54,9 +58,11 @@ def train(arm: Arm, setting: Setting) -> list[tuple[Trainer, Path]]:
     match arm.kind:
         case "alone":
             return [_straight(replace(setting, clusters={name: posts})) for name, posts in setting.clusters.items()]
-        case "pooled":
+        case "pooled" | "pooled, as many steps":
             together = [post for posts in setting.clusters.values() for post in posts]
-            return [_straight(replace(setting, clusters={"pooled": together}))]
+            larger = 1 if arm.kind == "pooled" else len(setting.clusters)
+            training = setting.training.model_copy(update={"gradient_accumulation": larger})
+            return [_straight(replace(setting, clusters={"pooled": together}, training=training))]
         case "federated":
             return [_federated(arm, setting)]
 
@@ -67,7 +73,7 @@ def _straight(setting: Setting) -> tuple[Trainer, Path]:
     trainer = _trainer(setting, epochs=setting.passes, rounds=1)
     start, result = setting.scratch / "start.safetensors", setting.scratch / f"{name}.safetensors"
     initial(trainer.layout(), str(setting.seed), start)
-    trainer.train(posts, setting.images, start, result, 1, _quiet)
+    trainer.train(posts, setting.images, start, result, 1, _noted(setting))
     return trainer, result
 
 
@@ -83,7 +89,7 @@ def _federated(arm: Arm, setting: Setting) -> tuple[Trainer, Path]:
         updates = list[Update]()
         for name, posts in setting.clusters.items():
             update = setting.scratch / f"{name}.safetensors"
-            outcome = trainer.train(posts, setting.images, adapter, update, number, _quiet)
+            outcome = trainer.train(posts, setting.images, adapter, update, number, _noted(setting))
             updates.append(Update(name, update, outcome.examples, sent))
         result = setting.scratch / f"{number}.safetensors"
         combine(how, layout, adapter, updates, result)
@@ -96,5 +102,5 @@ def _trainer(setting: Setting, *, epochs: int, rounds: int, aggregation: Aggrega
     return Trainer(setting.model, training, rounds=rounds, aggregation=aggregation)
 
 
-def _quiet(step: int, steps: int, loss: float) -> None:
-    """Nobody watches."""
+def _noted(setting: Setting) -> Callable[[int, int, float], None]:
+    return lambda step, steps, loss: setting.steps.append(step)

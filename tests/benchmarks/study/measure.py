@@ -16,14 +16,17 @@ from fedspoke.api.names import PLATFORMS
 from fedspoke.local.demo import _photographs
 
 Losses = dict[str, float]
-"""On all subjects of each platform; `own`: on a cluster's own subjects in its own manner, the mean of the clusters; `base`."""
+"""On all subjects of each platform; `own`: on a cluster's own subjects in its own manner, the mean of the clusters; `base`.
+
+Beside them `steps`: how many the optimiser made, of each cluster.
+"""
 
 _LORA = Lora(rank=8, alpha=16, dropout=0)
 _TESTED = 36  # posts of a platform, two a subject
 _OWN = 16  # posts of a cluster's own kind, two a subject
 
 
-def measure(model: str, arm: Arm, seed: int, rate: float, count: int, passes: int) -> Losses:
+def measure(model: str, count: int, passes: int, arm: Arm, seed: int, rate: float) -> Losses:
     """Held-out losses of one arm with one seed; where it ends with an adapter a cluster, their mean."""
     with tempfile.TemporaryDirectory(prefix="study-") as folder:
         images, photographs = Path(folder) / "posts", _photographs()
@@ -35,6 +38,7 @@ def measure(model: str, arm: Arm, seed: int, rate: float, count: int, passes: in
             clusters={of.cluster: posts.write(of, count, images, photographs, f"{seed}-{of.cluster}") for of in accounts()},
             seed=seed,
             scratch=Path(folder),
+            steps=[],
         )
         tests = {name: posts.held_out(name, _TESTED, images, photographs, f"{seed}-test-{name}") for name in PLATFORMS}
         own = [posts.write(of, _OWN, images, photographs, f"{seed}-own-{of.cluster}") for of in accounts()]
@@ -47,4 +51,5 @@ def measure(model: str, arm: Arm, seed: int, rate: float, count: int, passes: in
             },
             "own": statistics.fmean(with_.loss(test, images, adapter) for (with_, adapter), test in zip(each, own, strict=True)),
             "base": statistics.fmean(trained[0][0].loss(test, images, None) for test in tests.values()),
+            "steps": len(setting.steps) / (1 if arm.kind.startswith("pooled") else len(own)),
         }
