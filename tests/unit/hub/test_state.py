@@ -33,7 +33,7 @@ def synced(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     def record(descriptor: int) -> None:
         paths.append(str(Path(f"/proc/self/fd/{descriptor}").readlink().relative_to(tmp_path)))
 
-    monkeypatch.setattr(os, "fsync", record)
+    monkeypatch.setattr(os, "fsync", record)  # of this call neither Python (sys.audit) nor the kernel (/proc) tells anybody
     return paths
 
 
