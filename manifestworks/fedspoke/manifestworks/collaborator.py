@@ -186,6 +186,7 @@ def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str
     gateway = {
         "name": "gateway",
         "command": envoy.command(f"{place.config}/{sidecar.CONFIG_FILE}"),
+        "resources": {"requests": {"cpu": "50m", "memory": "64Mi"}},
         "volumeMounts": mounted["gateway"],
     }
     mcp_server = {
@@ -198,6 +199,9 @@ def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str
     flower_client = {
         "name": "flower-client",
         "command": ["fedspoke", "collaborator", *run_settings],
+        "resources": {
+            "requests": {"cpu": "50m", "memory": "384Mi"}
+        },  # the flow with CrewAI 183 MB, Flower's SuperNode and an app
         "volumeMounts": mounted["flower-client"],
         **({"env": CURATION_KEY} if client.curation else {}),
     }
