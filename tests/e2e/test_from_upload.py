@@ -2,10 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -36,6 +37,7 @@ from support.fleet.capture import Connection, capturing, connections, sent_to
 from support.fleet.cluster import Cluster
 from support.fleet.federation import SPEC
 from support.fleet.fleet import OwnFleet, own
+from support.fleet.kubectl import command
 from support.fleet.kubernetes import NODE, POD, Kind, Rejected
 from support.fleet.wait import until
 
@@ -44,6 +46,8 @@ _CLAIM, _CONFIG_MAP, _SECRET = Kind("v1", "persistentvolumeclaims"), Kind("v1", 
 _ROUNDS, _GRACE = 4, 20
 _BESIDE = 512 << 10
 """Bytes that go to the gateway beside adapters: handshakes, polls, answers and a profile, a few minutes long."""
+_PROFILE, _ANSWER = 16 << 10, 8 << 10
+"""Bytes at most: a profile is about 440 numbers in JSON; the longest answer has the names and shapes of the tiny adapter."""
 _GPU = "nvidia.com/gpu"
 _BALLAST = 300 << 20
 """Bytes beside the posts, so that an upload lasts long enough to be killed."""
@@ -110,6 +114,16 @@ def outputs(owners: OwnFleet) -> Path:
 
 
 @dataclass(frozen=True, slots=True)
+class Request:
+    """What there was in one TLS connection."""
+
+    method: str
+    path: str
+    size: int
+    """Bytes of its body."""
+
+
+@dataclass(frozen=True, slots=True)
 class Alone:
     """A federation of both platforms whose hub was away for longer than its grace."""
 
@@ -119,6 +133,8 @@ class Alone:
     """What the federation said in the end."""
     seen: list[Connection]
     """What has crossed the second spoke's cable from the beginning to the end."""
+    asked: list[Request]
+    """What the second spoke has asked the hub's gateway for, by the gateway's own account."""
     wrote: dict[str, bytes]
     """What the second spoke's collaborator had in its output while it trained, by name."""
     keys: list[list[str]]
@@ -132,7 +148,8 @@ class Alone:
 @pytest.fixture(scope="module")
 def alone(owners: OwnFleet, offered: dict[str, dict[str, str]], outputs: Path, tmp_path_factory: pytest.TempPathFactory) -> Alone:
     hub, spokes = owners.hub, owners.spokes[:2]
-    file = tmp_path_factory.mktemp("cable") / "connections.json"
+    folder = tmp_path_factory.mktemp("cable")
+    file, gateway = folder / "connections.json", folder / "gateway.log"
     with capturing(spokes[1].machine, file), federation.federation(owners, "both", **_spec(PLATFORMS)):
         kept = outputs / run_name(federation.USERS, "both") / "workflow.json"
         until("the first spoke trains its second round", partial(_step, kept), _SECONDS, so="train_llava round 2".__eq__)
@@ -144,9 +161,10 @@ def alone(owners: OwnFleet, offered: dict[str, dict[str, str]], outputs: Path, t
         keys.append(_keys(spokes[1]))
         trained = _trained(kept)
         owners.network.restore(hub.machine)
-        later = until("it trains the round after", partial(_trained, kept), _SECONDS, so=lambda it: len(it) > 2)
-        ended = federation.until_phase(owners, "both", "Completed", _SECONDS)
-    return Alone(told, ended, connections(file), wrote, keys, trained, later)
+        with _followed(hub, gateway):
+            later = until("it trains the round after", partial(_trained, kept), _SECONDS, so=lambda it: len(it) > 2)
+            ended = federation.until_phase(owners, "both", "Completed", _SECONDS)
+    return Alone(told, ended, connections(file), _asked(gateway, spokes[1]), wrote, keys, trained, later)
 
 
 def test_an_upload_that_was_killed_goes_on_and_all_of_it_is_there(
@@ -217,6 +235,20 @@ def test_all_that_a_spoke_sends_goes_to_the_hub_in_tls_and_is_as_large_as_the_re
     assert adapters < sent[hub.address, gateway] < adapters + _BESIDE
 
 
+def test_each_request_of_a_spoke_is_of_a_kind_that_the_readme_lists_and_no_larger(alone: Alone) -> None:
+    run = f"/v1/runs/{run_name(federation.USERS, 'both')}"
+    adapters = [it for it in alone.asked if it.method == "PUT" and re.fullmatch(rf"{run}/rounds/\d+/adapter", it.path)]
+    assert len(adapters) == _ROUNDS
+    assert sum(it.size for it in adapters) == sum(it["bytesIn"] for it in alone.ended["metrics"]) / 2
+    (profile,) = [it for it in alone.asked if it.path == f"{run}/profiles/instagram"]
+    assert profile.size < _PROFILE
+    answers = [it for it in alone.asked if it.path.startswith("/v1/fleet/")]
+    assert max(it.size for it in answers) < _ANSWER
+    others = [it for it in alone.asked if it not in (*adapters, profile, *answers)]
+    assert {it.method for it in others} <= {"GET", "HEAD", "DELETE"}  # to fetch an adapter, to show a ticket, a sign of life
+    assert not [it for it in others if it.size]
+
+
 def test_a_federation_that_wants_posts_and_a_gpu_gets_the_one_that_has_both(
     owners: OwnFleet, offered: dict[str, dict[str, str]]
 ) -> None:
@@ -255,6 +287,21 @@ def _killed_on_its_way(spoke: Cluster, *arguments: str | Path) -> None:
     process.kill()
     process.communicate()
     assert _bytes(_folder(spoke) / "facebook-data/.incoming") < _BALLAST
+
+
+@contextmanager
+def _followed(hub: Cluster, file: Path) -> Iterator[None]:
+    """What the gateway of the federation has said from its start, in a file, once the block has ended and so has the gateway."""
+    what = ("logs", "--follow", "--namespace", federation.USERS, "deployment/both-aggregator", "--container", "gateway")
+    with file.open("wb") as sink, subprocess.Popen(command(hub.kubeconfig, *what), stdout=sink) as process:
+        yield
+        process.wait(_SECONDS)
+
+
+def _asked(gateway: Path, spoke: Cluster) -> list[Request]:
+    lines = [json.loads(line) for line in gateway.read_text().splitlines() if line.startswith("{")]
+    own = [it for it in lines if "path" in it and it["identity"].endswith(f"/cluster/{spoke.name}")]
+    return [Request(it["method"], it["path"], it["bytesIn"]) for it in own]
 
 
 def _collaborators(spoke: Cluster) -> list[str]:
