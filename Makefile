@@ -87,7 +87,7 @@ $(TRL): | install
 	  multiprocess==0.70.19 pandas==3.1.1 pyarrow==26.0.1 python-dateutil==4.0.0 six==1.17.0 xxhash==4.1.0
 	mv $@.partial $@
 
-study: install ## Ask whether federation helps: each way to train, several seeds, 10 minutes on two cores; the table is printed
+study: install ## Ask whether federation helps: each way to train, several seeds, a quarter of an hour on two cores; the table is printed
 	PYTHONPATH=tests $(RUN)/python -m benchmarks.study
 
 crd: install ## Write hub/deploy/crd.yaml anew from the API's models
