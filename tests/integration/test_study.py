@@ -1,8 +1,10 @@
 """The study of whether federation helps still runs, at a size that tells nothing."""
 
 import math
+import re
 from functools import partial
 from itertools import pairwise, starmap
+from pathlib import Path
 
 import pytest
 
@@ -40,3 +42,17 @@ def test_learning_rates_are_tried_until_the_best_lies_between_two_others(least: 
     assert best(tried) == least
     assert min(tried) < least < max(tried)
     assert all(high == 2 * low for low, high in pairwise(sorted(tried)))
+
+
+def test_the_readme_quotes_rows_of_the_committed_table() -> None:
+    top = Path(__file__).parents[2]
+    table = [figures(line) for line in (top / "tests/benchmarks/study/RESULTS.md").read_text().splitlines()]
+    quoted = list(filter(None, map(figures, (top / "README.md").read_text().splitlines())))
+    assert len(quoted) > 5
+    assert all(any(figure <= row for row in table) for figure in quoted)
+
+
+def figures(line: str) -> set[str]:
+    """A row's means, each with its spread, and its steps."""
+    means = set(re.findall(r"\d+\.\d\d ± \d+\.\d\d", line))
+    return means | set(re.findall(r"\| (\d+) \|", line)) if means else set()
