@@ -11,6 +11,7 @@ import logging
 import secrets
 
 from fedspoke.api.base import Object
+from fedspoke.api.errors import Failed
 from fedspoke.api.names import DOMAIN, labels
 from fedspoke.kube.client import Kind, Kubernetes, reference
 from fedspoke.manifestworks.collaborator import SETTINGS_FILE
@@ -39,6 +40,8 @@ def keep(kube: Kubernetes, run: str, namespace: str) -> None:
         return
     if there is not None:  # of an earlier federation of this name, or taken away: it is about to go
         kube.delete(there)
+        if kube.get(_SECRET, key_name(run), namespace):
+            raise Failed("the key of an earlier federation of this name is being taken away; it starts after that")
     kube.create(secret(run, namespace, reference(settings), secrets.token_bytes(_BYTES)))
     log.info("%s: a key was made for what it writes", run)
 

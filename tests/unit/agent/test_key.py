@@ -190,6 +190,21 @@ def test_a_key_of_an_earlier_federation_of_the_name_is_not_taken_over():
     assert started(kube)["data"]["key"] != before["data"]["key"]
 
 
+def test_while_the_key_of_an_earlier_federation_of_the_name_goes_that_is_what_is_waited_for():
+    kube = Lists(*asks())
+    before = started(kube)
+    for it in kube.all(CONFIG_MAP):
+        kube.delete(it)
+    for it in asks():
+        if it["kind"] == "ConfigMap":
+            kube.keep(it)
+    kube.keep(before | {"metadata": before["metadata"] | {"finalizers": ["foregroundDeletion"]}})
+    refused = start(kube, NAMESPACE, owner(volume()))
+    assert [*refused.values()] == [
+        "its Job cannot be started: the key of an earlier federation of this name is being taken away; it starts after that"
+    ]
+
+
 def test_one_that_somebody_took_away_is_replaced_so_that_a_new_pod_can_start():
     kube = Lists(*asks())
     before = started(kube)
