@@ -56,6 +56,15 @@ def secret(kube: Lists) -> Object:
     return found
 
 
+def another_of_the_name(kube: Lists) -> None:
+    """A federation is gone, and there is one of its name: its settings are others by their uid."""
+    for it in kube.all(CONFIG_MAP):
+        kube.delete(it)
+    for it in asks():
+        if it["kind"] == "ConfigMap":
+            kube.keep(it)
+
+
 def test_a_federation_that_starts_has_a_key_of_its_own_that_goes_with_its_settings():
     kube = Lists(*asks(), *asks("other"))
     start(kube, NAMESPACE, owner(volume()))
@@ -182,22 +191,14 @@ def test_with_the_owners_word_it_is_gone_and_the_next_one_is_another(now: Any):
 def test_a_key_of_an_earlier_federation_of_the_name_is_not_taken_over():
     kube = Lists(*asks())
     before = started(kube)
-    for it in kube.all(CONFIG_MAP):
-        kube.delete(it)
-    for it in asks():
-        if it["kind"] == "ConfigMap":
-            kube.keep(it)
+    another_of_the_name(kube)
     assert started(kube)["data"]["key"] != before["data"]["key"]
 
 
 def test_while_the_key_of_an_earlier_federation_of_the_name_goes_that_is_what_is_waited_for():
     kube = Lists(*asks())
     before = started(kube)
-    for it in kube.all(CONFIG_MAP):
-        kube.delete(it)
-    for it in asks():
-        if it["kind"] == "ConfigMap":
-            kube.keep(it)
+    another_of_the_name(kube)
     kube.keep(before | {"metadata": before["metadata"] | {"finalizers": ["foregroundDeletion"]}})
     refused = start(kube, NAMESPACE, owner(volume()))
     assert [*refused.values()] == [
