@@ -3,6 +3,7 @@
 Nothing here reads the weights, so that the command answers at once and not after torch's seven seconds.
 """
 
+import errno
 import json
 import shutil
 from collections.abc import Iterator
@@ -17,6 +18,7 @@ from fedspoke.collaborator import cached, sums
 
 _S3 = "s3://"
 _FILES = ["*.json", "*.jinja", "*.model", "*.safetensors"]
+_CLOSED = (errno.EACCES, errno.EPERM, errno.EROFS, errno.ENOSPC, errno.EDQUOT)
 
 
 def find(name: str, cache: Path | None = None) -> Path:
@@ -27,12 +29,14 @@ def find(name: str, cache: Path | None = None) -> Path:
 
     Raises:
         Refused: there is no such model, or it is no LLaVA, or not as its `SHA256SUMS` says.
-        Failed: the model hub or S3 does not give it, or not as it says it is.
+        Failed: the model hub or S3 does not give it, or not as it says it is; or it cannot be kept here.
     """
     if name.startswith(_S3):
         from fedspoke.collaborator.from_bucket import fetched  # what speaks to S3 takes its time, and few need it
 
-        return fetched(name, cache or Path(constants.HF_HOME) / "s3", _FILES, lambda folder: _require_llava(folder, name))
+        home = cache or Path(constants.HF_HOME) / "s3"
+        with _keeping(name, home):
+            return fetched(name, home, _FILES, lambda folder: _require_llava(folder, name))
     if Path(name).is_dir():
         _require_llava(Path(name), name)
         sums.check(Path(name), _FILES)
@@ -40,10 +44,11 @@ def find(name: str, cache: Path | None = None) -> Path:
     if name.startswith((".", "/", "~")):
         raise Refused(f"there is no folder {name}; name one that holds a LLaVA, such as `fedspoke model tiny` makes")
     try:
-        # The 14 GB come after the file that says whether they are a LLaVA.
-        _require_llava(Path(snapshot_download(name, allow_patterns="config.json", cache_dir=cache)), name)
-        snapshot = Path(snapshot_download(name, allow_patterns=_FILES, cache_dir=cache))
-        cached.check(snapshot)
+        with _keeping(name, cache or Path(constants.HF_HUB_CACHE)):
+            # The 14 GB come after the file that says whether they are a LLaVA.
+            _require_llava(Path(snapshot_download(name, allow_patterns="config.json", cache_dir=cache)), name)
+            snapshot = Path(snapshot_download(name, allow_patterns=_FILES, cache_dir=cache))
+            cached.check(snapshot)
     except (Failed, Refused):
         raise
     except HFValidationError as error:
@@ -99,6 +104,18 @@ def new(directory: Path) -> Iterator[Path]:
         partial.replace(directory)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def _keeping(name: str, home: Path) -> Iterator[None]:
+    """What a disk says of a model that is fetched, in a sentence for whoever has given the volume."""
+    try:
+        yield
+    except OSError as error:
+        if error.errno not in _CLOSED:
+            raise
+        right = "on a cluster, the volume of training.model.claimName must let any user write, and have room for it"
+        raise Failed(f"{name} cannot be kept in {home}: {error.strerror}; {right}") from error
 
 
 def _require_llava(folder: Path, name: str) -> None:

@@ -15,6 +15,7 @@ from huggingface_hub import constants
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.collaborator.model import load
 from fedspoke.collaborator.model_folder import download, find
+from support.closed import CLOSED
 from support.s3 import BUCKET, KEYS, S3, Line, line, s3
 from support.tiny import tiny_llava
 
@@ -229,6 +230,12 @@ def test_another_kind_of_model_is_refused_before_its_weights_come(store: S3, way
     with pytest.raises(Refused, match=f"{url} is a model of type bert; only LLaVA 1.5"):
         find(url, tmp_path / "home")
     assert fetches(way) == ["config.json"]
+
+
+@pytest.mark.usefixtures("way")
+def test_a_volume_that_cannot_be_written_to_is_named_as_what_is_wrong(store: S3) -> None:
+    with pytest.raises(Failed, match=rf"cannot be kept in {CLOSED}: .*; on a cluster, the volume of training.model.claimName"):
+        find(store.put(tiny_llava(), **SHA256), CLOSED)
 
 
 def test_an_endpoint_that_is_none_is_refused(way: Line, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

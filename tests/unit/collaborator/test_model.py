@@ -17,6 +17,7 @@ from transformers import LlavaForConditionalGeneration, LlavaProcessor
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.collaborator.model import load, make_tiny, recompute_activations
 from fedspoke.collaborator.model_folder import download, find
+from support.closed import CLOSED
 from support.model_hub import model_hub
 from support.tiny import tiny_llava
 
@@ -146,6 +147,12 @@ def test_a_hub_that_cannot_be_reached_is_a_failure_that_names_the_model(tmp_path
     with pytest.raises(Failed, match=f"{NAME} is not on this machine and the model hub cannot be reached"):
         download(NAME, tmp_path / "copy")
     assert not (tmp_path / "copy").exists()
+
+
+@pytest.mark.usefixtures("asked")
+def test_a_volume_that_cannot_be_written_to_is_named_as_what_is_wrong() -> None:
+    with pytest.raises(Failed, match=rf"{NAME} cannot be kept in {CLOSED}: .*; on a cluster, the volume of training.model.claim"):
+        find(NAME, CLOSED)
 
 
 def test_a_path_is_never_looked_up_on_a_network(asked: list[str], tmp_path: Path) -> None:
