@@ -1,4 +1,4 @@
-"""An OpenAI-compatible server on loopback: chat completions, not streamed, for whoever has its key.
+"""An OpenAI-compatible server, on loopback if not said otherwise: chat completions, not streamed, for whoever has its key.
 
 What it answers comes from a function: the tiny LLaVA, which by real forward passes takes the likeliest of the answers that a
 schema allows, as servers with guided decoding do; or a script, for tests that need a certain one.
@@ -99,7 +99,7 @@ def tiny(folder: Path) -> Answer:
 
 
 @contextmanager
-def serving(answer: Answer, key: str = "", port: int = 0) -> Iterator[LanguageModel]:
+def serving(answer: Answer, key: str = "", port: int = 0, host: str = "127.0.0.1") -> Iterator[LanguageModel]:
     """It listens as long as the block lasts."""
 
     class Handler(BaseHTTPRequestHandler):
@@ -132,7 +132,7 @@ def serving(answer: Answer, key: str = "", port: int = 0) -> Iterator[LanguageMo
         def log_message(self, *args: object) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", port), Handler)
+    server = ThreadingHTTPServer((host, port), Handler)
     server.daemon_threads = True
     served = LanguageModel(server.server_port)
     thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True)

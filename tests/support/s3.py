@@ -1,5 +1,6 @@
 """An S3 of our own on loopback, over HTTP, and a line to it that can be cut."""
 
+import json
 import socket
 import threading
 from collections.abc import Iterator
@@ -45,11 +46,34 @@ class S3:
     @contextmanager
     def asking_for_keys(self) -> Iterator[None]:
         """From now on it knows nobody."""
-        httpx.post(f"{self.url}/moto-api/reset-auth", content="0")
+        _ask_for_keys(self.url, "0")
         try:
             yield
         finally:
-            httpx.post(f"{self.url}/moto-api/reset-auth", content="inf")
+            _ask_for_keys(self.url, "inf")
+
+
+def asking(url: str, service: str) -> Any:
+    """A client of such a store, or of who gives out its keys (`iam`), as somebody whom it believes as long as it believes all."""
+    keys = {"aws_access_key_id": "anybody", "aws_secret_access_key": "anything"}
+    config = Config(s3={"addressing_style": "path"})
+    return botocore.session.Session().create_client(service, KEYS["AWS_REGION"], endpoint_url=url, config=config, **keys)
+
+
+def keys(url: str) -> dict[str, str]:
+    """Those of somebody who may list and read; from now on the store lets in nobody else."""
+    iam, name = asking(url, "iam"), "reader"
+    iam.create_user(UserName=name)
+    made = iam.create_access_key(UserName=name)["AccessKey"]
+    may = {"Effect": "Allow", "Action": ["s3:ListBucket", "s3:GetObject"], "Resource": "*"}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [may]})
+    iam.put_user_policy(UserName=name, PolicyName=name, PolicyDocument=policy)
+    _ask_for_keys(url, "0")
+    return {"AWS_ACCESS_KEY_ID": made["AccessKeyId"], "AWS_SECRET_ACCESS_KEY": made["SecretAccessKey"]}
+
+
+def _ask_for_keys(url: str, after: str) -> None:
+    httpx.post(f"{url}/moto-api/reset-auth", content=after)
 
 
 @contextmanager
@@ -58,9 +82,7 @@ def s3() -> Iterator[S3]:
     server.start()
     try:
         url = "http://{}:{}".format(*server.get_host_and_port())
-        keys = {name.lower(): value for name, value in KEYS.items() if name != "AWS_REGION"}
-        config = Config(s3={"addressing_style": "path"})
-        client = botocore.session.Session().create_client("s3", "us-east-1", endpoint_url=url, config=config, **keys)
+        client = asking(url, "s3")
         client.create_bucket(Bucket=BUCKET)
         yield S3(url, client)
     finally:
