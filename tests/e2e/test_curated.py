@@ -99,7 +99,7 @@ def owners(own_fleet: OwnFleet, example: Path) -> Iterator[tuple[OwnFleet, list[
 
 @pytest.fixture(scope="module")
 def story(owners: tuple[OwnFleet, list[Owner]]) -> Story:
-    """One federation to its end. Whoever is waited for is held up until the hub has said so."""
+    """One federation to its end. Whoever is waited for is held up until the hub has said so; flows are killed meanwhile."""
     fleet, (first, second) = owners
     told, name = Story(), "curated"
     for it in (first, second):
@@ -111,12 +111,15 @@ def story(owners: tuple[OwnFleet, list[Owner]]) -> Story:
         first.neighbours.s3.hold(up=False)
         second.neighbours.s3.hold(up=False)
         until("the posts of both are judged", heard, _SECONDS, so=partial(_all_at, "at the step curate "))
+        _kill_flow(first.spoke)
         second.neighbours.language_model.hold(up=False)
         until("the second is ready", heard, _SECONDS, so=lambda it: it[second.spoke.name][0] == "Ready")
+        _kill_flow(second.spoke)
         with ExitStack() as slow:
             with _stopped(second.spoke):
                 first.neighbours.language_model.hold(up=False)
                 until("the first has trained", heard, _SECONDS, so=lambda it: it[first.spoke.name][0] == "Trained")
+                _kill_flow(first.spoke)
                 slow.enter_context(_stopped(first.spoke))
             until("the first finishes", heard, _SECONDS, so=lambda it: it[first.spoke.name][0] == "Finishing")
             told.logs = _logs(fleet)
@@ -145,6 +148,12 @@ def test_so_is_what_it_does_once_it_is_ready(story: Story, cluster: str) -> None
 
 def test_a_cluster_that_waits_for_another_ones_training_says_that_it_has_trained(story: Story) -> None:
     assert "Trained" in story.phases("spoke1")
+
+
+@pytest.mark.parametrize("step", ["download_model", "fetch_data", "clean_data", "train_llava"])
+def test_a_step_that_is_done_is_not_done_again_by_the_flow_that_follows_one_that_was_killed(story: Story, step: str) -> None:
+    trainers = [content for path, content in story.logs.items() if path.parent.name == "mcp-server" and "curated" in str(path)]
+    assert [content.count(f" {step}: done") for content in trainers] == [1, 1]
 
 
 def test_posts_that_were_set_aside_are_neither_trained_on_nor_counted(owners: tuple[OwnFleet, list[Owner]], story: Story) -> None:
@@ -255,6 +264,13 @@ def _heard(fleet: OwnFleet, name: str, told: Story) -> dict[str, tuple[str, str]
 
 def _all_at(words: str, said: dict[str, tuple[str, str]]) -> bool:
     return len(said) == len(PLATFORMS) and all(reason.startswith(words) for _, reason in said.values())
+
+
+def _kill_flow(spoke: Cluster) -> None:
+    """The process that drives a collaborator's steps: the first that its main program has forked."""
+    collaborator = ("--oldest", "--full", "fedspoke collaborator --settings")
+    main = spoke.machine.call("pgrep", *collaborator).strip()
+    spoke.machine.call("pkill", "--signal", "KILL", "--parent", main, *collaborator)
 
 
 @contextmanager
