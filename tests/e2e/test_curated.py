@@ -11,7 +11,6 @@ from pathlib import Path
 import pytest
 
 from fedspoke.agent.policy import POLICY
-from fedspoke.api import documents
 from fedspoke.api.base import Object
 from fedspoke.api.names import FEDERATED_LEARNING, PLATFORMS, Platform, run_name
 from fedspoke.data import records
@@ -28,7 +27,6 @@ from support.fleet.wait import until
 from support.language_model import MODEL
 from support.neighbour import private
 
-OWNERS_WORD = Path(__file__).parents[2] / "addon-agent/deploy/owners-word.yaml"
 _SECONDS = 300
 _PLATFORM = dict(zip(("spoke1", "spoke2"), PLATFORMS, strict=True))
 _FLOW = ("start", "wait for the trainer", "download_model", "fetch_data", "clean_data", "curate")
@@ -199,7 +197,7 @@ def test_a_federation_that_would_hand_posts_to_whom_the_owner_has_not_named_does
 
 @contextmanager
 def _owner(spoke: Cluster, example: Path) -> Iterator[Owner]:
-    """One who has a model in a bucket, keys to it, a language model, and a policy to which the API server holds the hub."""
+    """One who has a model in a bucket, keys to it, a language model, and a policy that allows it."""
     cache = spoke.folder / "volumes" / f"{_CACHE}-{example.name}"
     federation.offer(spoke, _CACHE, cache.name, _nothing(example))
     cache.chmod(0o777)  # a collaborator writes there as whoever it is
@@ -216,7 +214,6 @@ def _owner(spoke: Cluster, example: Path) -> Iterator[Owner]:
                 _secret(CURATION, apiKey=_KEY),
                 _config_map(CURATION, keep=keeps),
                 _config_map(POLICY, curationEndpoints=_ENDPOINT, images=images.TESTS),
-                *documents.read(OWNERS_WORD),
             )
             with spoke.kubernetes.temporarily(*given):
                 yield Owner(spoke, neighbours, [_KEY, *keys.values()], cache, posts, keeps)
