@@ -4,7 +4,6 @@ Of a test that fails with a fleet, the logs and objects of all clusters are kept
 """
 
 import re
-import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -27,7 +26,7 @@ def say(request: pytest.FixtureRequest) -> Say:
 
     def say(what: str) -> None:
         with capture.global_and_fixture_disabled():
-            print(f"\n{what}", file=sys.stderr, flush=True)  # one of several runs side by side has no other way to the terminal
+            print(f"\n{what}", flush=True)
 
     return say
 

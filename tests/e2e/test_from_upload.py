@@ -44,8 +44,8 @@ from support.fleet.wait import until
 _SECONDS, _MINUTE = 600, 60
 _CLAIM, _CONFIG_MAP, _SECRET = Kind("v1", "persistentvolumeclaims"), Kind("v1", "configmaps"), Kind("v1", "secrets")
 _ROUNDS, _GRACE = 4, 20
-_BESIDE = 512 << 10
-"""Bytes that go to the gateway beside adapters: handshakes, polls, answers and a profile, a few minutes long."""
+_AROUND = 4 << 10
+"""Bytes that go to the gateway with a request, or in its place: headers, and what begins and keeps a connection in TLS."""
 _PROFILE, _ANSWER = 16 << 10, 8 << 10
 """Bytes at most: a profile is about 440 numbers in JSON; the longest answer has the names and shapes of the tiny adapter."""
 _GPU = "nvidia.com/gpu"
@@ -231,8 +231,8 @@ def test_all_that_a_spoke_sends_goes_to_the_hub_in_tls_and_is_as_large_as_the_re
     say(f"a spoke sent {sent}")
     assert sent.keys() == {(hub.address, 6443), (hub.address, gateway)}
     assert all(it.hidden for it in alone.seen if it.began_here)
-    adapters = sum(it["bytesIn"] for it in alone.ended["metrics"]) / 2  # of each cluster alike
-    assert adapters < sent[hub.address, gateway] < adapters + _BESIDE
+    bodies = sum(it.size for it in alone.asked)
+    assert bodies < sent[hub.address, gateway] < bodies + _AROUND * len(alone.asked)
 
 
 def test_each_request_of_a_spoke_is_of_a_kind_that_the_readme_lists_and_no_larger(alone: Alone) -> None:
