@@ -15,7 +15,3 @@ def prepared(told: CollaboratorSettings) -> tuple[Steps, Path]:
         steps.fetch_data(platform)
     steps.clean_data()
     return steps, starting_point(told, layout)
-
-
-def silent(step: int, steps: int, loss: float) -> None:
-    """Hears how far a training is, and tells nobody."""

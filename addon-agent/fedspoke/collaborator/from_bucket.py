@@ -20,9 +20,6 @@ from fedspoke.api import files
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.collaborator.bucket import Bucket, Checksum, Entry, UnreachableError
 
-SUMS = "SHA256SUMS"
-"""The file beside a model that says what its files are, as `sha256sum` writes it."""
-
 _log = logging.getLogger(__name__)
 _CONFIG = "config.json"
 _CHECKED = "checked"
@@ -62,7 +59,7 @@ def fetched(url: str, home: Path, patterns: Sequence[str], accept: Callable[[Pat
         if not folder.is_dir():
             partial = folder.with_name(f".{folder.name}")
             partial.mkdir(exist_ok=True)
-            sums = _sums(bucket, next((it for it in listed if it.name == SUMS), None))
+            sums = _sums(bucket, next((it for it in listed if it.name == files.SUMS), None))
             _fetch(bucket, sorted(model, key=lambda it: it.name != _CONFIG), sums, partial, accept)
             partial.replace(folder)
             for other in home.glob(".*/"):  # begun of what the bucket has no more
@@ -92,7 +89,7 @@ def _fetch(
 def _known(bucket: Bucket, it: Entry, sums: Mapping[str, bytes]) -> Checksum:
     known = bucket.checksum(it) or (Checksum(sums[it.name]) if it.name in sums else None)
     if known is None:
-        right = f"upload it with a SHA-256 (--checksum-algorithm SHA256), or put a {SUMS} beside it that lists it"
+        right = f"upload it with a SHA-256 (--checksum-algorithm SHA256), or put a {files.SUMS} beside it that lists it"
         raise Refused(f"nothing says what {it.name} of {bucket.url} has to be; {right}")
     return known
 
@@ -138,7 +135,7 @@ def _sums(bucket: Bucket, entry: Entry | None) -> dict[str, bytes]:
     if entry is None:
         return {}
     if entry.size > _MOST:
-        raise Refused(f"{SUMS} of {bucket.url} has {entry.size} bytes, and a line for each file would be enough")
+        raise Refused(f"{files.SUMS} of {bucket.url} has {entry.size} bytes, and a line for each file would be enough")
     text = b"".join(bucket.read(entry)).decode(errors="replace")
     found = (_SUM.fullmatch(line.strip()) for line in text.splitlines())
     return {it[2]: bytes.fromhex(it[1]) for it in found if it}

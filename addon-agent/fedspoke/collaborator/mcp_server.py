@@ -17,7 +17,6 @@ from typing import TYPE_CHECKING
 
 import anyio
 import uvicorn
-from anyio import from_thread
 from starlette.datastructures import Headers
 from starlette.responses import PlainTextResponse
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -28,7 +27,7 @@ from fedspoke.api.records import CollaboratorSettings
 from fedspoke.collaborator import curating_tools, resources
 from fedspoke.collaborator.ending import Ending
 from fedspoke.collaborator.tail import Tail
-from fedspoke.collaborator.tools import Server, tools
+from fedspoke.collaborator.tools import Server, tools, until_ended
 
 if TYPE_CHECKING:
     from fedspoke.collaborator.steps import Steps
@@ -116,11 +115,7 @@ def _offered(settings: CollaboratorSettings, tail: Tail, ending: Ending) -> Serv
 def _steps(settings: CollaboratorSettings, ending: Ending) -> "Steps":
     from fedspoke.collaborator.steps import Steps  # the server listens before torch is there
 
-    def still_wanted() -> None:
-        ending.check()
-        from_thread.check_cancelled()
-
-    return Steps(settings, still_wanted)
+    return Steps(settings, until_ended(ending))
 
 
 def _bound(port: int) -> socket.socket:

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from fedspoke.api.errors import Refused
+from fedspoke.api.files import SUMS
 from fedspoke.collaborator import cached
 
-SUMS = "SHA256SUMS"
 _BOOK = ".checked"
 _LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\0]+(?:/[^/\0]+)*)")
 

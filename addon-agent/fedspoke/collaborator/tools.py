@@ -26,7 +26,7 @@ from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
 from fedspoke.collaborator.answers import PASSING, DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
 from fedspoke.collaborator.ending import Ending
-from fedspoke.collaborator.wanted import Tell
+from fedspoke.collaborator.wanted import StillWanted, Tell
 
 if TYPE_CHECKING:  # it imports torch; the process that loads it says when
     from fedspoke.collaborator.steps import Steps
@@ -86,7 +86,7 @@ def tools(steps: "Future[Steps]", port: int, ending: Ending) -> "Server":
 
         def train(steps: "Steps") -> LlavaTrained:
             with ending.training():
-                return steps.train_llava(round, adapter, output, stepping(caller, ending))
+                return steps.train_llava(round, adapter, output, stepping(caller, until_ended(ending)))
 
         return await run(train)
 
@@ -117,12 +117,21 @@ def telling(caller: Caller) -> Tell:
     return tell
 
 
-def stepping(caller: Caller, ending: Ending) -> Callable[[int, int, float], None]:
+def until_ended(ending: Ending) -> StillWanted:
+    """As long as the caller stays and the process does."""
+
+    def still_wanted() -> None:
+        ending.check()
+        from_thread.check_cancelled()
+
+    return still_wanted
+
+
+def stepping(caller: Caller, still_wanted: StillWanted) -> Callable[[int, int, float], None]:
     """A progress notification for each step of a round, unless nobody would use the rest."""
 
     def progress(step: int, steps: int, loss: float) -> None:
-        ending.check()
-        from_thread.check_cancelled()
+        still_wanted()
         from_thread.run(caller.report_progress, step, steps, f"loss {loss:.4f}")
 
     return progress

@@ -10,8 +10,6 @@ from fedspoke.api.errors import Refused
 from fedspoke.data.progress import Progress
 from fedspoke.upload.manifest import File, Manifest
 
-SUMS = "SHA256SUMS"
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Content:
@@ -46,12 +44,12 @@ def listed(paths: Sequence[Path], progress: Progress) -> Content:
 
 def summed(content: Content, folder: Path) -> Content:
     """With `SHA256SUMS` among a model's files, by which whoever uses it can check it; it is written into `folder`."""
-    if SUMS in content.paths:  # the owner's own, which was checked before
+    if files.SUMS in content.paths:  # the owner's own, which was checked before
         return content
-    path = folder / SUMS
+    path = folder / files.SUMS
     path.write_text("".join(f"{it.digest}  {it.name}\n" for it in content.manifest.files))
-    own = File(name=SUMS, size=path.stat().st_size, digest=files.sha256(path))
-    return Content(manifest=Manifest(files=(*content.manifest.files, own)), paths={**content.paths, SUMS: path})
+    own = File(name=files.SUMS, size=path.stat().st_size, digest=files.sha256(path))
+    return Content(manifest=Manifest(files=(*content.manifest.files, own)), paths={**content.paths, files.SUMS: path})
 
 
 def _files(path: Path) -> Iterator[tuple[str, Path]]:

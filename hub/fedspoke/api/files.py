@@ -5,6 +5,9 @@ import os
 import secrets
 from pathlib import Path
 
+SUMS = "SHA256SUMS"
+"""The file beside others that says what they are, as `sha256sum` writes and checks it."""
+
 
 def replace(path: Path, content: bytes, mode: int = 0o644) -> None:
     """Give a file this content: after a crash or a power cut it has the old one or the new one.

@@ -58,8 +58,13 @@ _TOKEN_SOURCES = [
     {"configMap": {"name": "kube-root-ca.crt", "items": [{"key": "ca.crt", "path": "ca.crt"}]}},
 ]
 
-_REQUESTS = {"gateway": ("50m", "64Mi"), "aggregator": ("100m", "384Mi"), "fusion": ("10m", "96Mi"), "reporter": ("10m", "96Mi")}
-"""CPU and memory, as four clusters with adapters of 160 MiB take them: a pod that asks for nothing is the first to be evicted."""
+_REQUESTS = {
+    "gateway": {"cpu": "50m", "memory": "64Mi"},
+    "aggregator": {"cpu": "100m", "memory": "384Mi"},
+    "fusion": {"cpu": "10m", "memory": "96Mi"},
+    "reporter": {"cpu": "10m", "memory": "96Mi"},
+}
+"""As four clusters with adapters of 160 MiB take them: a pod that asks for nothing is the first to be evicted."""
 
 _ENVIRONMENT = [
     # A layer's matrices are small: on a busy hub OpenBLAS's threads wait for each other, and combining takes seven times the CPU.
@@ -250,7 +255,7 @@ def _pod(fl: FederatedLearning, image: str, place: Place) -> Object:
         "serviceAccountName": name,
         "automountServiceAccountToken": False,  # only the reporter gets the token
         "securityContext": unprivileged(openshift=place.openshift),
-        "containers": [container | hardened | _asking(*_REQUESTS[container["name"]]) for container in containers],
+        "containers": [it | hardened | {"resources": {"requests": _REQUESTS[it["name"]]}} for it in containers],
         "volumes": [
             {"name": "token", "projected": {"sources": _TOKEN_SOURCES}},
             {"name": "config", "configMap": {"name": name}},
@@ -260,10 +265,6 @@ def _pod(fl: FederatedLearning, image: str, place: Place) -> Object:
             {"name": "tmp", "emptyDir": {}},
         ],
     }
-
-
-def _asking(cpu: str, memory: str) -> Object:
-    return {"resources": {"requests": {"cpu": cpu, "memory": memory}}}
 
 
 def _account(fl: FederatedLearning, metadata: Object) -> list[Object]:

@@ -199,9 +199,8 @@ def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str
     flower_client = {
         "name": "flower-client",
         "command": ["fedspoke", "collaborator", *run_settings],
-        "resources": {
-            "requests": {"cpu": "50m", "memory": "384Mi"}
-        },  # the flow with CrewAI 183 MB, Flower's SuperNode and an app
+        # The flow with CrewAI takes 183 MB; Flower's SuperNode and an app are beside it.
+        "resources": {"requests": {"cpu": "50m", "memory": "384Mi"}},
         "volumeMounts": mounted["flower-client"],
         **({"env": CURATION_KEY} if client.curation else {}),
     }

@@ -14,7 +14,8 @@ from fedspoke.collaborator.steps import Steps
 from fedspoke.data import records
 from support.collaborator import facebook, instagram, settings
 from support.exports import FACEBOOK_POSTS, INSTAGRAM_POSTS
-from support.steps import prepared, silent
+from support.steps import prepared
+from support.training import silent
 
 KEY = bytes(range(32))
 OF_PHOTOS = (b"\x89PNG\r\n", b"JFIF", b"Exif\x00")

@@ -21,8 +21,9 @@ from support import adapters
 from support.collaborator import facebook, instagram, settings
 from support.exports import FACEBOOK_POSTS, facebook_post, write
 from support.language_model import LanguageModel
-from support.steps import prepared, silent
+from support.steps import prepared
 from support.tiny import tiny_llava
+from support.training import silent
 
 
 def profile_of(steps: Steps, platform: Platform) -> Profile:

@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from fedspoke.api.errors import Refused
+from fedspoke.api.files import SUMS
 from fedspoke.collaborator.model_folder import find
-from fedspoke.collaborator.sums import SUMS
 
 FILES = {"config.json": '{"model_type": "llava"}', "model.safetensors": "weights", "README.md": "read by nobody"}
 

@@ -3,7 +3,8 @@
 import subprocess
 from pathlib import Path
 
-from fedspoke.upload.content import SUMS, listed, summed
+from fedspoke.api.files import SUMS
+from fedspoke.upload.content import listed, summed
 from support.uploads import nothing
 
 
