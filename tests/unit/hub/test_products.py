@@ -26,8 +26,7 @@ def drawn(seed: int, ranks: list[int]) -> tuple[Factors, Factors]:
 
 def gap(b: NDArray[np.float32], a: NDArray[np.float32], shares: NDArray[np.float32]) -> products.Gap:
     """Between the product of the means and the mean of the products."""
-    mean_b, mean_a = fedavg.mean(b, shares), fedavg.mean(a, shares)
-    return products.averaged(products.columns(b, mean_b), products.rows(a, mean_a), shares)
+    return products.averaged(products.columns(b), products.rows(a), shares)
 
 
 def dense(b: Factors, a: Factors, weights: NDArray[np.float32]) -> NDArray[np.float64]:

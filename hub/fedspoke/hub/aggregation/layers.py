@@ -35,11 +35,11 @@ def averaged(rule: Rule, clusters: Sequence[Reader], start: Reader, means: Singl
         means: The clusters' weights where the strategy is a weighted mean, so that the product's distance has a meaning.
     """
 
-    def factor(tensor: Tensor, inner: Callable[[Single, Single], Double]) -> tuple[Half, Double | None]:
+    def factor(tensor: Tensor, inner: Callable[[Single], Double]) -> tuple[Half, Double | None]:
         """The clusters' values of one factor are gone before those of the other are read."""
         values = stacked(clusters, tensor)
         new = rule(values, partial(_flat, start, tensor)).reshape(tensor.shape)
-        return tensor_file.half(new), None if means is None else inner(values.reshape(-1, *tensor.shape), new)
+        return tensor_file.half(new), None if means is None else inner(values.reshape(-1, *tensor.shape))
 
     def merge(pair: Pair) -> Merged:
         (a, inner_a), (b, inner_b) = factor(pair.a, products.rows), factor(pair.b, products.columns)

@@ -44,56 +44,58 @@ def bias(gaps: Iterable[Gap | None]) -> float | None:
 def averaged(inner_b: Double, inner_a: Double, weights: Single) -> Gap:
     """What the product of the weighted mean factors lacks.
 
-    As the weights' sum is 1, Σ w·Bₖ·Aₖ = B̄·Ā + Σ w·(Bₖ − B̄)·(Aₖ − Ā): what is lost is the second sum, and no small difference of
-    large numbers is taken. With the factors of a sum of products side by side, its squared norm is that of BᵀB ∘ A·Aᵀ summed up.
+    As the weights' sum is 1, Σ w·Bₖ·Aₖ = B̄·Ā + Σ w·(Bₖ − B̄)·(Aₖ − Ā), and what is lost is the second sum. With the factors of a
+    sum of products side by side, its squared norm is that of BᵀB ∘ A·Aᵀ summed up. These two know all that is needed of B and A:
+    the means are taken from them in fp64, so that what is small beside the whole is known to a millionth of the whole.
 
     Args:
         inner_b: What `columns` found.
         inner_a: What `rows` found.
         weights: One a cluster, together 1.
     """
-    rank = len(inner_a) // (len(weights) + 1)
-    weigh = np.repeat(np.append(weights, 1).astype(np.float64), rank)
-    terms = inner_b * inner_a * np.outer(weigh, weigh)
-    apart = len(weights) * rank
-    return Gap(max(0.0, float(terms[:apart, :apart].sum())), max(0.0, float(terms.sum())))
+    parts = weights / weights.sum(dtype=np.float64)
+    pairs = np.outer(parts, parts)
+
+    def norm(of_b: Double, of_a: Double) -> float:
+        return max(0.0, float(np.einsum("kl,krls,krls->", pairs, of_b, of_a)))
+
+    blocks = (len(parts), len(inner_a) // len(parts)) * 2
+    b, a = inner_b.reshape(blocks), inner_a.reshape(blocks)
+    return Gap(norm(_apart(b, parts), _apart(a, parts)), norm(b, a))
 
 
-def rows(a: Single, mean: Single) -> Double:
-    """A·Aᵀ for the rows of all Aₖ − Ā and, below them, of Ā.
+def _apart(inner: Double, weights: Double) -> Double:
+    """As if each cluster's factor were less the mean of all."""
+    rows = inner - np.tensordot(weights, inner, axes=1)
+    apart: Double = rows - np.einsum("l,krls->krs", weights, rows)[:, :, None]
+    return apart
+
+
+def rows(a: Single) -> Double:
+    """A·Aᵀ for the rows of all Aₖ.
 
     Args:
         a: clusters × rank × in.
-        mean: Ā, the weighted mean.
     """
-    clusters, rank, inner = a.shape
-    below = np.empty((clusters + 1, rank, min(_PIECE, inner)), np.float32)
-    total = np.zeros(2 * [(clusters + 1) * rank])
-    for begin in range(0, inner, _PIECE):
-        of, part = slice(begin, begin + _PIECE), below[:, :, : inner - begin]
-        np.subtract(a[:, :, of], mean[:, of], out=part[:-1])
-        part[-1] = mean[:, of]
-        beside = part.reshape(len(total), -1)
-        total += beside @ beside.T
+    below = a.reshape(-1, a.shape[-1])
+    total = np.zeros(2 * [len(below)])
+    for begin in range(0, below.shape[1], _PIECE):
+        part = below[:, begin : begin + _PIECE]
+        total += part @ part.T
     return total
 
 
-def columns(b: Single, mean: Single) -> Double:
-    """BᵀB for the columns of all Bₖ − B̄ and, beside them, of B̄.
+def columns(b: Single) -> Double:
+    """BᵀB for the columns of all Bₖ.
 
     Args:
         b: clusters × out × rank.
-        mean: B̄, the weighted mean.
     """
     clusters, outer, rank = b.shape
-    beside = np.empty((min(_PIECE, outer), clusters + 1, rank), np.float32)
-    total = np.zeros(2 * [(clusters + 1) * rank])
+    total = np.zeros(2 * [clusters * rank])
     for begin in range(0, outer, _PIECE):
-        of, part = slice(begin, begin + _PIECE), beside[: outer - begin]
-        np.subtract(b[:, of].transpose(1, 0, 2), mean[of, None], out=part[:, :-1])
-        part[:, -1] = mean[of]
-        below = part.reshape(-1, len(total))
-        total += below.T @ below
+        beside = np.ascontiguousarray(b[:, begin : begin + _PIECE].transpose(1, 0, 2)).reshape(-1, len(total))
+        total += beside.T @ beside
     return total
 
 
