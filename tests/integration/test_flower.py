@@ -13,6 +13,7 @@ from fedspoke.api.profiles import GeneralProfile
 from support import adapters
 from support.envoy import wait_for
 from support.flower import Hub, below, fake_trainer, federation
+from support.hostile_hub import MARK
 from support.trainer import Behaviour
 
 TWO = ("cluster1", "cluster2")
@@ -55,6 +56,15 @@ def test_a_federation_from_the_first_node_to_the_general_profile(tmp_path: Path)
     assert [part.cluster for part in general.parts] == list(TWO)
     _, alive = psutil.wait_procs(processes, timeout=20)
     assert alive == []
+
+
+def test_what_a_hub_sends_with_a_run_is_not_run_on_a_spoke(tmp_path: Path) -> None:
+    with federation(tmp_path, TWO, hub_runs="support.hostile_hub") as site:
+        for cluster in TWO:
+            site.spoke(cluster)
+        assert ended(site.hub) == 0, (tmp_path / "aggregator.log").read_text()
+    assert list(tmp_path.rglob(MARK)) == []
+    assert [found for cluster in TWO for found in (tmp_path / cluster).rglob("sent.py")] == []
 
 
 def test_a_trainer_that_dies_in_round_2_and_is_started_again_takes_part_in_that_round(tmp_path: Path) -> None:

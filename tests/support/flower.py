@@ -25,6 +25,7 @@ from support.mcp import free_port
 from support.trainer import Behaviour
 
 _OBEDIENT = Behaviour()
+_PROGRAM = "fedspoke.cli"
 
 
 @dataclass
@@ -59,8 +60,10 @@ class Hub:
 
 
 @contextmanager
-def federation(folder: Path, clusters: tuple[str, ...], *, profiles: bool = False, superlink_port: int = 0) -> Iterator["Site"]:
-    """A hub whose aggregator runs; its spokes are started by `Site.spoke`. Nothing of it is left afterwards."""
+def federation(
+    folder: Path, clusters: tuple[str, ...], *, profiles: bool = False, superlink_port: int = 0, hub_runs: str = _PROGRAM
+) -> Iterator["Site"]:
+    """A hub whose aggregator is run by this module; its spokes are started by `Site.spoke`. Nothing of it is left afterwards."""
     with ExitStack() as stack:
         hub = Hub.__new__(Hub)
         fusion = stack.enter_context(loopback.serving(_fusion(hub), 0))
@@ -78,7 +81,7 @@ def federation(folder: Path, clusters: tuple[str, ...], *, profiles: bool = Fals
             fusion=f"127.0.0.1:{fusion}",
             deadline=datetime.now(UTC) + timedelta(minutes=30),
         )
-        aggregator = stack.enter_context(_process("aggregator", settings, folder / "aggregator"))
+        aggregator = stack.enter_context(_process("aggregator", settings, folder / "aggregator", hub_runs))
         Hub.__init__(hub, settings, folder, aggregator)
         yield Site(hub, stack)
 
@@ -176,12 +179,14 @@ def below(process: subprocess.Popen[bytes]) -> list[psutil.Process]:
 
 
 @contextmanager
-def _process(command: str, settings: AggregatorSettings | CollaboratorSettings, stem: Path) -> Iterator[subprocess.Popen[bytes]]:
+def _process(
+    command: str, settings: AggregatorSettings | CollaboratorSettings, stem: Path, module: str = _PROGRAM
+) -> Iterator[subprocess.Popen[bytes]]:
     file = stem.with_suffix(".json")
     file.write_text(settings.model_dump_json(by_alias=True))
-    program = [sys.executable, "-m", "fedspoke.cli", command, "--settings", str(file)]
+    program = [sys.executable, "-m", module, command, "--settings", str(file)]
     with stem.with_suffix(".log").open("wb") as sink:
-        process = subprocess.Popen(program, stdout=sink, stderr=sink)
+        process = subprocess.Popen(program, stdout=sink, stderr=sink, cwd=Path(__file__).parents[1])
     try:
         yield process
     finally:

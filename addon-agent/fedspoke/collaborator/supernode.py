@@ -56,9 +56,10 @@ def _supernode(settings: CollaboratorSettings, own: Path, tend: Callable[[], Non
         # Imported while the SuperNode does the same on another core, and after the environment that Flower reads at import.
         from flwr.supercore.constant import TaskType
 
+        from fedspoke.collaborator.client_app import app
         from fedspoke.flower.apps import Apps, client_app
 
-        with Apps(address, TaskType.CLIENT_APP, client_app()) as apps:
+        with Apps(address, TaskType.CLIENT_APP, client_app(app)) as apps:
             while supernode.poll() is None:
                 if any(status < 0 for status in apps.step()):
                     # The SuperNode would wait for the answer for a minute and take no other order. The next one is asked anew.

@@ -10,10 +10,11 @@ import os
 from collections.abc import Callable
 from multiprocessing.process import BaseProcess
 from queue import Queue
-from types import TracebackType
+from types import ModuleType, TracebackType
 from typing import Self
 
 import httpx
+from flwr.clientapp import ClientApp
 from flwr.proto.runtime_pb2 import AcquireTaskRequest
 from flwr.supercore.constant import TaskType
 from flwr.supercore.interceptors import RuntimeVersionHttpInterceptor
@@ -26,11 +27,17 @@ App = Callable[[str, str], None]
 """Runs one task to its end and exits; takes the Runtime API's address and the task's token."""
 
 
-def client_app() -> App:
-    """Runs the ClientApp for one message; imported here, so that a fork has it."""
-    from flwr.supernode.runtime.run_clientapp import run_clientapp
+def client_app(app: ClientApp) -> App:
+    """Runs this ClientApp for one message; imported here, so that a fork has it.
 
-    return lambda address, token: run_clientapp(address, token, insecure=True)
+    Flower's own way unpacks the app that the SuperLink sent with the run (a FAB) and imports what it names: whoever has the hub
+    would run what he likes beside the trainer, with its token. Here nothing of it is unpacked, whatever it names.
+    """
+    import flwr.supernode.runtime.run_clientapp as program
+
+    _replace(program, "install_from_fab", lambda *_, **__: None)
+    _replace(program, "get_load_client_app_fn", lambda **_: lambda *_: app)
+    return lambda address, token: program.run_clientapp(address, token, insecure=True, runtime_dependency_install=False)
 
 
 def server_app() -> App:
@@ -92,6 +99,12 @@ class Apps:
             self._running.append(process)
             self.started += 1
         return ended
+
+
+def _replace(program: ModuleType, name: str, own: object) -> None:
+    if not hasattr(program, name):
+        raise Failed(f"Flower's {program.__name__} has no {name}: it is another release than the one that is pinned")
+    setattr(program, name, own)
 
 
 def _run(parent: int, app: App, address: str, token: str) -> None:
