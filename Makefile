@@ -73,7 +73,7 @@ images: ## Build the container images, or those of IMAGES="operator agent", on B
 	@BASE=$(BASE) TAG=$(TAG) images/build $(IMAGES)
 
 bench: install ## Measure a round beside its floor, stock Flower and NVFlare, a decision over 10,000 clusters, exports of up to 50,000 posts
-	for each in round placement exports; do PYTHONPATH=tests $(RUN)/python -m benchmarks.$$each || exit 1; done
+	for each in round placement exports "round --line 1"; do PYTHONPATH=tests $(RUN)/python -m benchmarks.$$each || exit 1; done
 
 bench-gpu: install ## Measure a training step of LLaVA 1.5 7B on the GPU beside transformers Trainer and TRL SFTTrainer
 	-@$(MAKE) --no-print-directory $(TRL)

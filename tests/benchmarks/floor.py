@@ -1,6 +1,6 @@
 """The floor: plain HTTP streaming and a numpy fold behind fedspoke's own gateway and sidecars, so that its TLS is the same.
 
-python -m benchmarks.floor FOLDER CLUSTERS ROUNDS MIB
+python -m benchmarks.floor FOLDER CLUSTERS ROUNDS MIB [THE GATEWAY'S PORT]
 """
 
 import socket
@@ -24,7 +24,7 @@ from support.envoy import running, wait_for
 from support.mcp import free_port
 
 
-def main(folder: Path, clusters: int, rounds: int, mib: int) -> None:
+def main(folder: Path, clusters: int, rounds: int, mib: int, gateway_port: int = 0) -> None:
     port, names = free_port(), [f"cluster{number}" for number in range(1, clusters + 1)]
     ours = certificates.authority()
     certificates.bundle(folder / "ca", ours)
@@ -35,7 +35,7 @@ def main(folder: Path, clusters: int, rounds: int, mib: int) -> None:
     federation = Federation(namespace="default", name="bench", identities=identities, superlink=port, adapters=port, fusion=port)
     with machine(folder / "logs") as here:
         server = here.start("hub", program("floor_server", folder, port, clusters, mib))
-        gateway = replace(wire.gateway(folder), access_log="/dev/null")
+        gateway = replace(wire.gateway(folder), access_log="/dev/null", port=gateway_port)
         with ExitStack() as envoys:
             hub = envoys.enter_context(running(folder / "gateway", files(gateway, [federation])))
             wait_for(lambda: listening(port), "the floor's server", 60)
@@ -66,6 +66,6 @@ def program(name: str, *arguments: object) -> dict[str, object]:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))
+        main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
     except Failed as error:
         sys.exit(f"the floor: {error}")

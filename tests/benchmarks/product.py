@@ -1,6 +1,6 @@
 """`fedspoke run` as a user runs it, mutual TLS and all; only each cluster's trainer stands in for the real one.
 
-python -m benchmarks.product FOLDER CLUSTERS ROUNDS MIB
+python -m benchmarks.product FOLDER CLUSTERS ROUNDS MIB [THE GATEWAY'S PORT]
 """
 
 import sys
@@ -45,10 +45,11 @@ def without_models(logs: Path, mib: int) -> Iterator[Machine]:
         yield WithoutModels(here.logs, here.processes, mib)
 
 
-def main(folder: Path, clusters: int, rounds: int, mib: int) -> None:
+def main(folder: Path, clusters: int, rounds: int, mib: int, gateway_port: int = 0) -> None:
+    listeners = [{"name": "line", "port": gateway_port}] if gateway_port else []
     cr = build.federated_learning(
         name="bench",
-        server={"rounds": rounds, "minAvailableClients": clusters, "roundTimeout": "5m"},
+        server={"rounds": rounds, "minAvailableClients": clusters, "roundTimeout": "5m", "listeners": listeners},
         client={"data": {"platforms": ["facebook"]}},
         training={"model": {"name": "stand-in"}, "lora": {"rank": payload.RANK}},
         profiles={"enabled": False},
@@ -70,6 +71,6 @@ def main(folder: Path, clusters: int, rounds: int, mib: int) -> None:
 
 if __name__ == "__main__":
     try:
-        main(Path(sys.argv[1]), *map(int, sys.argv[2:5]))
+        main(Path(sys.argv[1]), *map(int, sys.argv[2:]))
     except (Failed, Refused) as error:
         sys.exit(f"fedspoke: {error}")

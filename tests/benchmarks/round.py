@@ -3,6 +3,8 @@
 Everything is measured on the whole process trees, from the end of the first round to the end of the last: start-up is not in
 it. All four carry the same adapter and train alike, by an addition. fedspoke, the floor and NVFlare speak mutual TLS; Flower,
 which has no client certificates, speaks none.
+
+On one machine all of them share its processors, and no line is between them. With `--line` the hub has one (line.py).
 """
 
 import argparse
@@ -22,13 +24,14 @@ from typing import Any
 
 import psutil
 
-from benchmarks import payload, phases, product, stock_flower, stock_nvflare
+from benchmarks import line, payload, phases, product, stock_flower, stock_nvflare
 from benchmarks.meter import Meter, Sample
 from fedspoke.api.errors import Failed
 from fedspoke.flower.programs import FLOWER
 
 _BOUND = 900.0  # seconds for one system
 _COLUMNS = {"cpuSeconds": "CPU, s", "serverMegabytes": "server's memory, MB", "clientMegabytes": "a client's memory, MB"}
+_BEHIND_A_LINE = ("floor", "fedspoke")
 _SLOWER, _MORE = 1.5, 0.1
 """Our aims: fedspoke's wall clock at most so many floors; its server's memory equal but for this, however many clients."""
 
@@ -68,35 +71,44 @@ def main() -> None:
     arguments.add_argument("--clusters", type=int, nargs="+", default=[4, 8])
     arguments.add_argument("--mib", type=int, default=160, help="of the adapter, in fp16")
     arguments.add_argument("--rounds", type=int, default=2, help="all but the first are measured")
-    arguments.add_argument("--systems", nargs="+", choices=SYSTEMS, default=list(SYSTEMS))
+    arguments.add_argument("--systems", nargs="+", choices=SYSTEMS, help="all; behind a line, those of the same gateway")
+    arguments.add_argument(
+        "--line", type=float, help="Gbit/s of the hub's line, each way; this takes the right to make a network"
+    )
     arguments.add_argument("--out", type=Path, default=Path("out/bench"), help="folder for round.json and round.md")
     chosen = arguments.parse_args()
     if chosen.rounds < 2 or chosen.mib % payload.LAYER_MIB or chosen.mib < 1:
         arguments.error(f"--rounds is 2 or more, --mib a multiple of {payload.LAYER_MIB}")
+    systems = chosen.systems or list(SYSTEMS if chosen.line is None else _BEHIND_A_LINE)
+    if chosen.line is not None and not (chosen.line > 0 and set(systems) <= set(_BEHIND_A_LINE) and line.possible()):
+        arguments.error(f"--line is some Gbit/s, of {' and '.join(_BEHIND_A_LINE)} alone, and for a user who may `unshare --net`")
     for name, peer in (("flower", stock_flower), ("nvflare", stock_nvflare)):
-        if name in chosen.systems:
+        if name in systems:
             peer.environ()  # installed now, not in a measured second
     report: dict[str, Any] = {
         "machine": f"{os.cpu_count()} cores, {psutil.virtual_memory().total >> 30} GiB, Python {platform.python_version()}",
         "mib": chosen.mib,
+        "line": chosen.line,
         "rounds": chosen.rounds - 1,
         "clusters": {
-            count: {name: measure(name, count, chosen.rounds, chosen.mib) for name in chosen.systems} for count in chosen.clusters
+            count: {name: measure(name, count, chosen.rounds, chosen.mib, chosen.line) for name in systems}
+            for count in chosen.clusters
         },
     }
     chosen.out.mkdir(parents=True, exist_ok=True)
-    (chosen.out / "round.json").write_text(json.dumps(report, indent=1))
+    name = "round" if chosen.line is None else f"round-{chosen.line:g}gbit"
+    (chosen.out / f"{name}.json").write_text(json.dumps(report, indent=1))
     text = table(report)
-    (chosen.out / "round.md").write_text(text)
+    (chosen.out / f"{name}.md").write_text(text)
     print(f"\n{text}\nAll of it is in {chosen.out}.")
 
 
-def measure(name: str, clusters: int, rounds: int, mib: int) -> dict[str, Any]:
+def measure(name: str, clusters: int, rounds: int, mib: int, gbit: float | None = None) -> dict[str, Any]:
     """Runs one system to its end; the means over its rounds after the first."""
     system, folder = SYSTEMS[name], Path(tempfile.mkdtemp(prefix=f"bench-{name}-"))
     print(f"{name}: {clusters} clients, {rounds} rounds …", file=sys.stderr, flush=True)
     try:
-        seen = _watch(system, folder, clusters, rounds, mib)
+        seen = _watch(system, folder, [clusters, rounds, mib], gbit)
         first, last, measured = seen.ends[0], seen.ends[-1], rounds - 1
         result: dict[str, Any] = {
             "seconds": (last.wall - first.wall) / measured,
@@ -118,9 +130,12 @@ def measure(name: str, clusters: int, rounds: int, mib: int) -> dict[str, Any]:
     return result
 
 
-def _watch(system: System, folder: Path, clusters: int, rounds: int, mib: int) -> Seen:
+def _watch(system: System, folder: Path, numbers: Sequence[int], gbit: float | None) -> Seen:
     """Runs one system to its end, and samples it at the end of each round."""
-    command = [sys.executable, "-m", f"benchmarks.{system.module}", str(folder), *map(str, (clusters, rounds, mib))]
+    _, rounds, _ = numbers
+    command = [sys.executable, "-m", f"benchmarks.{system.module}", str(folder), *map(str, numbers)]
+    if gbit is not None:
+        command = line.behind(gbit, [*command, str(line.PORT)])
     path = f"{Path(sys.executable).parent}{os.pathsep}{os.environ.get('PATH', '')}"
     environment = {**os.environ, "PATH": path, "PYTHONPATH": str(Path(__file__).parents[1])}
     process = subprocess.Popen(command, start_new_session=True, env=environment)
@@ -158,7 +173,8 @@ def _phases(folder: Path, seen: Seen) -> dict[str, float]:
 
 def table(report: Mapping[str, Any]) -> str:
     """The report as Markdown."""
-    lines = [f"One round of {report['mib']} MiB (fp16) down and up for each client. {report['machine']}.", ""]
+    behind = f", whose hub has a line of {report['line']:g} Gbit/s each way" if report["line"] else ""
+    lines = [f"One round of {report['mib']} MiB (fp16) down and up for each client{behind}. {report['machine']}.", ""]
     for count, systems in report["clusters"].items():
         columns = (f"{count} clients", "wall clock, s", "× floor", "× fedspoke", *_COLUMNS.values(), "others' CPU")
         lines += [f"| {' | '.join(columns)} |", "|---" * len(columns) + "|"]
