@@ -20,6 +20,7 @@ from fedspoke.api.profiles import Profile
 from fedspoke.api.records import CollaboratorSettings
 from fedspoke.collaborator.answers import LlavaTrained, ModelReady
 from support.collaborator import facebook, settings, starting_point
+from support.language_model import LanguageModel
 from support.mcp import McpServer, answer, command, free_port, refusal, serving, session, stdio_session
 
 pytestmark = pytest.mark.anyio
@@ -169,6 +170,16 @@ def test_standard_output_has_answers_alone_and_the_server_ends_with_its_client(
     assert answers[1]["result"]["isError"]
     assert (rest, process.returncode) == ("", 0)
     assert "clean_data: clean_data lacks facebook posts" in log
+
+
+async def test_who_starts_the_server_itself_is_shown_no_post_though_a_crew_would_be(
+    told: CollaboratorSettings, tmp_path: Path
+) -> None:
+    curated = {"curation": LanguageModel(1).curation(), "output": str(tmp_path / "output")}
+    async with stdio_session(told.model_copy(update=curated), tmp_path) as client:
+        assert sorted(tool.name for tool in (await client.list_tools()).tools) == [
+            "clean_data", "download_model", "evaluate", "fetch_data", "generate_profile", "train_llava"
+        ]  # fmt: skip
 
 
 async def test_a_wrong_argument_is_told_without_its_value(server: McpServer) -> None:

@@ -177,7 +177,7 @@ def _left(until: float) -> float:
 
 def _adapter(settings: CollaboratorSettings, digest: Digest) -> Path:
     """Where the global adapter of this digest is, or is to come."""
-    return Path(settings.output) / "rounds" / f"global-{digest}.safetensors"
+    return Path(settings.output) / orders.ROUNDS / f"global-{digest}.safetensors"
 
 
 def _only(*wanted: Path) -> None:

@@ -1,6 +1,7 @@
 """What a crew does at the trainer: three more tools, of which one hands out posts.
 
-They are offered where posts are curated and nowhere else: a desktop client's model may be anywhere.
+They are offered to the flow of a collaborator whose posts are curated, and to nobody else: the model of a desktop client may
+be anywhere.
 """
 
 from collections.abc import Callable

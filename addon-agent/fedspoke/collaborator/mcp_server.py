@@ -10,7 +10,7 @@ import os
 import secrets
 import socket
 import sys
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import FrameType
 from typing import TYPE_CHECKING
@@ -45,7 +45,10 @@ def serve(settings: CollaboratorSettings) -> None:
     with _bound(settings.mcp_port) as listener:
         token = secrets.token_urlsafe(32)
         _write_token(Path(settings.mcp_token), token)
-        app = Bearer(_offered(settings, tail, ending).streamable_http_app(), token)
+        server, steps = _offered(settings, tail, ending)
+        if settings.curation:
+            curating_tools.offer(server, steps)
+        app = Bearer(server.streamable_http_app(), token)
         config = uvicorn.Config(app, log_config=None, access_log=False, lifespan="on", ws="none", server_header=False)
         _log.info("mcp-server of %s listens on 127.0.0.1:%d", settings.cluster, settings.mcp_port)
         _Server(config, ending).run(sockets=[listener])
@@ -59,7 +62,8 @@ def serve_stdio(settings: CollaboratorSettings) -> None:
     requests = os.fdopen(os.dup(sys.stdin.fileno()), encoding="utf-8", errors="replace")
     os.dup2(os.open(os.devnull, os.O_RDONLY), sys.stdin.fileno())
     _log.info("mcp-server of %s answers on its standard output", settings.cluster)
-    anyio.run(_offered(settings, tail, Ending()).serve_stdio, requests, answers)
+    server, _ = _offered(settings, tail, Ending())  # and no tool that shows posts: a desktop client's model may be anywhere
+    anyio.run(server.serve_stdio, requests, answers)
     os._exit(0)  # as for a signal: there is nothing to finish
 
 
@@ -102,14 +106,12 @@ def _begin() -> Tail:
     return tail
 
 
-def _offered(settings: CollaboratorSettings, tail: Tail, ending: Ending) -> Server:
+def _offered(settings: CollaboratorSettings, tail: Tail, ending: Ending) -> tuple[Server, "Future[Steps]"]:
     # torch takes seconds to import. All of it happens in one thread: two that import it crosswise could see it half done.
     steps = ThreadPoolExecutor(1, "imports").submit(_steps, settings, ending)
     server = tools(steps, settings.mcp_port, ending)
-    if settings.curation:
-        curating_tools.offer(server, steps)
     resources.offer(server, steps, tail)
-    return server
+    return server, steps
 
 
 def _steps(settings: CollaboratorSettings, ending: Ending) -> "Steps":

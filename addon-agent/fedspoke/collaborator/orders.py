@@ -23,6 +23,9 @@ from fedspoke.collaborator.workflow import Finishing
 
 R = TypeVar("R", bound=Record)
 
+ROUNDS = "rounds"
+"""The folder of the output in which the adapters are that come from the hub and go there."""
+
 _POLL = 0.05
 _LOOK = 10  # polls
 

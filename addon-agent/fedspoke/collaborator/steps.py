@@ -17,7 +17,7 @@ from fedspoke.api.errors import Failed, Final, Refused
 from fedspoke.api.names import Platform
 from fedspoke.api.profiles import Profile
 from fedspoke.api.records import CollaboratorSettings, HeldOut
-from fedspoke.collaborator import adapters, own, release
+from fedspoke.collaborator import adapters, orders, own, release
 from fedspoke.collaborator.answers import DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
 from fedspoke.collaborator.checkpoint import Checkpoints
 from fedspoke.collaborator.encoder import TextEncoder
@@ -104,7 +104,7 @@ class Steps:
         For the same round and start again, the answer and the adapter are those of the first time.
         """
         trainer, posts, self._batches = self._ready("train_llava"), self._split(), _Batches(silent, self._pace)
-        start, result = self._inside(adapter), self._inside(output)
+        start, result = self._inside(adapter), self._adapter(output)
         key = trainer.key(posts.trained, start, round)
         if kept := self._kept.find(key, result):
             _log.info("round %d: trained before; the adapter is the same", round)
@@ -249,6 +249,13 @@ class Steps:
         file = Path(path).resolve()
         if not file.is_relative_to(self._output):
             raise Refused(f"{path} lies outside the collaborator's output; name a file below {self._settings.output}")
+        return file
+
+    def _adapter(self, path: str) -> Path:
+        """Where an adapter may be written: all else in the output is ours, the ledger of what was shared among it."""
+        file = self._inside(path)
+        if file.parent != self._output / orders.ROUNDS:
+            raise Refused(f"{path} is no place for a trained adapter; name a file in {self._settings.output}/{orders.ROUNDS}")
         return file
 
 

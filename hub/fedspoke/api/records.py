@@ -247,8 +247,8 @@ class RoundRecord(Record):
     lora_bias: float | None = Field(
         None,
         description=(
-            "Distance of the round's B·A from the mean of the clusters' B·A, relative to it; "
-            "None: the strategy is to make something else than that mean, or the mean is zero."
+            "Distance of the product of the means from the mean of the clusters' B·A, relative to it (Combined.lora_bias); "
+            "None: the strategy makes no such mean, or the mean is zero."
         ),
     )
 

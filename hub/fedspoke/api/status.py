@@ -76,10 +76,12 @@ class RoundMetrics(Reported):
     lora_bias: float | None = Field(
         None,
         description=(
-            "Distance of the round's B·A from the mean of the clusters' B·A, weighted by examples, relative to it. "
-            "Absent for all strategies but fedavg and fedprox, as the others are to make something else than that mean."
+            "Distance of the B·A of mean A and mean B from the mean of the clusters' B·A, weighted by examples, relative to it; "
+            "with svd or ffa, of the round's B·A. Absent for the robust strategies, which are to make something else than a mean."
         ),
     )
+    late: int = Field(0, description="Answers and uploads of earlier rounds or tries that came in this one and were dropped.")
+    repeated: int = Field(0, description="Answers and uploads that came once more, and counted once.")
 
 
 class Artifact(Reported):

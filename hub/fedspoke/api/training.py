@@ -117,9 +117,9 @@ class AdapterPrivacy(Api):
     rules = (
         Rule(
             field="noiseMultiplier",
-            message="must be greater than 0 when mechanism is gaussian, and 0 when it is none",
-            cel="(self.mechanism == 'gaussian') == (self.noiseMultiplier > 0.0)",
-            holds=lambda it: (it.mechanism == "gaussian") == (it.noise_multiplier > 0),
+            message="must be 0.000001 or more when mechanism is gaussian, and 0 when it is none",
+            cel="self.mechanism == 'gaussian' ? self.noiseMultiplier >= 0.000001 : self.noiseMultiplier == 0.0",
+            holds=lambda it: it.noise_multiplier >= 1e-6 if it.mechanism == "gaussian" else it.noise_multiplier == 0,
         ),
     )
 

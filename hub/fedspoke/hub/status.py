@@ -126,6 +126,8 @@ def _metrics(record: RoundRecord, held_out_loss: float | None) -> RoundMetrics:
         bytes_out=sum(cluster.bytes_out for cluster in record.clusters.values()),
         held_out_loss=held_out_loss,
         lora_bias=record.lora_bias,
+        late=record.late,
+        repeated=record.repeated,
     )
 
 

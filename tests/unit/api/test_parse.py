@@ -139,12 +139,12 @@ def test_a_bad_field_is_named_with_its_value_and_what_would_be_right(spec: Objec
         ),
         pytest.param(
             {"privacy": {"adapters": {"mechanism": "gaussian"}}},
-            "spec.privacy.adapters.noiseMultiplier must be greater than 0 when mechanism is gaussian",
+            "spec.privacy.adapters.noiseMultiplier must be 0.000001 or more when mechanism is gaussian",
             id="noise of no strength",
         ),
         pytest.param(
             {"privacy": {"adapters": {"noiseMultiplier": 0.5}}},
-            "noiseMultiplier is 0.5, but must be greater than 0 when mechanism is gaussian, and 0 when it is none",
+            "noiseMultiplier is 0.5, but must be 0.000001 or more when mechanism is gaussian, and 0 when it is none",
             id="noise that would not be added",
         ),
         pytest.param(

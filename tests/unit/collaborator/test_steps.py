@@ -347,6 +347,14 @@ def test_only_files_in_the_output_are_read_and_written(outside: str, tmp_path: P
     assert not (tmp_path / "secret").exists()
 
 
+@pytest.mark.parametrize("ours", ["releases.json", "profiles/facebook.json", "rounds/deeper/update", "rounds/../workflow.json"])
+def test_an_adapter_is_written_over_nothing_that_is_ours(ours: str, tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 2)})
+    steps, start = prepared(told)
+    with pytest.raises(Refused, match=r"is no place for a trained adapter; name a file in .*/rounds$"):
+        steps.train_llava(1, str(start), f"{told.output}/{ours}", silent)
+
+
 def test_a_data_set_may_be_a_zip_as_it_was_downloaded(tmp_path: Path) -> None:
     packed = shutil.make_archive(str(tmp_path / "facebook-export"), "zip", facebook(tmp_path / "f", 4))
     steps = Steps(settings(tmp_path, {"facebook": Path(packed)}))

@@ -89,6 +89,14 @@ def test_the_order_in_which_updates_came_does_not_change_a_byte(strategy: str, l
     assert one.digest == adapters.digest(tmp_path / "1.safetensors")
 
 
+@pytest.mark.parametrize("strategy", ["fedadam", "fedyogi"])
+def test_the_bias_of_where_an_optimizer_steps_to_is_that_of_the_mean(strategy: str, tmp_path: Path) -> None:
+    updates = leave(tmp_path, [adapters.drawn(LAYOUT, seed) for seed in range(3)], [1, 2, 5])
+    _, made = run(tmp_path, how(strategy), updates)
+    _, mean = run(tmp_path, how("fedavg"), updates)
+    assert made.lora_bias == mean.lora_bias is not None
+
+
 def test_the_bias_of_average_is_that_of_all_dense_products_together(tmp_path: Path) -> None:
     arrays, examples = [adapters.drawn(LAYOUT, seed) for seed in range(3)], [1, 2, 5]
     result, made = run(tmp_path, how(), leave(tmp_path, arrays, examples))

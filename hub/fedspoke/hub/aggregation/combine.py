@@ -45,7 +45,7 @@ class Combined:
     """‖B·A − Σ w·Bₖ·Aₖ‖ / ‖Σ w·Bₖ·Aₖ‖ over all layers as one, w by examples, before B and A are rounded to fp16 (2e-4).
 
     `average`: how far the product of the means is from the mean of the products; `svd`: what the rank cuts off; `ffa`: 0, as A is
-    the same for all. None for strategies whose result is not meant to be that mean.
+    the same for all. Of fedadam and fedyogi, where they step to is measured. None for strategies that make no such mean.
     """
 
 

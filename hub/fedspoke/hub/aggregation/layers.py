@@ -32,7 +32,7 @@ def averaged(rule: Rule, clusters: Sequence[Reader], start: Reader, means: Singl
         rule: The strategy.
         clusters: What they left.
         start: What they started from.
-        means: The clusters' weights where the strategy is a weighted mean, so that the product's distance has a meaning.
+        means: The clusters' weights where the strategy makes a weighted mean, so that the product's distance has a meaning.
     """
 
     def factor(tensor: Tensor, inner: Callable[[Single], Double]) -> tuple[Half, Double | None]:

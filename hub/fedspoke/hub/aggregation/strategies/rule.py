@@ -17,11 +17,11 @@ Single = NDArray[np.float32]
 Rule = Callable[[Single, Callable[[], Single]], Single]
 """Clusters × numbers, and what gives the numbers that they started from → the numbers of the result."""
 
-MEANS = ("fedavg", "fedprox")
-"""Strategies whose result is meant to be the weighted mean."""
-
 ADAPTIVE = ("fedadam", "fedyogi")
 """Strategies that remember moments."""
+
+MEANS = ("fedavg", "fedprox", *ADAPTIVE)
+"""Strategies that make the weighted mean: as their result, or as where they step to."""
 
 
 def rule(  # noqa: PLR0911  one for each strategy
