@@ -48,14 +48,29 @@ class Book:
 
     def has(self, path: Path, digest: str) -> bool:
         """Whether the file has this digest."""
-        name, state = path.name, path.stat()
-        seen: list[str | int] = [digest, state.st_size, state.st_mtime_ns]
-        if self._now.get(name) == seen:
+        if self._now.get(path.name) == _seen(path, digest):
             return True
         if files.sha256(path) != digest:
             return False
-        self._now[name] = seen
+        self.note(path, digest)
         return True
+
+    def note(self, path: Path, digest: str) -> None:
+        """Somebody has looked whether it has."""
+        self._now[path.name] = _seen(path, digest)
+
+    def holds(self) -> bool:
+        """Whether it knows of files, and all of them, which lie beside it, are as they were."""
+        folder = self._file.parent
+        try:
+            return bool(self._now) and all(self.has(folder / name, str(digest)) for name, (digest, *_) in [*self._now.items()])
+        except OSError:  # one is not there
+            return False
+
+
+def _seen(path: Path, digest: str) -> list[str | int]:
+    state = path.stat()
+    return [digest, state.st_size, state.st_mtime_ns]
 
 
 def _read(book: Path) -> dict[str, list[str | int]]:

@@ -6,10 +6,8 @@ Whoever fetches holds a lock; what a cut leaves is gone on with.
 
 import fcntl
 import hashlib
-import json
 import logging
 import os
-import re
 import shutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,13 +16,14 @@ from pathlib import Path
 
 from fedspoke.api import files
 from fedspoke.api.errors import Failed, Refused
+from fedspoke.collaborator import sums
 from fedspoke.collaborator.bucket import Bucket, Checksum, Entry, UnreachableError
+from fedspoke.collaborator.cached import Book
 
 _log = logging.getLogger(__name__)
 _CONFIG = "config.json"
 _CHECKED = "checked"
 """Beside a model, and none of its files: the SHA-256, size and time of each."""
-_SUM = re.compile(r"([0-9a-fA-F]{64}) [ *](?:\./)?(.+)")
 _MOST = 1 << 20  # bytes of sums
 
 
@@ -59,8 +58,8 @@ def fetched(url: str, home: Path, patterns: Sequence[str], accept: Callable[[Pat
         if not folder.is_dir():
             partial = folder.with_name(f".{folder.name}")
             partial.mkdir(exist_ok=True)
-            sums = _sums(bucket, next((it for it in listed if it.name == files.SUMS), None))
-            _fetch(bucket, sorted(model, key=lambda it: it.name != _CONFIG), sums, partial, accept)
+            said = _said(bucket, next((it for it in listed if it.name == files.SUMS), None))
+            _fetch(bucket, sorted(model, key=lambda it: it.name != _CONFIG), said, partial, accept)
             partial.replace(folder)
             for other in home.glob(".*/"):  # begun of what the bucket has no more
                 shutil.rmtree(other, ignore_errors=True)
@@ -69,25 +68,23 @@ def fetched(url: str, home: Path, patterns: Sequence[str], accept: Callable[[Pat
 
 
 def _fetch(
-    bucket: Bucket, model: Sequence[Entry], sums: Mapping[str, bytes], partial: Path, accept: Callable[[Path], None]
+    bucket: Bucket, model: Sequence[Entry], said: Mapping[str, str], partial: Path, accept: Callable[[Path], None]
 ) -> None:
     """All files, the first of which says what model it is, into a folder where some are already."""
-    checksums = {it.name: _known(bucket, it, sums) for it in model}
-    book: dict[str, tuple[str, int, int]] = {}
-    for it in model:
-        file, known = partial / it.name, checksums[it.name]
-        if not file.exists():
-            _log.info("%s of %s is fetched, %.1f MB", it.name, bucket.url, it.size / 1e6)
-            _take(bucket, it, known, file)
-        state = file.stat()
-        book[it.name] = (known.digest.hex() if known.part is None else files.sha256(file), state.st_size, state.st_mtime_ns)
-        if it.name == _CONFIG:
-            accept(partial)
-    files.replace(partial / _CHECKED, json.dumps(book).encode())
+    checksums = {it.name: _known(bucket, it, said) for it in model}
+    with Book(partial / _CHECKED) as book:
+        for it in model:
+            file, known = partial / it.name, checksums[it.name]
+            if not file.exists():
+                _log.info("%s of %s is fetched, %.1f MB", it.name, bucket.url, it.size / 1e6)
+                _take(bucket, it, known, file)
+            book.note(file, known.digest.hex() if known.part is None else files.sha256(file))
+            if it.name == _CONFIG:
+                accept(partial)
 
 
-def _known(bucket: Bucket, it: Entry, sums: Mapping[str, bytes]) -> Checksum:
-    known = bucket.checksum(it) or (Checksum(sums[it.name]) if it.name in sums else None)
+def _known(bucket: Bucket, it: Entry, said: Mapping[str, str]) -> Checksum:
+    known = bucket.checksum(it) or (Checksum(bytes.fromhex(said[it.name])) if it.name in said else None)
     if known is None:
         right = f"upload it with a SHA-256 (--checksum-algorithm SHA256), or put a {files.SUMS} beside it that lists it"
         raise Refused(f"nothing says what {it.name} of {bucket.url} has to be; {right}")
@@ -114,31 +111,21 @@ def _take(bucket: Bucket, it: Entry, checksum: Checksum, file: Path) -> None:
 
 def _checked(folder: Path, url: str) -> Path:
     """Once fetched, files are read again only where one looks as if it had changed."""
-    try:
-        book = json.loads((folder / _CHECKED).read_text())
-        good = all(_same(folder / name, *told) for name, told in book.items())
-    except (OSError, ValueError, TypeError):
-        good = False
+    with Book(folder / _CHECKED) as book:
+        good = book.holds()
     if not good:
         shutil.rmtree(folder, ignore_errors=True)  # another pod may be at it, too
         raise Failed(f"a file of {url} was damaged since it was fetched; try again")
     return folder
 
 
-def _same(file: Path, sha256: str, size: int, changed: int) -> bool:
-    state = file.stat()
-    return (state.st_size, state.st_mtime_ns) == (size, changed) or files.sha256(file) == sha256
-
-
-def _sums(bucket: Bucket, entry: Entry | None) -> dict[str, bytes]:
+def _said(bucket: Bucket, entry: Entry | None) -> dict[str, str]:
     """What the file of sums says, by name."""
     if entry is None:
         return {}
     if entry.size > _MOST:
         raise Refused(f"{files.SUMS} of {bucket.url} has {entry.size} bytes, and a line for each file would be enough")
-    text = b"".join(bucket.read(entry)).decode(errors="replace")
-    found = (_SUM.fullmatch(line.strip()) for line in text.splitlines())
-    return {it[2]: bytes.fromhex(it[1]) for it in found if it}
+    return sums.listed(b"".join(bucket.read(entry)).decode(errors="replace"), f"{files.SUMS} of {bucket.url}")
 
 
 def _sha256(file: Path, part: int | None) -> bytes:

@@ -4,15 +4,15 @@ Once a volume, as 14 GB take their time; once a start where the volume cannot be
 """
 
 import re
-from collections.abc import Iterator, Sequence
-from pathlib import Path
+from collections.abc import Sequence
+from pathlib import Path, PurePosixPath
 
 from fedspoke.api.errors import Refused
 from fedspoke.api.files import SUMS
 from fedspoke.collaborator import cached
 
 _BOOK = ".checked"
-_LINE = re.compile(r"([0-9a-f]{64}) [ *]([^/\0]+(?:/[^/\0]+)*)")
+_LINE = re.compile(r"([0-9a-fA-F]{64}) [ *]([^\0]+)")
 
 
 def check(folder: Path, patterns: Sequence[str]) -> None:
@@ -23,7 +23,8 @@ def check(folder: Path, patterns: Sequence[str]) -> None:
     """
     if not (folder / SUMS).is_file():
         return
-    said = dict(_lines(folder))
+    said = listed((folder / SUMS).read_text(errors="replace"), str(folder / SUMS))
+    said.pop(SUMS, None)  # `sha256sum * > SHA256SUMS` where there is one already lists what that held before
     here = {path.name for pattern in patterns for path in folder.glob(pattern)}
     if unlisted := sorted(here - said.keys()):
         raise Refused(f"{folder / SUMS} does not list {unlisted[0]}: write it anew once the folder is whole, `sha256sum *`")
@@ -35,10 +36,17 @@ def check(folder: Path, patterns: Sequence[str]) -> None:
                 raise Refused(f"{folder / name} is not the file that {SUMS} lists: it is damaged; copy or upload the model again")
 
 
-def _lines(folder: Path) -> Iterator[tuple[str, str]]:
-    """Name and digest of each file."""
-    for number, line in enumerate((folder / SUMS).read_text(errors="replace").splitlines(), 1):
-        found = _LINE.fullmatch(line)
-        if found is None or ".." in Path(found[2]).parts:
-            raise Refused(f"{folder / SUMS} is not as `sha256sum` writes it, in line {number}")
-        yield found[2], found[1]
+def listed(text: str, where: str) -> dict[str, str]:
+    """The digest of each file, by its path: `name` for `./name`, and in small letters.
+
+    Raises:
+        Refused: a line is none of `sha256sum`'s, or names what lies outside the folder.
+    """
+    found: dict[str, str] = {}
+    for number, line in enumerate(text.splitlines(), 1):
+        said = _LINE.fullmatch(line.strip())
+        path = PurePosixPath(said[2] if said else "")
+        if said is None or not path.name or path.is_absolute() or ".." in path.parts:
+            raise Refused(f"{where} is not as `sha256sum` writes it, in line {number}")
+        found[str(path)] = said[1].lower()
+    return found

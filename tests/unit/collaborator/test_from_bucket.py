@@ -52,8 +52,8 @@ def files(folder: Path) -> dict[str, bytes]:
 
 
 def sums(folder: Path) -> bytes:
-    """As `sha256sum *` writes them."""
-    return "".join(f"{hashlib.sha256(content).hexdigest()}  {name}\n" for name, content in files(folder).items()).encode()
+    """As `sha256sum ./*` writes them."""
+    return "".join(f"{hashlib.sha256(content).hexdigest()}  ./{name}\n" for name, content in files(folder).items()).encode()
 
 
 def fetches(way: Line) -> list[str]:
@@ -78,6 +78,16 @@ def test_or_with_a_file_of_sums_beside_it(store: S3, way: Line, tmp_path: Path) 
     url = store.put(tiny_llava())
     store.client.put_object(Bucket=BUCKET, Key="llava/SHA256SUMS", Body=sums(tiny_llava()))
     assert files(find(url, tmp_path)) == files(tiny_llava())
+
+
+def test_one_that_lists_what_is_in_no_folder_is_refused_before_anything_comes(store: S3, way: Line, tmp_path: Path) -> None:
+    url = store.put(tiny_llava())
+    said = sums(tiny_llava()) + f"{'0' * 64}  ../config.json\n".encode()
+    store.client.put_object(Bucket=BUCKET, Key="llava/SHA256SUMS", Body=said)
+    line = len(said.splitlines())
+    with pytest.raises(Refused, match=f"SHA256SUMS of {url} is not as `sha256sum` writes it, in line {line}"):
+        find(url, tmp_path)
+    assert fetches(way) == ["SHA256SUMS"]
 
 
 def test_or_not_at_all(store: S3, way: Line, tmp_path: Path) -> None:
