@@ -232,12 +232,13 @@ class Trainer:
     @contextmanager
     def _kept(self, state: State, descent: Descent) -> Iterator[None]:
         """Between two steps: a checkpoint where it is time for one, or where whoever hears of the step ends the training."""
-        if self._checkpoints and self._checkpoints.due():
+        due = self._checkpoints is not None and self._checkpoints.due()
+        if self._checkpoints and due:
             self._checkpoints.save(state, descent)
         try:
             yield
         except BaseException:
-            if self._checkpoints:
+            if self._checkpoints and not due:
                 self._checkpoints.save(state, descent)
             raise
 

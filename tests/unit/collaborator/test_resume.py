@@ -44,6 +44,28 @@ def test_who_ends_a_training_between_two_steps_leaves_a_checkpoint_there(
     assert heard == [3, 4]
 
 
+class Counting(Checkpoints):
+    """Keeps the steps after which a checkpoint was written."""
+
+    def __init__(self, folder: Path, every: float) -> None:
+        super().__init__(folder / "checkpoint", every=every)
+        self.written: list[int] = []
+
+    def save(self, state: State, descent: Descent) -> None:
+        self.written.append(state.step)
+        super().save(state, descent)
+
+
+@pytest.mark.parametrize(("every", "written"), [(0, [1, 2]), (3600, [2])], ids=["due", "not due"])
+def test_one_checkpoint_is_written_at_the_step_at_which_a_training_is_ended(
+    every: float, written: list[int], posts: list[CleanRecord], start: Path, tmp_path: Path
+) -> None:
+    checkpoints = Counting(tmp_path, every)
+    with pytest.raises(Stop):
+        trainer(checkpoints=checkpoints).train(posts, tmp_path, start, tmp_path / "result", 1, until(2))
+    assert checkpoints.written == written
+
+
 @pytest.mark.parametrize(
     "changes",
     [
