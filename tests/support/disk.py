@@ -21,6 +21,8 @@ class Disk(Lists):
     folders: dict[tuple[str, str], set[str]]
     dies: int | None = None
     """The agent that asks is killed at the so-manieth of its next calls."""
+    held: str = ""
+    """The claim whose volume another node holds: what wipes there does not begin."""
 
     def __init__(self, *objects: Object, **rest: Any) -> None:
         self.folders = {}
@@ -33,9 +35,9 @@ class Disk(Lists):
             if any(owner["uid"] not in uids for owner in it["metadata"].get("ownerReferences") or []):
                 del self.objects[key]
         for it in self.wiping():
-            if it.get("status"):
-                continue
             of = wipe_of(it)
+            if it.get("status") or of.claim == self.held:
+                continue
             assert of.place not in set(self.writing()), "it is wiped while somebody writes there"
             if not why_not:
                 self.folders[of.run, of.claim] = LEDGERS & self.folders[of.run, of.claim] if of.keeps_ledgers else set()

@@ -1,16 +1,18 @@
-"""The agent's look at the folders of federations in volumes for outputs: one that nobody needs any more is wiped, one at a time.
+"""The agent's look at the folders of federations in volumes for outputs: one that nobody needs any more is wiped.
+
+One at a time of each volume, and of two volumes at once: one that another node holds lets its own folders wait, and no other's.
 
 Like the rest of the agent it remembers nothing: a ConfigMap says whose folders there are, and Jobs what is being wiped.
 """
 
 import logging
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime
 
 from fedspoke.agent import wiping
 from fedspoke.agent.asked import NotAllowed, Owner, granted, is_asked, run_of
-from fedspoke.agent.folders import Folder, Place, Seen, due, known, remaining, told, unwiped, wiped
+from fedspoke.agent.folders import Folder, Place, Seen, Wipe, due, known, remaining, told, unwiped, wiped
 from fedspoke.agent.outputs import Outputs, claim_of
 from fedspoke.agent.wiping import outcome, rested, wipe_of
 from fedspoke.api.base import Object
@@ -24,6 +26,9 @@ log = logging.getLogger("fedspoke")
 _JOB, _POD = Kind("batch/v1", "Job"), Kind("v1", "Pod")
 _CLAIM, _CONFIG_MAP = Kind("v1", "PersistentVolumeClaim"), Kind("v1", "ConfigMap")
 _ENDED = ("Succeeded", "Failed")
+
+AT_ONCE = 2
+"""Volumes in which a folder is wiped."""
 
 
 def tidy(kube: Kubernetes, namespace: str, image: str, owner: Owner, now: datetime) -> None:
@@ -56,9 +61,8 @@ def tidy(kube: Kubernetes, namespace: str, image: str, owner: Owner, now: dateti
     _write(kube, there, folders)
     for job in gone:  # only now, so that nobody forgets what came of it
         kube.delete(job)
-    busy = {wipe_of(it).place for it in jobs}
-    under_way = [it for it in jobs if outcome(it, None) is None or it["metadata"].get("deletionTimestamp")]
-    for it in [each for each in wanted if each.place not in busy][: 0 if under_way else 1]:
+    under_way = {wipe_of(it).claim for it in jobs if outcome(it, None) is None or it["metadata"].get("deletionTimestamp")}
+    for it in _next(wanted, {wipe_of(it).place for it in jobs}, under_way):
         kube.create(wiping.job(it, image, namespace, reference(there)))
 
 
@@ -80,6 +84,15 @@ def settle(kube: Kubernetes, job: Object) -> None:
     if (run, claim) in _used(kube.all(_POD, namespace, {FEDERATED_LEARNING: run})):
         raise Refused("its pod before has not ended yet; it starts after that")
     _write(kube, there, known(there.get("data") or {}) | {(run, claim): Folder()})
+
+
+def _next(wanted: Iterable[Wipe], busy: Collection[Place], under_way: Collection[str]) -> Iterable[Wipe]:
+    """What is begun now: of each volume where none is under way the first that has no Job, as far as there is room."""
+    free: dict[str, Wipe] = {}
+    for it in wanted:
+        if it.place not in busy and it.claim not in under_way:
+            free.setdefault(it.claim, it)
+    return [*free.values()][: max(0, AT_ONCE - len(under_way))]
 
 
 def _seen(kube: Kubernetes, namespace: str, owner: Owner) -> Seen:

@@ -176,7 +176,7 @@ def test_one_that_comes_back_while_its_folder_is_wiped_waits_for_it():
     assert known(kube) == {RUN: {"room": {}}}
 
 
-def test_one_folder_at_a_time_is_wiped():
+def test_one_folder_of_a_volume_at_a_time_is_wiped():
     kube = spoke(*asks(name="one"), *asks(name="two"), *asks(name="three"))
     looks(kube, allows())
     for name in ("one", "two", "three"):
@@ -188,6 +188,21 @@ def test_one_folder_at_a_time_is_wiped():
         kube.run()
     assert most == 1
     assert set(map(frozenset, kube.folders.values())) == {frozenset()}
+
+
+def test_a_volume_that_another_node_holds_keeps_no_other_ones_folders_waiting():
+    left = [("team.a", "held"), ("team.b", "held"), ("team.c", "room"), ("team.d", "room"), ("team.e", "hall")]
+    kube = Disk(NO_FOLDERS, claim(), claim("held"), claim("hall"))
+    kube.merge(NO_FOLDERS, {"data": {run: json.dumps({of: {}}) for run, of in left}})
+    kube.folders, kube.held = dict.fromkeys(left, ALL), "held"
+    most = 0
+    for _ in range(8):
+        look(kube, allows(claim(), claim("held"), claim("hall")))
+        most = max(most, len([it for it in kube.wiping() if not it.get("status")]))
+        kube.run()
+    assert {place for place, there in kube.folders.items() if there} == {("team.a", "held"), ("team.b", "held")}
+    assert most == 2
+    assert [wipe_of(it).place for it in kube.wiping()] == [("team.a", "held")]
 
 
 def test_what_cannot_be_wiped_is_tried_again_after_a_minute_and_the_owner_can_read_why():
