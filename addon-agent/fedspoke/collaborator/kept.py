@@ -1,4 +1,5 @@
-"""A finished round's account, kept, so that a repeated order is answered at once.
+"""A trained round's account, kept, so that a repeated order is answered without another training: first before its adapter is
+measured, and then with that.
 
 To train again would take the round's time once more, and would draw noise anew: another release of what the same posts taught.
 """
@@ -19,7 +20,7 @@ class _Account(Record):
 
 
 class Kept:
-    """The last finished round; its adapter stays where the order wanted it."""
+    """The last trained round; its adapter stays where the order wanted it."""
 
     def __init__(self, file: Path) -> None:
         self._file = file

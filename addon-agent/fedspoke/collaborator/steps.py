@@ -101,30 +101,33 @@ class Steps:
     def train_llava(self, round: int, adapter: str, output: str, progress: Callable[[int, int, float], None]) -> LlavaTrained:  # noqa: A002
         """Train one round from the adapter in one file to the adapter in another; `lora_weights/` is this cluster's latest.
 
-        For the same round and start again, the answer and the adapter are those of the first time.
+        For the same round and start again, the answer and the adapter are those of the first time. One that is ended while its
+        adapter is measured has that alone to do again.
         """
         trainer, posts, self._batches = self._ready("train_llava"), self._split(), _Batches(silent, self._pace)
         start, result = self._inside(adapter), self._adapter(output)
         key = trainer.key(posts.trained, start, round)
-        if kept := self._kept.find(key, result):
+        if answer := self._kept.find(key, result):
             _log.info("round %d: trained before; the adapter is the same", round)
-            return kept
-        for folder in (self._own, result.parent):
-            folder.mkdir(parents=True, exist_ok=True)
-        before = self._measured(trainer, posts, start)
-        outcome = trainer.train(posts.trained, self._images, start, result, round, progress)
-        after = self._measured(trainer, posts, self._keep_weights(start, result))
-        _log.info("round %d: %d posts, loss %.4f, %.1f s", round, outcome.examples, outcome.loss, outcome.seconds)
-        answer = LlavaTrained(
-            examples=outcome.examples,
-            loss=outcome.loss,
-            seconds=outcome.seconds,
-            held_out=_held_out(posts, before, after),
-            releases=self._ledger.count(),
-            ledger=self._ledger.identity(),
-        )
-        self._kept.keep(key, result, answer)
-        self._checkpoints.remove()
+        else:
+            for folder in (self._own, result.parent):
+                folder.mkdir(parents=True, exist_ok=True)
+            outcome = trainer.train(posts.trained, self._images, start, result, round, progress)
+            _log.info("round %d: %d posts, loss %.4f, %.1f s", round, outcome.examples, outcome.loss, outcome.seconds)
+            answer = LlavaTrained(
+                examples=outcome.examples,
+                loss=outcome.loss,
+                seconds=outcome.seconds,
+                releases=self._ledger.count(),
+                ledger=self._ledger.identity(),
+            )
+            self._kept.keep(key, result, answer)
+            self._checkpoints.remove()
+        if answer.held_out is None:
+            weights = self._keep_weights(start, result)
+            before, after = (self._measured(trainer, posts, which) for which in (start, weights))
+            answer = answer.model_copy(update={"held_out": _held_out(posts, before, after)})
+            self._kept.keep(key, result, answer)
         return answer
 
     @_again_if_a_photo_is_lost

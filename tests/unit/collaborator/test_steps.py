@@ -120,6 +120,32 @@ def test_a_repeated_order_gets_the_same_answer_and_adapter_without_another_train
     assert result.read_bytes() == left
 
 
+def test_a_round_that_is_ended_while_its_adapter_is_measured_is_not_trained_again(tmp_path: Path) -> None:
+    told = hidden(told_to(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 10)}), holdout=0.3))
+    steps, start = prepared(told)
+    result = start.with_name("update-1.safetensors")
+    goes: list[bool] = []
+
+    def still_wanted() -> None:
+        if goes:
+            raise GoneError
+
+    steps._still_wanted = still_wanted
+    with pytest.raises(GoneError):
+        steps.train_llava(1, str(start), str(result), lambda step, of, _: goes.append(True) if step == of else None)
+    left = result.read_bytes()
+    again, _ = prepared(told)
+
+    def never(step: int, steps: int, loss: float) -> None:
+        raise AssertionError("it trains again")
+
+    trained = again.train_llava(1, str(start), str(result), never)
+    assert (result.read_bytes(), trained.releases) == (left, 1)
+    assert trained.held_out is not None
+    assert trained.held_out.posts == 3
+    assert again.train_llava(1, str(start), str(result), never) == trained
+
+
 def test_each_noised_adapter_is_another_release_and_is_counted(tmp_path: Path) -> None:
     told = hidden(settings(tmp_path, {"facebook": facebook(tmp_path / "f", 6)}))
     steps, start = prepared(told)
