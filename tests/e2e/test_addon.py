@@ -15,7 +15,7 @@ from kubernetes import config
 
 from fedspoke.api import parse
 from fedspoke.api.base import Object
-from fedspoke.api.names import ADDON, SIGNER, identity
+from fedspoke.api.names import ADDON, MODEL, SIGNER, VOLUME, identity
 from fedspoke.hub.addon import manager
 from fedspoke.hub.addon.registration import KUBE_CLIENT
 from fedspoke.kube.client import Kubernetes as Client
@@ -198,7 +198,7 @@ def _score(cluster: str) -> Object:
 def _claim(name: str) -> Object:
     """A claim that nothing provides a volume for."""
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "900Gi"}}, "storageClassName": ""}
-    metadata = {"name": name, "namespace": NAMESPACE}
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": {VOLUME: MODEL}}
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}
 
 

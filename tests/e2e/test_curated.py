@@ -199,7 +199,7 @@ def test_a_federation_that_would_hand_posts_to_whom_the_owner_has_not_named_does
 def _owner(spoke: Cluster, example: Path) -> Iterator[Owner]:
     """One who has a model in a bucket, keys to it, a language model, and a policy that allows it."""
     cache = spoke.folder / "volumes" / f"{_CACHE}-{example.name}"
-    federation.offer(spoke, _CACHE, cache.name, _nothing(example))
+    federation.offer(spoke, _CACHE, cache.name, _nothing(example), model=True)
     cache.chmod(0o777)  # a collaborator writes there as whoever it is
     posts = _posts(example, _PLATFORM[spoke.name])
     keeps = next(it for it, text in posts.items() if private(text))

@@ -125,7 +125,7 @@ def test_the_agents_image_reads_what_is_offered(fleet: OwnFleet, tmp_path: Path)
 def test_the_federation_completes_once_the_spoke_has_data_and_a_model(fleet: OwnFleet, tmp_path: Path) -> None:
     demo.write(tmp_path)
     shutil.copytree(demo.encoder(), tmp_path / "model/encoder")
-    federation.offer(fleet.spokes[0], "model", "model", tmp_path / "model")
+    federation.offer(fleet.spokes[0], "model", "model", tmp_path / "model", model=True)
     asked = partial(_status, fleet.hub.kubernetes)
     ended = until("it is completed", asked, 5 * _SECONDS, so=lambda it: it["phase"] == "Completed")
     assert ended["summary"]["rounds"] == "2/2"

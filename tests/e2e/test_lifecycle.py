@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 
 from fedspoke.api.base import Object
-from fedspoke.api.names import FEDERATED_LEARNING, GPU_LABEL, RETRY, run_name
+from fedspoke.api.names import FEDERATED_LEARNING, GPU_LABEL, MODEL, RETRY, VOLUME, run_name
 from fedspoke.hub.aggregation import owner
 from fedspoke.hub.aggregation.state import ROUNDS_FILE, records
 from fedspoke.manifestworks.collaborator import NAMESPACE
@@ -302,5 +302,5 @@ def _rounds(fleet: OwnFleet, name: str) -> list[dict[str, int]]:
 def _unbound(name: str) -> Object:
     """A claim that no volume is there for."""
     spec = {"accessModes": ["ReadWriteOnce"], "resources": {"requests": {"storage": "900Gi"}}, "storageClassName": ""}
-    metadata = {"name": name, "namespace": NAMESPACE}
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": {VOLUME: MODEL}}
     return {"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": spec}

@@ -5,7 +5,7 @@ from typing import Any
 
 from fedspoke.agent.inspection import KEY, LABELS, VERSION
 from fedspoke.api.base import Object
-from fedspoke.api.names import OFFERS, UPLOADED, VOLUME
+from fedspoke.api.names import MODEL, OFFERS, UPLOADED, VOLUME
 from fedspoke.manifestworks.collaborator import DATASETS, OUTPUTS
 from support.pods import NAMESPACE
 
@@ -42,6 +42,11 @@ def outputs(name: str = "room", value: str = "output", **labels: str) -> Object:
     """A volume claim for what collaborators write."""
     found = volume(name, None)
     return found | {"metadata": found["metadata"] | {"labels": {VOLUME: value} | labels}}
+
+
+def model(name: str = "model") -> Object:
+    """A volume claim that federations may name as their models'."""
+    return outputs(name, MODEL)
 
 
 def folder(path: str | None, name: str = "holiday", platform: str = "facebook") -> Object:

@@ -15,25 +15,13 @@ from fedspoke.agent.excess import DATA, excess
 from fedspoke.agent.offers import Offer
 from fedspoke.agent.outputs import Outputs, asked_for, mounted, replaced, still_there
 from fedspoke.agent.policy import POLICY, Policy
+from fedspoke.agent.told import Told, elsewhere
 from fedspoke.api.base import Object
-from fedspoke.api.curation import Curation
 from fedspoke.api.errors import Refused
-from fedspoke.api.names import DOMAIN, FEDERATED_LEARNING, OFFERS, PLATFORMS, Platform, labels
-from fedspoke.api.records import Record
-from fedspoke.api.training import AdapterPrivacy, Profiles
+from fedspoke.api.names import DOMAIN, FEDERATED_LEARNING, MODEL, OFFERS, PLATFORMS, VOLUME, Platform, labels
 from fedspoke.manifestworks.collaborator import DATASETS, FILES, SETTINGS_FILE
 
 _JOB = "Job"
-
-
-class _Settings(Record):
-    """What of a collaborator's settings an owner has a say in."""
-
-    model_config = {"extra": "ignore"}
-
-    privacy: AdapterPrivacy = AdapterPrivacy()
-    profiles: Profiles
-    curation: Curation | None = None
 
 
 class NotAllowed(Refused):
@@ -53,6 +41,8 @@ class Owner:
     """Why it cannot."""
     outputs: Outputs = field(default_factory=Outputs)
     """Where collaborators write."""
+    models: Collection[str] = ()
+    """The volume claims that a federation may name as its model's."""
 
 
 def is_asked(job: Object) -> bool:
@@ -137,12 +127,14 @@ def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) 
     images = [it["image"] for name in ("initContainers", "containers") for it in spec.get(name) or []]
     why = owner.policy.forbids(run, platforms, images) or _too_much(run, spec, owner)
     try:
-        said = _Settings.model_validate_json(settings.get(SETTINGS_FILE, ""))
+        said = Told.model_validate_json(settings.get(SETTINGS_FILE, ""))
     except ValidationError:
         if not why:  # they may be on their way
             raise Refused("its settings are not there, or cannot be read") from None
     else:
         why = why or owner.policy.too_little_noise(said.privacy, said.profiles) or owner.policy.hands_out(said.curation)
+        if not why and (other := elsewhere(said, run, platforms) or _no_model(spec, owner)):
+            raise Refused(other)  # by no word of the owner's, so that what it has done so far stays
     if why:
         raise NotAllowed(f"the cluster's owner does not allow it: {why}")
 
@@ -157,6 +149,14 @@ def _too_much(run: str, spec: Object, owner: Owner) -> str:
             return f"its volume {volume['name']} asks for data in another way than by its platform"
         if _source(volume) in {("volume", claim) for claim in owner.outputs.claims}:
             return f"its volume {volume['name']} asks for what collaborators write, which is the owner's to give"
+    return ""
+
+
+def _no_model(spec: Object, owner: Owner) -> str:
+    """Why the volume that it names as its model's is none; empty if it is one, or none is named."""
+    for volume in spec.get("volumes") or []:
+        if volume["name"] == MODEL and (claim := _source(volume)[1]) not in owner.models:
+            return f"the volume claim {claim} is no model's, or is not there: its owner labels one {VOLUME}={MODEL}"
     return ""
 
 

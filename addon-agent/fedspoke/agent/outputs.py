@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
-from fedspoke.api.names import LONGEST_LABEL, OFFERS, VOLUME
+from fedspoke.api.names import LONGEST_LABEL, MODEL, OFFERS, VOLUME
 
 OUTPUT = "output"
 """The label's value, and what a pod calls the volume."""
@@ -32,12 +32,14 @@ class Outputs:
 def outputs(claims: Iterable[Object]) -> Outputs:
     """Of the volume claims of the namespace, those that an owner means. A claim's name is not told: it is the owner's."""
     labelled = [
-        it for it in claims if VOLUME in (it["metadata"].get("labels") or {}) and not it["metadata"].get("deletionTimestamp")
+        it
+        for it in claims
+        if (it["metadata"].get("labels") or {}).get(VOLUME, MODEL) != MODEL and not it["metadata"].get("deletionTimestamp")
     ]
     meant = [it["metadata"] for it in labelled if it["metadata"]["labels"][VOLUME] == OUTPUT]
     names = tuple(sorted(it["name"] for it in meant if OFFERS not in it["labels"]))
     if len(meant) < len(labelled):
-        return Outputs(names, f"the label {VOLUME} of a volume claim must be {OUTPUT}")
+        return Outputs(names, f"the label {VOLUME} of a volume claim must be {OUTPUT} or {MODEL}")
     if len(names) < len(meant):
         return Outputs(names, f"a volume claim that is offered by {OFFERS} cannot have the label {VOLUME}={OUTPUT} as well")
     if len(names) > 1:

@@ -10,8 +10,9 @@ from fedspoke.agent.datasets import Counts, best
 from fedspoke.agent.declared import claims, score
 from fedspoke.agent.gpus import Gpus, gpus
 from fedspoke.agent.lease import RENEWED
+from fedspoke.agent.models import models
 from fedspoke.agent.offers import Offer
-from fedspoke.agent.outputs import Outputs, outputs
+from fedspoke.agent.outputs import outputs
 from fedspoke.agent.policy import POLICY, policy
 from fedspoke.agent.publish import Scores, publish
 from fedspoke.agent.run import Task
@@ -122,14 +123,15 @@ class Spoke:
     def _owner(self, seen: Survey) -> tuple[Owner, dict[Platform, tuple[Offer, Counts]]]:
         """What the owner offers and allows, and the datasets that the hub may know of."""
         there = self.kube.get(_CONFIG_MAP, POLICY, self.namespace)
+        labelled = self.kube.all(_CLAIM, self.namespace, {VOLUME: None})
         try:
             allowed = policy((there or {}).get("data"))
         except Refused as error:
             log.warning("the ConfigMap %s allows nothing: %s", POLICY, error)
-            return Owner(offers=seen.offers, policy=None, problem=str(error), outputs=self._outputs()), {}
+            return Owner(
+                offers=seen.offers, policy=None, problem=str(error), outputs=outputs(labelled), models=models(labelled)
+            ), {}
         data = {platform: it for platform, it in best(seen.offers, seen.datasets).items() if allowed.shares(platform)}
         best_of = {platform: offer for platform, (offer, _) in data.items()}
-        return Owner(offers=seen.offers, best=best_of, policy=allowed, outputs=self._outputs()), data
-
-    def _outputs(self) -> Outputs:
-        return outputs(self.kube.all(_CLAIM, self.namespace, {VOLUME: None}))
+        written, read = outputs(labelled), models(labelled)
+        return Owner(offers=seen.offers, best=best_of, policy=allowed, outputs=written, models=read), data

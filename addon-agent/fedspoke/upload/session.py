@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from fedspoke.api.backoff import Backoff, times
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed, Final, Refused
-from fedspoke.api.names import UPLOADED
+from fedspoke.api.names import MODEL, UPLOADED, VOLUME
 from fedspoke.data.progress import Progress
 from fedspoke.kube.client import OPENSHIFT, Kind, Kubernetes
 from fedspoke.kube.pods import stuck
@@ -41,6 +41,8 @@ class Target:
     """GiB of a claim that has to be made."""
     storage_class: str | None = None
     host_path: str | None = None
+    model: bool = False
+    """Whether a federation may name the volume as its model's."""
 
 
 def upload(
@@ -71,7 +73,8 @@ def upload(
     claim = _claim(kube, target, content.manifest.size, say)
     with _pod(kube, target, agent["spec"]["template"]["spec"], say) as pod:
         _send(kube, pod, f"{objects.VOLUME}/{target.folder}".rstrip("/"), content, progress, say)
-    kube.merge(claim, {"metadata": {"annotations": {UPLOADED: content.manifest.digest}}})
+    labels = {VOLUME: MODEL} if target.model else {}
+    kube.merge(claim, {"metadata": {"annotations": {UPLOADED: content.manifest.digest}, "labels": labels}})
 
 
 def _claim(kube: Kubernetes, target: Target, size: int, say: Callable[[str], None]) -> Object:

@@ -54,6 +54,7 @@ def upload(
         least=_DATA_GIB if platform else _MODEL_GIB,
         storage_class=storage_class,
         host_path=host_path,
+        model=model is not None,
     )
     kube = Kubernetes.of_environment(context)
     try:

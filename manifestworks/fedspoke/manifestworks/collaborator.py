@@ -70,6 +70,16 @@ class Place:
     mcp_port: int = 9092
     supernode_port: int = 9094
 
+    @property
+    def gateway(self) -> str:
+        """Where the sidecar listens."""
+        return f"127.0.0.1:{self.sidecar_port}"
+
+    @property
+    def mcp_token(self) -> str:
+        """The file of the trainer's token."""
+        return f"{self.output}/mcp-token"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Spoke:
@@ -101,9 +111,9 @@ def settings(fl: FederatedLearning, spoke: Spoke, place: Place) -> CollaboratorS
         profiles=fl.spec.profiles,
         curation=fl.spec.client.curation,
         overrules=place.overrules if fl.spec.client.curation else "",
-        gateway=f"127.0.0.1:{place.sidecar_port}",
+        gateway=place.gateway,
         mcp_port=place.mcp_port,
-        mcp_token=f"{place.output}/mcp-token",
+        mcp_token=place.mcp_token,
         supernode_port=place.supernode_port,
     )
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from fedspoke.api.base import Object
-from fedspoke.api.names import FEDERATED_LEARNING, OFFERS, PLATFORMS, Platform, platform_label
+from fedspoke.api.names import FEDERATED_LEARNING, MODEL, OFFERS, PLATFORMS, VOLUME, Platform, platform_label
 from fedspoke.local import demo
 from fedspoke.manifestworks.collaborator import CERTIFICATE_SECRET, NAMESPACE
 from support import build
@@ -48,7 +48,8 @@ def ready(fleet: OwnFleet, folder: Path) -> Iterator[OwnFleet]:
         spoke.kubernetes.apply(_namespace(NAMESPACE))
         platform = _PLATFORM[spoke.name]
         for claim, files in ((f"{platform}-data", f"exports/{platform}"), ("model", "model")):
-            offer(spoke, claim, f"{claim}-{folder.name}", folder / "example" / files)  # each time another volume
+            it = f"{claim}-{folder.name}"  # each time another volume
+            offer(spoke, claim, it, folder / "example" / files, model=claim == "model")
         declare(fleet, spoke, data=True)
     try:
         with controlled(fleet, folder):
@@ -174,14 +175,17 @@ def _namespace(name: str) -> Object:
     return {"apiVersion": NAMESPACES.api_version, "kind": "Namespace", "metadata": {"name": name}}
 
 
-def offer(spoke: Cluster, claim: str, volume: str, files: Path, platform: Platform | None = None) -> None:
-    """A volume with these files, readable for whoever a pod runs as, and the claim that gets it; offered, if of a platform."""
+def offer(spoke: Cluster, claim: str, volume: str, files: Path, platform: Platform | None = None, *, model: bool = False) -> None:
+    """A volume with these files, readable for whoever a pod runs as, and the claim that gets it; offered, if of a platform, or
+    for models.
+    """
     folder = spoke.volume(volume)
     shutil.copytree(files, folder, dirs_exist_ok=True)
     for path in folder.rglob("*"):
         path.chmod(0o755 if path.is_dir() else 0o644)
     asked = {"accessModes": ["ReadWriteOnce"], "volumeName": volume, "resources": {"requests": {"storage": "1Gi"}}}
-    metadata = {"name": claim, "namespace": NAMESPACE, "labels": {OFFERS: platform} if platform else {}}
+    labels = {OFFERS: platform} if platform else {VOLUME: MODEL} if model else {}
+    metadata = {"name": claim, "namespace": NAMESPACE, "labels": labels}
     spoke.kubernetes.apply({"apiVersion": "v1", "kind": "PersistentVolumeClaim", "metadata": metadata, "spec": asked})
 
 

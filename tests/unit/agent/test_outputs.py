@@ -64,7 +64,7 @@ def test_where_one_is_labelled_each_federation_has_a_folder_of_its_name_in_it():
     ("claims", "why"),
     [
         ([claim("a"), claim("b")], f"2 volume claims have the label {VOLUME}=output, and one must have it"),
-        ([claim("a", "outputs")], f"the label {VOLUME} of a volume claim must be output"),
+        ([claim("a", "outputs")], f"the label {VOLUME} of a volume claim must be output or model"),
         (
             [claim("a", **{OFFERS: "facebook"})],
             f"a volume claim that is offered by {OFFERS} cannot have the label {VOLUME}=output as well",

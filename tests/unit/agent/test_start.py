@@ -7,17 +7,18 @@ import pytest
 
 from fedspoke.agent.asked import Owner, asked_by
 from fedspoke.agent.key import FILE
+from fedspoke.agent.models import models
 from fedspoke.agent.offers import offers
 from fedspoke.agent.policy import policy
 from fedspoke.agent.start import start
 from fedspoke.api import parse
 from fedspoke.api.base import Object
-from fedspoke.api.names import DOMAIN, OFFERS
+from fedspoke.api.names import DOMAIN, OFFERS, VOLUME
 from fedspoke.kube.client import Kind
 from fedspoke.manifestworks.collaborator import Hub, Spoke, collaborator
 from support import build
 from support.kube import Lists
-from support.offered import folder, volume
+from support.offered import folder, model, volume
 from support.pods import NAMESPACE
 
 JOB, CONFIG_MAP = Kind("batch/v1", "Job"), Kind("v1", "ConfigMap")
@@ -34,7 +35,8 @@ def asks(platforms: tuple[str, ...] = ("facebook",), name: str = "social", **spe
 
 def owner(*offered: Object, **allows: str) -> Owner:
     found, _ = offers(offered)
-    return Owner(offers=found, best={it.platform: it for it in found}, policy=policy(allows))
+    best: Any = {it.platform: it for it in found}
+    return Owner(offers=found, best=best, policy=policy(allows), models=models(offered))
 
 
 def of_the_owner(variable: str) -> Object:
@@ -64,7 +66,7 @@ def changed(**fields: Any) -> list[Object]:
 
 def test_what_is_asked_for_runs_with_the_volumes_that_are_offered():
     kube = Lists(*asks(training=MODEL))
-    assert start(kube, NAMESPACE, owner(volume("anna-s-holiday"))) == {}
+    assert start(kube, NAMESPACE, owner(volume("anna-s-holiday"), model())) == {}
     (job,) = running(kube)
     volumes = {it["name"]: it for it in job["spec"]["template"]["spec"]["volumes"]}
     assert volumes["data-facebook"]["persistentVolumeClaim"] == {"claimName": "anna-s-holiday", "readOnly": True}
@@ -127,7 +129,7 @@ def test_nor_does_a_job_that_says_that_the_agent_made_it():
 
 def test_what_an_api_server_adds_to_what_runs_does_not_end_it():
     kube = Lists(*asks(training=MODEL, client=CURATED))
-    curated = owner(volume(), curationEndpoints="http://llm.*")
+    curated = owner(volume(), model(), curationEndpoints="http://llm.*")
     assert start(kube, NAMESPACE, curated) == {}
     (job,) = running(kube)
     for it in job["spec"]["template"]["spec"]["volumes"]:
@@ -280,6 +282,69 @@ def test_a_hub_that_names_a_dataset_as_its_model_does_not_get_it(named: str):
     kube = Lists(*asks(training={"model": {"name": "/model", "claimName": named}}))
     (why,) = start(kube, NAMESPACE, owner(volume("holiday"))).values()
     assert why == "the cluster's owner does not allow it: its volume model asks for data in another way than by its platform"
+
+
+UNLABELLED = f"the volume claim model is no model's, or is not there: its owner labels one {VOLUME}=model"
+
+
+@pytest.mark.parametrize(
+    ("labelled", "why"),
+    [
+        ({}, UNLABELLED),
+        ({VOLUME: "output"}, UNLABELLED),
+        (
+            {VOLUME: "model", OFFERS: "instagram"},
+            "the cluster's owner does not allow it: its volume model asks for data in another way than by its platform",
+        ),
+    ],
+)
+def test_a_volume_is_a_models_by_its_owners_label_alone_and_no_longer_than_that(labelled: dict[str, str], why: str):
+    kube, other = Lists(*asks(training=MODEL)), volume("model", None)
+    other["metadata"]["labels"] = labelled
+    for _ in range(2):
+        assert start(kube, NAMESPACE, owner(volume(), other)) == {RUN: why}
+        assert running(kube) == []
+        assert start(kube, NAMESPACE, owner(volume(), model())) == {}
+        assert len(running(kube)) == 1
+
+
+@pytest.mark.parametrize(
+    "setting",
+    [
+        {"run": "team.another"},
+        {"datasets": {"facebook": "/model"}},
+        {"datasets": {"facebook": "/data/facebook", "instagram": "/model"}},
+        {"output": "/output/x"},
+        {"overrules": ""},
+        {"gateway": "203.0.113.9:80"},
+        {"mcpPort": 9999},
+        {"mcpToken": "/output/lora_weights/token"},
+        {"supernodePort": 9999},
+    ],
+)
+def test_settings_that_lead_elsewhere_than_a_collaborators_are_refused_and_end_what_has_them(setting: Object):
+    objects, curated = asks(client=CURATED), owner(volume(), curationEndpoints="*")
+    files = next(it for it in objects if it["kind"] == "ConfigMap" and it["metadata"]["name"] == RUN)["data"]
+    honest, told = Lists(*objects), json.loads(files["collaborator.json"]) | setting
+    assert start(honest, NAMESPACE, curated) == {}
+    (job,) = running(honest)
+    files["collaborator.json"] = json.dumps(told)
+    kube, why = Lists(*objects), f"its settings have another {next(iter(setting))} than a collaborator's"
+    assert start(kube, NAMESPACE, curated) == {RUN: why}
+    assert running(kube) == []
+    job["spec"]["template"]["metadata"]["annotations"][f"{DOMAIN}/collaborator.json"] = json.dumps(told)
+    honest.keep(job)
+    assert start(honest, NAMESPACE, curated) == {RUN: why}
+    assert running(honest) == []
+
+
+def test_a_volume_that_is_withdrawn_is_not_read_as_a_models():
+    objects = asks(training={"model": {"name": "/model", "claimName": "holiday"}})
+    files = next(it for it in objects if it["kind"] == "ConfigMap" and it["metadata"]["name"] == RUN)["data"]
+    files["collaborator.json"] = json.dumps(json.loads(files["collaborator.json"]) | {"datasets": {"facebook": "/model"}})
+    kube = Lists(*objects)
+    assert RUN in start(kube, NAMESPACE, owner(volume("another"), volume("holiday", None)))
+    assert running(kube) == []
 
 
 @pytest.mark.parametrize(

@@ -6,6 +6,7 @@ import pytest
 
 from fedspoke.api.errors import Refused
 from fedspoke.api.names import UPLOADED
+from fedspoke.api.names import VOLUME as LABEL
 from fedspoke.kube.client import Kind
 from fedspoke.manifestworks.collaborator import NAMESPACE
 from fedspoke.upload.content import Content
@@ -86,9 +87,10 @@ def test_a_host_path_is_refused_where_there_are_several_nodes(volume: Path, post
 
 def test_a_model_goes_into_a_folder_of_its_volume(volume: Path, posts: Content):
     kube = Owner(volume)
-    upload(kube, Target(claim="model", folder="llava", least=50), posts, nothing, nothing)
+    upload(kube, Target(claim="model", folder="llava", least=50, model=True), posts, nothing, nothing)
     assert [it[1:] for it in kube.commands] == [("fedspoke", "receive", "/volume/llava")]
     assert there(volume / "llava") == {"posts.json": b"[1]" * 100}
+    assert [it["metadata"]["labels"][LABEL] for it in kube.all(CLAIM)] == ["model"]
 
 
 def test_a_cluster_without_the_add_on_is_refused(posts: Content):

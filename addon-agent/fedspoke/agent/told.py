@@ -1,0 +1,50 @@
+"""What a federation's settings say that a cluster's owner has a say in, and whether they lead elsewhere than a collaborator's do.
+
+A hub may lie: a folder that it names as a dataset's would be read as one, whatever volume that is of.
+"""
+
+from collections.abc import Iterable
+
+from pydantic.alias_generators import to_camel
+
+from fedspoke.api.curation import Curation
+from fedspoke.api.names import Platform
+from fedspoke.api.records import Record
+from fedspoke.api.training import AdapterPrivacy, Profiles
+from fedspoke.manifestworks.collaborator import Place
+
+_PLACE = Place()
+
+
+class Told(Record):
+    """Of a collaborator's settings, as far as they are judged."""
+
+    model_config = {"extra": "ignore"}
+
+    run: str
+    datasets: dict[Platform, str]
+    output: str
+    privacy: AdapterPrivacy = AdapterPrivacy()
+    profiles: Profiles
+    curation: Curation | None = None
+    overrules: str = ""
+    gateway: str
+    mcp_port: int
+    mcp_token: str
+    supernode_port: int
+
+
+def elsewhere(told: Told, run: str, platforms: Iterable[str]) -> str:
+    """Which setting is not that of a collaborator of this federation, whose pod has data of these platforms; empty if none."""
+    right = {
+        "run": run,
+        "datasets": {it: f"/data/{it}" for it in platforms},
+        "output": _PLACE.output,
+        "overrules": _PLACE.overrules if told.curation else "",
+        "gateway": _PLACE.gateway,
+        "mcp_port": _PLACE.mcp_port,
+        "mcp_token": _PLACE.mcp_token,
+        "supernode_port": _PLACE.supernode_port,
+    }
+    other = (to_camel(name) for name, value in right.items() if getattr(told, name) != value)
+    return next((f"its settings have another {name} than a collaborator's" for name in other), "")
