@@ -12,11 +12,11 @@ from fedspoke.manifestworks.collaborator import (
     CA_CONFIG_MAP,
     CERTIFICATE_SECRET,
     COLLABORATOR,
-    CURATION,
     CURATION_KEY,
     HARDENED,
     MODEL_CACHE,
     MODEL_SOURCES,
+    OVERRULES,
     SETTINGS_FILE,
     UNPRIVILEGED,
     Place,
@@ -39,6 +39,7 @@ _ENVIRONMENT: dict[str, list[Object]] = {
     "flower-client": CURATION_KEY,
 }
 _MOUNTS = mounts(Place(), {it: f"/data/{it}" for it in PLATFORMS})  # where claims say that a platform's data is
+_OVERRULED = {name for name, all_of in _MOUNTS.items() if any(it["name"] == "overrules" for it in all_of)}
 _GROUP = {"fsGroup", "fsGroupChangePolicy"}
 _OF_A_POD = {  # with what the API server adds of itself
     *("automountServiceAccountToken", "containers", "dnsPolicy", "initContainers", "nodeSelector", "restartPolicy"),
@@ -79,6 +80,8 @@ def _of_containers(spec: Object) -> Iterator[str]:
             yield f"another command in the container {name}"
         if it.get("securityContext") != HARDENED:
             yield f"another securityContext of the container {name}"
+        if name in _OVERRULED and not any(each.get("name") == "overrules" for each in it.get("volumeMounts") or []):
+            yield f"the container {name} without the volume overrules"  # in which the owner says what is not trained on
         if any(each not in _ENVIRONMENT[name] for each in it.get("env") or []):
             yield f"another environment of the container {name}"
         mounted = [str(each.get("name")) for each in it.get("volumeMounts") or []]
@@ -94,11 +97,18 @@ def _of_volumes(spec: Object, run: str) -> Iterator[str]:
         "ca": [("configMap", "name", CA_CONFIG_MAP)],
         "output": [("emptyDir", "", "")],
         "tmp": [("emptyDir", "", "")],
-        "overrules": [("configMap", "name", CURATION)],
     }
     for it in spec.get("volumes") or []:
         name, sources = str(it.get("name")), it.keys() - {"name"}
+        if name == "overrules" and _as_mounted(it) == {"configMap": OVERRULES}:
+            continue
         if name.startswith(DATA) or (name == "model" and sources == {"persistentVolumeClaim"}):
             continue
         if not any(sources == {kind} and (not key or it[kind].get(key) == of) for kind, key, of in known.get(name, [])):
             yield f"the volume {name}"
+
+
+def _as_mounted(volume: Object) -> Object:
+    """The source of a volume of a ConfigMap, without what the API server adds. `items` would leave files of it out."""
+    source = volume.get("configMap") or {}
+    return {"configMap": {key: value for key, value in source.items() if key != "defaultMode"}}

@@ -40,7 +40,7 @@ def elsewhere(told: Told, run: str, platforms: Iterable[str]) -> str:
         "run": run,
         "datasets": {it: f"/data/{it}" for it in platforms},
         "output": _PLACE.output,
-        "overrules": _PLACE.overrules if told.curation else "",
+        "overrules": _PLACE.overrules,
         "gateway": _PLACE.gateway,
         "mcp_port": _PLACE.mcp_port,
         "mcp_token": _PLACE.mcp_token,

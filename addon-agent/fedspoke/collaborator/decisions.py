@@ -64,6 +64,9 @@ class Overrules:
         return record in self.keep or record in self.set_aside
 
 
+NO_WORD = Overrules()
+
+
 def _number(file: Path) -> int:
     try:
         return int(file.read_text())

@@ -1,7 +1,8 @@
-"""What a crew has decided of a cluster's records: which are set aside, and the topics that it has named.
+"""What is decided of a cluster's records: which are set aside, by their owner or by a crew, and the topics that it named.
 
 Nothing is lost by setting a record aside: a decision is of the record's id, and cleaning anew forgets all of them. Where posts
-are judged, a record that no crew was shown is not used: an export may have grown when its records are made again.
+are judged, a record that no crew was shown is not used: an export may have grown when its records are made again. What the owner
+sets aside stays so, whether a crew is asked or not.
 """
 
 from collections import Counter
@@ -12,6 +13,7 @@ from fedspoke.api.names import Platform
 from fedspoke.api.topics import NAMES
 from fedspoke.collaborator.answers import Post, PostsListed, PostsSetAside, TopicNamed
 from fedspoke.collaborator.curation import Reason
+from fedspoke.collaborator.decisions import NO_WORD, Overrules
 from fedspoke.collaborator.wanted import Tell, silent
 from fedspoke.data.records import CleanRecord
 
@@ -19,8 +21,15 @@ from fedspoke.data.records import CleanRecord
 class Judged:
     """Of one trainer, in memory. `records` are all that cleaning has left, by platform; `shown_only`: if posts are judged."""
 
-    def __init__(self, records: Callable[[], Mapping[Platform, Sequence[CleanRecord]]], *, shown_only: bool) -> None:
+    def __init__(
+        self,
+        records: Callable[[], Mapping[Platform, Sequence[CleanRecord]]],
+        *,
+        shown_only: bool,
+        overrules: Overrules = NO_WORD,
+    ) -> None:
         self._records = records
+        self._overrules = overrules
         self._shown_only = shown_only
         self._shown: dict[Platform, set[str]] = {}
         self._aside: dict[Platform, dict[str, Reason]] = {}
@@ -39,7 +48,7 @@ class Judged:
 
     def set_aside_for(self, platform: Platform) -> dict[str, int]:
         """How many of a platform's records are set aside, by reason."""
-        return dict(sorted(Counter(self._aside.get(platform, {}).values()).items()))
+        return dict(sorted(Counter(self._aside_of(platform).values()).items()))
 
     def topics(self, platform: Platform) -> dict[str, str]:
         """By a record's id."""
@@ -71,9 +80,13 @@ class Judged:
         return TopicNamed(named=len(ids))
 
     def _of(self, platform: Platform) -> tuple[CleanRecord, ...]:
-        aside, shown = self._aside.get(platform, {}), self._shown.get(platform, set())
+        aside, shown = self._aside_of(platform), self._shown.get(platform, set())
         records = self._records().get(platform, ())
         return tuple(it for it in records if it.id not in aside and (it.id in shown or not self._shown_only))
+
+    def _aside_of(self, platform: Platform) -> dict[str, Reason]:
+        owners = (it.id for it in self._records().get(platform, ()) if it.id in self._overrules.set_aside)
+        return self._aside.get(platform, {}) | dict.fromkeys(owners, "owner")
 
     def _known(self, tool: str, platform: Platform, ids: Sequence[str]) -> None:
         self._there(tool)

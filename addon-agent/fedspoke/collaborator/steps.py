@@ -20,6 +20,7 @@ from fedspoke.api.records import CollaboratorSettings, HeldOut
 from fedspoke.collaborator import adapters, orders, own, release
 from fedspoke.collaborator.answers import DataCleaned, DataFetched, Evaluated, LlavaTrained, ModelReady, ProfileMade
 from fedspoke.collaborator.checkpoint import Checkpoints
+from fedspoke.collaborator.decisions import Overrules
 from fedspoke.collaborator.encoder import TextEncoder
 from fedspoke.collaborator.heldout import Split, split
 from fedspoke.collaborator.judged import Judged
@@ -66,7 +67,8 @@ class Steps:
         self._encoder: TextEncoder | None = None
         self._store = own.store(settings)
         self._posts = Posts(settings, self._store, pace)
-        self.judged = Judged(lambda: self._posts.records, shown_only=settings.curation is not None)
+        own_word = Overrules.read(settings.overrules)
+        self.judged = Judged(lambda: self._posts.records, shown_only=settings.curation is not None, overrules=own_word)
         self._profiles: dict[Platform, Profile] = {}
         self._own = self._output / "training"
         self._kept = Kept(self._own / "round.json")

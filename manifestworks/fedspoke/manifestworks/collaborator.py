@@ -34,7 +34,10 @@ MODEL_SOURCES: list[Object] = [
     for name in names
 ]
 MODEL_CACHE: list[Object] = [{"name": "HF_HOME", "value": "/model/huggingface"}]  # in the claim, where there is one
-CURATION = f"{ADDON}-curation"  # the owner's ConfigMap and Secret, either or none: posts to keep or set aside, the endpoint's key
+CURATION = (
+    f"{ADDON}-curation"  # the owner's ConfigMap and Secret, either or none: posts to keep or set aside, and the endpoint's key
+)
+OVERRULES: Object = {"name": CURATION, "optional": True}  # as a volume, whether a federation has posts judged or not
 CURATION_KEY: list[Object] = [
     {"name": KEY_VARIABLE, "valueFrom": {"secretKeyRef": {"name": CURATION, "key": "apiKey", "optional": True}}}
 ]
@@ -110,7 +113,7 @@ def settings(fl: FederatedLearning, spoke: Spoke, place: Place) -> CollaboratorS
         privacy=fl.spec.privacy.adapters,
         profiles=fl.spec.profiles,
         curation=fl.spec.client.curation,
-        overrules=place.overrules if fl.spec.client.curation else "",
+        overrules=place.overrules,
         gateway=place.gateway,
         mcp_port=place.mcp_port,
         mcp_token=place.mcp_token,
@@ -174,6 +177,7 @@ def mounts(place: Place, datasets: Mapping[Platform, str]) -> dict[str, list[Obj
     config = {"name": "config", "mountPath": place.config, "readOnly": True}
     output = {"name": "output", "mountPath": place.output}
     scratch = {"name": "tmp", "mountPath": "/tmp"}  # noqa: S108  a pod's own emptyDir
+    overrules = {"name": "overrules", "mountPath": place.overrules, "readOnly": True}
     data = [{"name": f"data-{platform}", "mountPath": path, "readOnly": True} for platform, path in datasets.items()]
     return {
         "gateway": [
@@ -181,16 +185,17 @@ def mounts(place: Place, datasets: Mapping[Platform, str]) -> dict[str, list[Obj
             {"name": "certificate", "mountPath": place.certificate, "readOnly": True},
             {"name": "ca", "mountPath": place.ca, "readOnly": True},
         ],
-        "mcp-server": [config, output, scratch, *data, {"name": "model", "mountPath": "/model"}],
-        "flower-client": [config, output, scratch, {"name": "overrules", "mountPath": place.overrules, "readOnly": True}],
+        "mcp-server": [config, output, scratch, overrules, *data, {"name": "model", "mountPath": "/model"}],
+        "flower-client": [config, output, scratch, overrules],
     }
 
 
 def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str) -> Object:
     client, training = fl.spec.client, fl.spec.training
     claim = training.model.claim_name
-    absent = {name for name, there in (("model", claim), ("overrules", client.curation)) if not there}
-    mounted = {name: [it for it in all_of if it["name"] not in absent] for name, all_of in mounts(place, spoke.datasets).items()}
+    mounted = {
+        name: [it for it in all_of if claim or it["name"] != "model"] for name, all_of in mounts(place, spoke.datasets).items()
+    }
     run_settings = ["--settings", f"{place.config}/{SETTINGS_FILE}"]
 
     gateway = {
@@ -225,6 +230,7 @@ def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str
             {"name": "config", "configMap": {"name": run}},
             {"name": "certificate", "secret": {"secretName": CERTIFICATE_SECRET}},
             {"name": "ca", "configMap": {"name": CA_CONFIG_MAP}},
+            {"name": "overrules", "configMap": OVERRULES},
             {"name": "output", "emptyDir": {}},
             {"name": "tmp", "emptyDir": {}},
             *(
@@ -232,7 +238,6 @@ def _pod(fl: FederatedLearning, spoke: Spoke, image: str, place: Place, run: str
                 for platform in spoke.datasets
             ),
             *([{"name": "model", "persistentVolumeClaim": {"claimName": claim}}] if claim else []),
-            *([{"name": "overrules", "configMap": {"name": CURATION, "optional": True}}] if client.curation else []),
         ],
     }
     if client.node_selector:

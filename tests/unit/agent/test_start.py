@@ -222,8 +222,6 @@ def test_posts_are_judged_where_the_owner_allows_it_with_the_key_in_the_one_cont
     assert start(kube, NAMESPACE, owner(volume(), curationEndpoints="http://llm.models.svc:8000/v1")) == {}
     (job,) = running(kube)
     spec = job["spec"]["template"]["spec"]
-    (overrules,) = [it for it in spec["volumes"] if it["name"] == "overrules"]
-    assert overrules["configMap"] == {"name": "federated-learning-curation", "optional": True}
     key = {"name": "federated-learning-curation", "key": "apiKey", "optional": True}
     holders = [it["name"] for it in [*spec["initContainers"], *spec["containers"]] if str(key) in str(it)]
     assert holders == ["flower-client"]
@@ -396,6 +394,44 @@ def test_a_container_that_does_more_than_a_collaborators_is_not_started(fields: 
     kube = Lists(*objects)
     (why,) = start(kube, NAMESPACE, owner(volume(), images=IMAGE)).values()
     assert why.startswith("the cluster's owner does not allow it: it asks for more of the cluster than a collaborator needs: ")
+    assert running(kube) == []
+
+
+@pytest.mark.parametrize("curated", [{}, CURATED], ids=["as it is", "curated"])
+@pytest.mark.parametrize("container", ["mcp-server", "flower-client"])
+def test_what_the_owner_says_of_single_posts_is_mounted_whatever_the_hub_asks_for(curated: Object, container: str):
+    kube = Lists(*asks(client=curated))
+    assert start(kube, NAMESPACE, owner(volume(), curationEndpoints="*")) == {}
+    (job,) = running(kube)
+    spec = job["spec"]["template"]["spec"]
+    (found,) = [it for it in spec["volumes"] if it["name"] == "overrules"]
+    assert found["configMap"] == {"name": "federated-learning-curation", "optional": True}
+    containers = {it["name"]: it for it in [*spec["initContainers"], *spec["containers"]]}
+    told = json.loads(job["spec"]["template"]["metadata"]["annotations"][f"{DOMAIN}/collaborator.json"])
+    mount = {"name": "overrules", "mountPath": told["overrules"], "readOnly": True}
+    assert mount in containers[container]["volumeMounts"]
+    containers[container]["volumeMounts"].remove(mount)
+    kube.keep(job)
+    (why,) = start(kube, NAMESPACE, owner(volume(), curationEndpoints="*")).values()
+    assert f"the container {container} without the volume overrules" in why
+    assert running(kube) == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    [
+        {"emptyDir": {}},
+        {"configMap": {"name": RUN, "optional": True}},
+        {"configMap": {"name": "federated-learning-curation", "optional": True, "items": [{"key": "keep", "path": "set-aside"}]}},
+    ],
+)
+def test_a_hub_that_has_other_words_mounted_than_the_owners_is_refused(source: Object):
+    objects = asks()
+    spec = next(it for it in objects if it["kind"] == "Job")["spec"]["template"]["spec"]
+    spec["volumes"] = [{"name": "overrules"} | source if it["name"] == "overrules" else it for it in spec["volumes"]]
+    kube = Lists(*objects)
+    (why,) = start(kube, NAMESPACE, owner(volume())).values()
+    assert why.endswith("than a collaborator needs: the volume overrules")
     assert running(kube) == []
 
 

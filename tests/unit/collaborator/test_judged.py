@@ -4,6 +4,7 @@ import pytest
 
 from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.names import PLATFORMS, Platform
+from fedspoke.collaborator.decisions import Overrules
 from fedspoke.collaborator.judged import Judged
 from fedspoke.data.records import record
 
@@ -36,6 +37,16 @@ def test_cleaning_brings_all_back(judged: Judged) -> None:
     assert judged.used() == {}
     judged.clear()
     assert judged.used() == {"facebook": tuple(RECORDS)}
+
+
+def test_what_the_owner_sets_aside_stays_so_whoever_judges_and_whatever_is_cleaned_anew() -> None:
+    judged = Judged(lambda: {"facebook": RECORDS}, shown_only=False, overrules=Overrules(set_aside=frozenset(IDS[:2])))
+    judged.set_aside("facebook", IDS[1:3], "health")
+    assert [it.id for it in judged.used()["facebook"]] == IDS[3:]
+    assert judged.set_aside_for("facebook") == {"health": 1, "owner": 2}
+    judged.clear()
+    assert [it.id for it in judged.used()["facebook"]] == IDS[2:]
+    assert [it.id for it in judged.page("facebook", 0, 5).posts] == IDS
 
 
 def test_a_topic_is_one_of_the_list(judged: Judged) -> None:

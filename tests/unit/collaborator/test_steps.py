@@ -42,6 +42,22 @@ def test_a_round_learns_from_the_posts_of_all_platforms(tmp_path: Path) -> None:
     assert result.read_bytes() != start.read_bytes()
 
 
+def test_a_post_that_its_owner_sets_aside_is_not_used_though_nobody_asks_for_curation(tmp_path: Path) -> None:
+    told = settings(tmp_path, {"facebook": facebook(tmp_path / "f", 6)}).model_copy(update={"overrules": str(tmp_path / "o")})
+
+    def used() -> set[str]:
+        steps = Steps(told)
+        steps.fetch_data("facebook")
+        steps.clean_data()
+        return {it.id for it in steps.judged.used()["facebook"]}
+
+    before = used()
+    aside = min(before)
+    (tmp_path / "o").mkdir()
+    (tmp_path / "o" / "set-aside").write_text(f"{aside}\n")
+    assert used() == before - {aside}
+
+
 class GoneError(Exception):
     """The caller went away."""
 
