@@ -37,6 +37,8 @@ _MINUTE = 60
 _SECONDS = 180
 _CLAIM, _DEPLOYMENT = Kind("v1", "persistentvolumeclaims"), Kind("apps/v1", "deployments")
 _CONFIG_MAP = Kind("v1", "configmaps")
+_ELSEWHERE = ({"nfs": {"server": "nas.example", "path": "/export"}}, {"csi": {"driver": "smb.csi.example"}})
+"""Volumes of no claim, which a pod names itself."""
 
 log = logging.getLogger(__name__)
 
@@ -150,16 +152,28 @@ def test_where_the_owner_does_not_take_the_hubs_word_the_api_server_holds_it_to_
             until("so are other accounts", partial(_refused, owner, other, "no right to mount"), _MINUTE, so=bool)
             reader = _pod("evil", images.TESTS, data={"secret": {"secretName": key_name("default.asks")}})
             until("so are they for a key", partial(_refused, owner, reader, "no right to mount"), _MINUTE, so=bool)
+            for elsewhere in _ELSEWHERE:
+                pod = _pod("evil", images.TESTS, data=elsewhere)
+                until(f"so are they for {elsewhere}", partial(_refused, owner, pod, "no right to mount"), _MINUTE, so=bool)
             for document, why in (
                 # The first may be let in as long as the policy does not count yet, and is deleted then: it is nobody's.
                 (_role("evil"), "who mounts a volume is the owner's to say"),
                 (_policy(images="evil"), "the policy is the owner's"),
                 (_policy() | {"metadata": {"name": MODEL_HUB, "namespace": NAMESPACE}}, "so is where models come from"),
                 (_pod("evil", images.TESTS, COLLABORATOR), "the hub asks for data by a Job that is suspended"),
+                *((_pod("evil", images.TESTS, COLLABORATOR, it), "the hub asks for data by a Job") for it in _ELSEWHERE),
+                (_folder("evil", {OFFERS: "facebook"}), "folders are the owner's to offer"),
                 (_deployment("evil"), "the hub asks for data by a Job that is suspended"),
                 (_key("default.asks"), "keys are made on this cluster"),
             ):
                 until(f"the hub is told: {why}", partial(_refused, hub, document, why), _MINUTE, so=bool)
+            with owner.temporarily(_folder("mine", {}), _folder("offered", {OFFERS: "facebook"})):
+                for name, change in (
+                    ("mine", {"metadata": {"labels": {OFFERS: "facebook"}}}),
+                    ("offered", {"data": {"path": "/x"}}),
+                ):
+                    with pytest.raises(Rejected, match="folders are the owner's to offer"):
+                        hub.merge(_CONFIG_MAP, name, change, NAMESPACE)
             with spokes.hub.kubernetes.temporarily(work):
                 until("what it asks for is started all the same", partial(_pods, spoke, "asks"), _MINUTE, so=bool)
 
@@ -297,6 +311,12 @@ def _pod(name: str, image: str, account: str = "default", data: Object | None = 
     volume = {"name": "data"} | (data or {"persistentVolumeClaim": {"claimName": "holiday"}})
     spec = {"containers": [{"name": "main", "image": image}], "serviceAccountName": account, "volumes": [volume]}
     return {"apiVersion": "v1", "kind": "Pod", "metadata": {"name": name, "namespace": NAMESPACE}, "spec": spec}
+
+
+def _folder(name: str, labels: dict[str, str]) -> Object:
+    """A ConfigMap that names a folder of the node; with a platform's label it is offered."""
+    metadata = {"name": name, "namespace": NAMESPACE, "labels": labels}
+    return {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": {"path": "/data/none"}}
 
 
 def _key(run: str) -> Object:
