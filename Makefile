@@ -38,8 +38,11 @@ demo: install ## Run a whole federation on this machine; the result is in demo/o
 test: install $(INSPECTOR)/.installed ## Run every test that needs no cluster
 	$(RUN)/pytest tests --ignore=tests/e2e
 
+# Two halves at once, each with fleets of its own, as most of it is waiting; clusters that are named are there once.
+SIDE_BY_SIDE := $(if $(FEDSPOKE_HUB_KUBECONFIG),,--numprocesses=2 --dist=loadfile)
 e2e: install go ## Run the tests against real Kubernetes clusters and OCM, which are built from Go modules at first
-	$(RUN)/pytest tests/e2e
+	$(if $(FEDSPOKE_HUB_KUBECONFIG),,PYTHONPATH=tests $(RUN)/python -m support.fleet.provided)
+	$(RUN)/pytest tests/e2e $(SIDE_BY_SIDE)
 
 fleet: install go ## Keep a hub and two spokes up until Ctrl-C, for tests that are run again and again
 	PYTHONPATH=tests $(RUN)/python -m support.fleet

@@ -4,6 +4,7 @@ Of a test that fails with a fleet, the logs and objects of all clusters are kept
 """
 
 import re
+import sys
 from collections.abc import Generator, Iterator
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -17,6 +18,20 @@ from support.fleet.fleet import Fleet, OwnFleet, own
 from support.fleet.worlds import Hub
 
 _KEPT = Path(__file__).parents[2] / "out/e2e"
+_FIRST = (
+    "test_lifecycle.py",
+    "test_from_upload.py",
+    "test_agent.py",
+    "test_images.py",
+    "test_losses.py",
+    "test_federation.py",
+    "test_curated.py",
+)
+"""What takes longest: of several processes side by side, none begins it when the others are nearly done."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    items.sort(key=lambda item: _FIRST.index(item.path.name) if item.path.name in _FIRST else len(_FIRST))
 
 
 @pytest.fixture(scope="session")
@@ -26,7 +41,7 @@ def say(request: pytest.FixtureRequest) -> Say:
 
     def say(what: str) -> None:
         with capture.global_and_fixture_disabled():
-            print(f"\n{what}", flush=True)
+            print(f"\n{what}", file=sys.stderr, flush=True)  # one of several runs side by side has no other way to the terminal
 
     return say
 

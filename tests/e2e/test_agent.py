@@ -255,7 +255,8 @@ def _gpus(spoke: Cluster, count: int) -> Iterator[None]:
 def _megabytes(spoke: Cluster) -> float:
     """That its agent has in memory."""
     ours = {sys.executable, "agent", spoke.name}
-    (agent,) = (it for it in psutil.process_iter() if ours <= set(_command(it)))
+    there = psutil.Process(spoke.machine.pid).children(recursive=True)  # another fleet has a spoke of this name, too
+    (agent,) = (it for it in there if ours <= set(_command(it)))
     return float(agent.memory_info().rss) / 1e6
 
 

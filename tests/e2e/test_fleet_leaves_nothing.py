@@ -13,13 +13,14 @@ from support.fleet.binaries import Say
 from support.fleet.wait import until
 
 _SECONDS = 30
-_RUN = """
+_FIRST = 50  # of numbers that no fleet beside it takes meanwhile
+_RUN = f"""
 from support.fleet import cgroups, claim, wait
 from support.fleet.network import Network
 
-with claim.number() as (number, folder):
+with claim.number({_FIRST}) as (number, folder):
     machine = Network(number, folder / "network").machine("node", 1, folder / "node")
-    cgroups.make(f"{folder.name}-node")
+    cgroups.make(folder.name + "-node")
     machine.start("container", "sh", "-c", "sleep 4711 & echo born; wait")
     wait.says(machine.processes["container"], "born", 30)
     print(number, folder, flush=True)
@@ -58,7 +59,7 @@ def test_its_network_ends_with_it(killed: tuple[int, Path]) -> None:
 
 
 def test_the_next_run_has_its_number_and_clears_away_the_rest(killed: tuple[int, Path]) -> None:
-    with claim.number() as again:
+    with claim.number(_FIRST) as again:
         assert again == killed
         assert list(again[1].iterdir()) == []
         assert cgroups.named(again[1].name) == set()

@@ -68,7 +68,10 @@ def installed(fleet: Fleet, folder: Path) -> Iterator[Manager]:
     for document in ({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": HOME}}, *_documents()):
         hub.kubernetes.apply(document)
     kubeconfig = as_controller(hub.kubernetes, hub.kubeconfig, folder)
-    at_work = Manager(Client(config.new_client_from_config(str(kubeconfig))))
+    client = config.new_client_from_config(str(kubeconfig))
+    # Before each request it would read the environment, which pytest changes meanwhile in another thread; its token lasts.
+    client.configuration.refresh_api_key_hook = None
+    at_work = Manager(Client(client))
     with at_work.at_work():
         yield at_work
 

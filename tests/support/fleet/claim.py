@@ -20,13 +20,13 @@ _SECONDS = 60
 
 
 @contextmanager
-def number() -> Iterator[tuple[int, Path]]:
-    """A number, and an empty folder that goes when the block ends.
+def number(first: int = 0) -> Iterator[tuple[int, Path]]:
+    """A number, not below `first`, and an empty folder that goes when the block ends.
 
     Raises:
         Failed: all numbers are taken.
     """
-    for candidate in range(_FLEETS):
+    for candidate in range(first, _FLEETS):
         folder = Path(tempfile.gettempdir()) / f"fedspoke-fleet-{candidate}"
         with folder.with_suffix(".lock").open("w") as lock:  # the kernel lets go of it when the holder dies
             try:

@@ -8,10 +8,11 @@ from pathlib import Path
 from typing import Protocol
 
 from fedspoke.api.errors import Failed
-from support.fleet import binaries, claim, evidence, images, klusterlet, manifests, ocm_hub, requirements
-from support.fleet.cluster import PROGRAMS, Cluster
+from support.fleet import binaries, claim, evidence, images, klusterlet, ocm_hub
+from support.fleet.cluster import Cluster
 from support.fleet.kubernetes import Kubernetes
 from support.fleet.network import Network
+from support.fleet.provided import provide
 
 
 class Member(Protocol):
@@ -53,10 +54,7 @@ def own(spokes: int, say: binaries.Say, kept: Path, shown: tuple[Path, ...] | No
     Raises:
         Failed: something is missing on this machine, or does not come up.
     """
-    requirements.provide(say)
-    for program in (*PROGRAMS, *ocm_hub.PROGRAMS, "kubectl"):
-        binaries.program(program, say)
-    manifests.folder(say)
+    provide(say)
     with claim.number() as (number, folder), closing(Network(number, folder / "network")) as network:
         try:
             fleet = _up(spokes, network, folder, images.python() if shown is None else shown)

@@ -11,7 +11,9 @@ from support.fleet.processes import Process
 
 T = TypeVar("T")
 
-_PAUSE = 0.05
+_SHORTEST, _LONGEST = 0.05, 0.2
+"""Seconds between two looks, the longer the more of them there were: an API server that is asked has less time for what it is
+asked about."""
 
 
 def _anything(found: object) -> bool:
@@ -30,7 +32,7 @@ def until(
     Raises:
         Failed: one of the processes ended or the time ran out; it says for what, from when to when, and what was seen last.
     """
-    began, deadline = datetime.now(), time.monotonic() + seconds
+    began, deadline, pause = datetime.now(), time.monotonic() + seconds, _SHORTEST
     while True:
         ended = [process for process in processes if process.ended]  # before it is asked: its last words may be the answer
         seen: object
@@ -45,7 +47,8 @@ def until(
             why = f"{ended[0].name} ended with {ended[0].handle.returncode}" if ended else f"not so within {seconds:g} s"
             words = "".join(f"; the last words of {it.name}: {it.last_words}" for it in ended or processes)
             raise Failed(f"{what}: {why}; {now}; seen last: {seen!r}{words}")
-        time.sleep(_PAUSE)
+        time.sleep(pause)
+        pause = min(pause * 1.1, _LONGEST)
 
 
 def says(process: Process, words: str, seconds: float) -> None:
