@@ -39,7 +39,7 @@ test: install $(INSPECTOR)/.installed ## Run every test that needs no cluster
 	$(RUN)/pytest tests --ignore=tests/e2e
 
 # Two halves at once, each with fleets of its own, as most of it is waiting; clusters that are named are there once.
-SIDE_BY_SIDE := $(if $(FEDSPOKE_HUB_KUBECONFIG),,--numprocesses=2 --dist=loadfile)
+SIDE_BY_SIDE := $(if $(FEDSPOKE_HUB_KUBECONFIG),,--numprocesses=2 --dist=loadfile --no-loadscope-reorder)
 e2e: install go ## Run the tests against real Kubernetes clusters and OCM, which are built from Go modules at first
 	$(if $(FEDSPOKE_HUB_KUBECONFIG),,PYTHONPATH=tests $(RUN)/python -m support.fleet.provided)
 	$(RUN)/pytest tests/e2e $(SIDE_BY_SIDE)
