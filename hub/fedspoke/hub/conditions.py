@@ -1,10 +1,11 @@
 """The conditions of a FederatedLearning (metav1.Condition): each a small question with an honest answer at every moment."""
 
-from collections.abc import Iterable, Mapping
-from datetime import datetime
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import UTC, datetime
 from typing import Literal
 
 from fedspoke.api.federated_learning import Condition, FederatedLearning
+from fedspoke.api.status import ENDED
 from fedspoke.hub.aggregation.attendance import absent
 from fedspoke.hub.aggregation.convergence import over
 from fedspoke.hub.observed import UNREADY, Observed, unplaced
@@ -25,7 +26,7 @@ def conditions(fl: FederatedLearning, seen: Observed, before: Iterable[Condition
         "Training": _training(fl, seen),
         "ModelSaved": _model(seen),
         "ProfilesFused": _profiles(fl, seen),
-        "Degraded": _degraded(seen),
+        "Degraded": _degraded(fl, seen),
     }
     if fl.spec.suspend:
         answers["Suspended"] = "True", "AskedFor", "spec.suspend is true"
@@ -72,12 +73,12 @@ def _aggregator(fl: FederatedLearning, seen: Observed) -> Answer:
         return "False", "Stopped", f"it does not run: {seen.failure}"
     if seen.progress is None:
         return _starting(fl, seen)
-    if seen.waits:
-        return "False", "Waiting", f"it waits for {seen.waits}"
     if seen.progress.phase == "Failed":
         return "False", "Failed", seen.progress.message
     if seen.progress.phase == "Completed":
         return "True", "Finished", "it has done its work"
+    if seen.waits:
+        return _waiting(seen)
     return "True", "Running", "it answers"
 
 
@@ -85,8 +86,12 @@ def _starting(fl: FederatedLearning, seen: Observed) -> Answer:
     if unplaced(fl, seen.decision):
         return "False", "NotPlaced", "it starts once there are enough clusters"
     if seen.waits:
-        return "False", "Waiting", f"it waits for {seen.waits}"
+        return _waiting(seen)
     return "False", "Starting", "nothing is heard of it"
+
+
+def _waiting(seen: Observed) -> Answer:
+    return "False", "Waiting", "; ".join(filter(None, (f"it waits for {seen.waits}", seen.trouble)))
 
 
 def _collaborators(fl: FederatedLearning, seen: Observed) -> Answer:
@@ -105,8 +110,11 @@ def _collaborators(fl: FederatedLearning, seen: Observed) -> Answer:
 
 def _training(fl: FederatedLearning, seen: Observed) -> Answer:
     done, total, end = len(seen.rounds), fl.spec.server.rounds, over(fl.spec.server, seen.rounds)
+    so_far = end if end and done < total else f"{done} of {total} rounds are done"
     running = seen.progress is not None and seen.progress.phase == "Running" and not seen.failure and not end
-    return "True" if running else "False", "Rounds", end if end and done < total else f"{done} of {total} rounds are done"
+    if running and seen.waits and not fl.spec.suspend:
+        return "False", "Waiting", f"{so_far}; the aggregator waits for {seen.waits}"
+    return "True" if running else "False", "Rounds", so_far
 
 
 def _model(seen: Observed) -> Answer:
@@ -125,19 +133,36 @@ def _profiles(fl: FederatedLearning, seen: Observed) -> Answer:
     return "False", "NotYet", "profiles follow the last round"
 
 
-def _degraded(seen: Observed) -> Answer:
+def _degraded(fl: FederatedLearning, seen: Observed) -> Answer:
+    return next(_missing(fl, seen), ("False", "AsExpected", "nothing is missing"))
+
+
+def _missing(fl: FederatedLearning, seen: Observed) -> Iterator[Answer]:
+    """What is not as it should be, the first cause first."""
+    ended = seen.progress if seen.progress and seen.progress.phase in ENDED else None
     if lost := seen.lost():
-        return "True", "ClusterLost", _named(lost)
+        yield "True", "ClusterLost", _named(lost)
     if seen.failure:
-        return "True", "Failed", seen.failure
-    if seen.progress and seen.progress.phase == "Failed":
-        return "True", "Failed", seen.progress.message
-    if seen.progress and seen.progress.phase == "Completed" and seen.progress.fused:
-        return "True", "ProfilesMissing", seen.progress.fused
-    if seen.progress and seen.progress.phase == "Completed" and (missed := absent(seen.chosen, seen.rounds, {})):
-        return "True", "RoundsMissed", missed
-    return "False", "AsExpected", "nothing is missing"
+        yield "True", "Failed", seen.failure
+    if ended and ended.phase == "Failed":
+        yield "True", "Failed", ended.message
+    if ended and ended.fused:
+        yield "True", "ProfilesMissing", ended.fused
+    if ended and (missed := absent(seen.chosen, seen.rounds, {})):
+        yield "True", "RoundsMissed", missed
+    if seen.trouble:
+        yield "True", "Refused", seen.trouble
+    if seen.waits and not fl.spec.suspend and not ended:
+        if seen.progress or seen.rounds:
+            yield "True", "AggregatorWaits", f"the aggregator waits for {seen.waits}"
+        elif not unplaced(fl, seen.decision):
+            yield "False", "Starting", f"nothing runs yet that could be missing: the aggregator waits for {seen.waits}"
 
 
 def _named(reasons: dict[str, str]) -> str:
     return "; ".join(f"{name}: {reason}" for name, reason in reasons.items())
+
+
+def moment(time: datetime) -> str:
+    """As sentences name it, whose last word on times is UTC."""
+    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"

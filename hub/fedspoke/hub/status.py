@@ -1,6 +1,6 @@
 """What a FederatedLearning says of itself, as a pure function of what is seen: phase, sentence, rounds, clusters."""
 
-from datetime import UTC, datetime
+from datetime import datetime
 
 from fedspoke.api.federated_learning import (
     ClusterStatus,
@@ -14,7 +14,7 @@ from fedspoke.api.names import PHASE_LABEL, ROUND_LABEL
 from fedspoke.api.records import HeldOut, RoundRecord
 from fedspoke.api.status import ENDED, Evaluation
 from fedspoke.hub.aggregation.means import held_out_losses
-from fedspoke.hub.conditions import conditions
+from fedspoke.hub.conditions import conditions, moment
 from fedspoke.hub.observed import UNREADY, Observed, unplaced
 from fedspoke.hub.spent import spent
 
@@ -26,10 +26,10 @@ def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
     start = before.start_time or now
     said = conditions(fl, seen, before.conditions, now)
     phase, message = _phase(fl, seen, before)
-    if phase == "Waiting" and seen.progress is None:  # else the aggregator says since when and until when
-        waits = "PlacementSatisfied" if unplaced(fl, seen.decision) else "AggregatorReady"
+    if phase not in ENDED and (seen.progress is None or seen.waits):  # else the aggregator says since when and until when
+        waits = "PlacementSatisfied" if phase == "Waiting" and unplaced(fl, seen.decision) else "AggregatorReady"
         since = next(it.last_transition_time for it in said if it.type == waits)
-        message += f"; since {_moment(since)}, until {_moment(start + fl.spec.deadline)} UTC"
+        message += f"; since {moment(since)}, until {moment(start + fl.spec.deadline)} UTC"
     measured = seen.progress.held_out if seen.progress else None
     held_out = held_out_losses(seen.rounds, measured.after if measured else None)
     return FederatedLearningStatus(
@@ -68,10 +68,6 @@ def _completed(seen: Observed, before: FederatedLearningStatus) -> int:
     return max(told, seen.rounds[-1].round if seen.rounds else 0)
 
 
-def _moment(time: datetime) -> str:
-    return f"{time.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
-
-
 def _phase(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatus) -> tuple[Phase, str]:
     if seen.failure:
         return "Failed", seen.failure
@@ -84,7 +80,7 @@ def _phase(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
         return _unheard(fl, seen, before, restarted, ill)
     waits = f"; but it waits for {seen.waits}" if seen.waits else ""
     phase = seen.progress.phase
-    return phase, f"{seen.progress.message}{restarted}{waits}{ill if phase == 'Waiting' else ''}"
+    return phase, f"{seen.progress.message}{restarted}{ill if phase == 'Waiting' else ''}{waits}"
 
 
 def _unheard(

@@ -269,3 +269,37 @@ def test_what_is_started_again_is_said_of_its_cluster_and_of_the_hub():
         "lyon": f"train failed: it broke off; {again}",
     }
     assert found.message == "Running: as the aggregator says; the hub's gateway was killed by signal 9; starts again, 1st time"
+
+
+class TestAnAggregatorThatDoesNotRunInARun:
+    WHY = "the aggregator's pod: no node has enough cpu free"
+    SEEN = Observed(decision=BOTH, progress=progress(), rounds=(finished_round(1),), waits=WHY)
+
+    def test_trains_nothing_and_is_what_is_missing(self):
+        running = status(FL, Observed(decision=BOTH, progress=progress(), rounds=(finished_round(1),)), NOTHING, NOW)
+        assert [condition(running, it).status for it in ("AggregatorReady", "Training", "Degraded")] == ["True", "True", "False"]
+        stopped = status(FL, self.SEEN, running, NOW + timedelta(minutes=5))
+        assert [condition(stopped, it).status for it in ("AggregatorReady", "Training", "Degraded")] == ["False", "False", "True"]
+        assert condition(stopped, "Training").message == f"1 of 3 rounds are done; the aggregator waits for {self.WHY}"
+        assert condition(stopped, "Degraded").message == f"the aggregator waits for {self.WHY}"
+
+    def test_is_said_since_when_and_until_when(self):
+        running = status(FL, Observed(decision=BOTH, progress=progress()), NOTHING, NOW)
+        stopped = status(FL, self.SEEN, running, NOW + timedelta(minutes=5))
+        later = status(FL, self.SEEN, stopped, NOW + timedelta(hours=3))
+        until = "since 2026-11-21 12:05:00, until 2026-11-22 12:00:00 UTC"
+        assert later.message == f"Running: as the aggregator says; but it waits for {self.WHY}; {until}"
+
+    def test_is_not_missing_before_it_has_begun_or_while_it_is_suspended(self):
+        begins = status(FL, Observed(decision=BOTH, waits=self.WHY), NOTHING, NOW)
+        assert condition(begins, "Degraded").reason == "Starting"
+        suspended = parse.federated_learning(build.federated_learning(suspend=True))
+        seen = Observed(decision=BOTH, rounds=(finished_round(1),), waits="spec.suspend to become false")
+        assert condition(status(suspended, seen, NOTHING, NOW), "Degraded").status == "False"
+
+
+def test_what_the_api_server_refuses_degrades_the_federation_and_is_why_the_aggregator_waits():
+    refused = "the Kubernetes API refuses to apply Service social-aggregator: forbidden"
+    told = status(FL, Observed(decision=BOTH, waits="the aggregator's Service", trouble=refused), NOTHING, NOW)
+    assert (condition(told, "Degraded").status, condition(told, "Degraded").message) == ("True", refused)
+    assert condition(told, "AggregatorReady").message == f"it waits for the aggregator's Service; {refused}"

@@ -165,8 +165,11 @@ def _hub_waits(fl: FederatedLearning, world: World, where: ListenerStatus | str)
         return where
     if not world.pods:
         return f"the aggregator's pod{_not_made(world.named('Deployment', aggregator_name(fl)))}"
-    reason = stuck(_youngest(world.pods), world.events)
-    return f"the aggregator's pod: {reason}" if reason else ""
+    pod = _youngest(world.pods)
+    if reason := stuck(pod, world.events):
+        return f"the aggregator's pod: {reason}"
+    begun = (pod.get("status") or {}).get("phase") == "Running"
+    return "" if begun else "the aggregator's pod, which is being started"
 
 
 def _youngest(pods: Sequence[Object]) -> Object:

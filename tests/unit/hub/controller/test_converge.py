@@ -170,7 +170,8 @@ class TestAnAggregatorThatIsNotHeardOf:
         assert (hub.status()["phase"], hub.status()["rounds"]["completed"]) == ("Running", 2)
         assert [it["round"] for it in hub.status()["metrics"]] == [1, 2]
         assert hub.message() == (
-            "the aggregator is not heard of, though its pod runs: the log of its container reporter says why"
+            "the aggregator is not heard of, though its pod runs: the log of its container reporter says why; "
+            "since 2026-11-21 12:00:06, until 2026-11-22 12:00:00 UTC"
         )
 
     def test_gets_a_new_pod_where_its_service_account_was_made_anew(self):

@@ -100,6 +100,8 @@ class TestTheAggregatorsPod:
 
     def test_that_runs_keeps_nothing_waiting(self):
         assert self.waits(pod({"phase": "Running"}, "2026-11-21T12:00:00Z")) == ""
+        starts = self.waits(pod({"phase": "Pending"}, "2026-11-21T12:00:00Z"))
+        assert starts == "the aggregator's pod, which is being started"
 
     def test_that_no_node_takes_says_why(self):
         unbound = {"type": "PodScheduled", "status": "False", "message": "pod has unbound immediate PersistentVolumeClaims."}
