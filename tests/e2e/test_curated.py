@@ -21,6 +21,7 @@ from support.fleet import federation, images
 from support.fleet.cluster import Cluster
 from support.fleet.federation import SPEC, USERS
 from support.fleet.fleet import OwnFleet
+from support.fleet.killing import killing
 from support.fleet.kubernetes import POD, Kind
 from support.fleet.neighbours import LANGUAGE_MODEL_URL, S3_URL, Neighbours, at_work
 from support.fleet.wait import until
@@ -30,6 +31,15 @@ from support.neighbour import private
 _SECONDS = 300
 _PLATFORM = dict(zip(("spoke1", "spoke2"), PLATFORMS, strict=True))
 _FLOW = ("start", "wait for the trainer", "download_model", "fetch_data", "clean_data", "curate")
+_SECOND = "instagram"
+"""The platform of the second, whose flow is killed."""
+_KILLED_AFTER = (
+    *("wait for the trainer", "download_model", f"fetch_data {_SECOND}", "clean_data", f"curate {_SECOND}"),
+    *("next_order, for train_llava round 1", "train_llava round 1"),
+    *("next_order, for evaluate", "evaluate", f"generate_profile {_SECOND}"),
+)
+_CURATING = ("list_posts", "set_aside", "name_topic")
+_TOOLS = ("download_model", "fetch_data", "clean_data", "train_llava", "evaluate", "generate_profile")
 _PHASES = ("", "Waiting", "Preparing", "Ready", "Training", "Trained", "Finishing", "Finished")
 _CLAIM = Kind("v1", "persistentvolumeclaims")
 _ENDPOINT, _OTHER = f"{LANGUAGE_MODEL_URL}/v1", "http://elsewhere.models.svc:8000/v1"
@@ -69,6 +79,10 @@ class Story:
     """Of all programs and pods, before the collaborators ended."""
     trained: dict[str, int] = field(default_factory=dict)
     """By cluster, the posts that the round was made of and measured with."""
+    killed: dict[str, list[str]] = field(default_factory=dict)
+    """After which steps the second's flow was killed, and which tools its trainer had done by then."""
+    done: list[str] = field(default_factory=list)
+    """Which it has done at the end."""
 
     def phases(self, cluster: str) -> list[str]:
         return self._of(cluster, "phase")
@@ -97,32 +111,37 @@ def owners(own_fleet: OwnFleet, example: Path) -> Iterator[tuple[OwnFleet, list[
 
 @pytest.fixture(scope="module")
 def story(owners: tuple[OwnFleet, list[Owner]]) -> Story:
-    """One federation to its end. Whoever is waited for is held up until the hub has said so; flows are killed meanwhile."""
+    """One federation to its end. Whoever is waited for is held up until the hub has said so; the second's flow is killed after
+    each of its steps.
+    """
     fleet, (first, second) = owners
     told, name = Story(), "curated"
     for it in (first, second):
         it.neighbours.s3.hold(up=True)
         it.neighbours.language_model.hold(up=True)
-    with federation.federation(fleet, name, **_spec(_ENDPOINT)):
-        heard = partial(_heard, fleet, name, told)
+    with federation.federation(fleet, name, **_spec(_ENDPOINT)), killing(second.spoke, run_name(USERS, name)) as kills:
+
+        def heard() -> dict[str, tuple[str, str]]:
+            kills.look()
+            return _heard(fleet, name, told)
+
         until("both wait for the model", heard, _SECONDS, so=partial(_all_at, "at the step download_model "))
         first.neighbours.s3.hold(up=False)
         second.neighbours.s3.hold(up=False)
         until("the posts of both are judged", heard, _SECONDS, so=partial(_all_at, "at the step curate "))
-        _kill_flow(first.spoke)
         second.neighbours.language_model.hold(up=False)
         until("the second is ready", heard, _SECONDS, so=lambda it: it[second.spoke.name][0] == "Ready")
-        _kill_flow(second.spoke)
         with ExitStack() as slow:
             with _stopped(second.spoke):
                 first.neighbours.language_model.hold(up=False)
                 until("the first has trained", heard, _SECONDS, so=lambda it: it[first.spoke.name][0] == "Trained")
-                _kill_flow(first.spoke)
                 slow.enter_context(_stopped(first.spoke))
             until("the first finishes", heard, _SECONDS, so=lambda it: it[first.spoke.name][0] == "Finishing")
+            until("the second's flow has come to its end", heard, _SECONDS, so=lambda _: _KILLED_AFTER[-1] in kills.killed)
             told.logs = _logs(fleet)
         until("it is completed", heard, _SECONDS, so=lambda _: told.said[-1].get("phase") == "Completed")
         told.trained = _trained(federation.volume(fleet, f"{name}-aggregator"))
+        told.killed, told.done = kills.killed, kills.done
     return told
 
 
@@ -148,10 +167,18 @@ def test_a_cluster_that_waits_for_another_ones_training_says_that_it_has_trained
     assert "Trained" in story.phases("spoke1")
 
 
-@pytest.mark.parametrize("step", ["download_model", "fetch_data", "clean_data", "train_llava"])
-def test_a_step_that_is_done_is_not_done_again_by_the_flow_that_follows_one_that_was_killed(story: Story, step: str) -> None:
-    trainers = [content for path, content in story.logs.items() if path.parent.name == "mcp-server" and "curated" in str(path)]
-    assert [content.count(f" {step}: done") for content in trainers] == [1, 1]
+def test_the_flow_was_killed_after_each_of_its_steps(story: Story) -> None:
+    assert tuple(story.killed) == _KILLED_AFTER
+
+
+def test_and_did_none_of_them_twice(story: Story) -> None:
+    assert [it for it in story.done if it not in _CURATING] == [*_TOOLS]
+
+
+@pytest.mark.parametrize("step", _KILLED_AFTER)
+def test_what_it_asked_for_until_it_was_killed_the_next_one_did_not_ask_for_again(story: Story, step: str) -> None:
+    before = story.killed[step]
+    assert not set(before) & set(story.done[len(before) :])
 
 
 def test_posts_that_were_set_aside_are_neither_trained_on_nor_counted(owners: tuple[OwnFleet, list[Owner]], story: Story) -> None:
@@ -261,13 +288,6 @@ def _heard(fleet: OwnFleet, name: str, told: Story) -> dict[str, tuple[str, str]
 
 def _all_at(words: str, said: dict[str, tuple[str, str]]) -> bool:
     return len(said) == len(PLATFORMS) and all(reason.startswith(words) for _, reason in said.values())
-
-
-def _kill_flow(spoke: Cluster) -> None:
-    """The process that drives a collaborator's steps: the first that its main program has forked."""
-    collaborator = ("--oldest", "--full", "fedspoke collaborator --settings")
-    main = spoke.machine.call("pgrep", *collaborator).strip()
-    spoke.machine.call("pkill", "--signal", "KILL", "--parent", main, *collaborator)
 
 
 @contextmanager

@@ -20,6 +20,8 @@ from fedspoke.flower import programs
 
 HOMES = ("HOME", "XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_CACHE_HOME")
 """Where CrewAI keeps a key and its settings, though none of them is used; a container has no place but the output."""
+FLOW = "fedspoke-flow"
+"""What the flow's process is called, among the others of this program."""
 
 
 def run(settings: CollaboratorSettings) -> None:
@@ -65,6 +67,7 @@ class Flow:
 
 def _flow(settings: CollaboratorSettings, parent: int) -> None:
     programs.end_with(parent)
+    programs.called(FLOW)
     os.environ.update(dict.fromkeys(HOMES, str(Path(settings.output) / "crewai")))
     # Here, and not before the fork: it takes seconds and 200 MB, and no other of these processes needs it.
     from fedspoke.collaborator import turns
