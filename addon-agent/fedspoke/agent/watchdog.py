@@ -9,10 +9,8 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from fedspoke.agent.aggregators import Call
+from fedspoke.agent.aggregators import AT_ONCE, Call
 from fedspoke.api.records import HubGateway
-
-_AT_ONCE = 8
 
 
 @dataclass(slots=True)
@@ -25,7 +23,7 @@ class Watchdog:
     def look(self, gateways: Iterable[HubGateway], now: datetime) -> dict[str, str]:
         """Ask all of them; by federation, why it is not to run here."""
         all_of_them = [*gateways]
-        with ThreadPoolExecutor(_AT_ONCE) as at_once:
+        with ThreadPoolExecutor(AT_ONCE) as at_once:
             answers = [*at_once.map(self._alive, all_of_them)]
         silent = [it for it, answered in zip(all_of_them, answers, strict=True) if not answered]
         self.silent = {it.run: self.silent.get(it.run, now) for it in silent}

@@ -5,9 +5,10 @@ The claims that go would tell the hub, too, but only between two rounds, and som
 
 import logging
 from collections.abc import Collection, Iterable
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
-from fedspoke.agent.aggregators import Call
+from fedspoke.agent.aggregators import AT_ONCE, Call
 from fedspoke.api.records import HubGateway
 
 _HEARD = {204, 403, 404}
@@ -29,8 +30,11 @@ class Withdrawals:
         return frozenset(withdrawn) - self.told
 
     def tell(self, gateways: Iterable[HubGateway], untold: Collection[str]) -> None:
-        """Try once. One that does not answer is tried again."""
-        for gateway in gateways:
-            if gateway.run in untold and self.call(gateway, "DELETE", "adapter") in _HEARD:
+        """Try once, at the same time. One that does not answer is tried again."""
+        wanted = [it for it in gateways if it.run in untold]
+        with ThreadPoolExecutor(AT_ONCE) as at_once:
+            answers = [*at_once.map(lambda it: self.call(it, "DELETE", "adapter"), wanted)]
+        for gateway, answer in zip(wanted, answers, strict=True):
+            if answer in _HEARD:
                 self.told |= {gateway.run}
                 log.info("%s: the hub has heard that what is shared is withdrawn", gateway.run)
