@@ -1,5 +1,7 @@
 """What a spoke tells the hub of its collaborators."""
 
+from typing import Any
+
 import pytest
 
 from fedspoke.agent.report import reports
@@ -72,21 +74,69 @@ def test_a_pod_that_runs_has_no_reason():
     assert reports([of(container(RUNS), phase="Running")], [], [], {})["team-a.social"] == {"phase": "Running", "reason": ""}
 
 
+OWN = [{"persistentVolumeClaim": {"claimName": "annas-holiday"}}, {"hostPath": {"path": "/annas-holiday"}}]
+NFS = """MountVolume.SetUp failed for volume "anna-nas" : mount failed: exit status 32
+Mounting arguments: -t nfs nas.anna.example:/export/fb /var/lib/kubelet/pods/1/volumes/kubernetes.io~nfs/anna-nas"""
+ON_THE_SPOKE = "its owner sees why on the cluster, by kubectl describe pod"
+
+
 @pytest.mark.parametrize(
-    "source", [{"persistentVolumeClaim": {"claimName": "annas-holiday"}}, {"hostPath": {"path": "/annas-holiday"}}]
+    ("reason", "message"),
+    [
+        ("FailedMount", NFS),
+        ("FailedMount", 'MountVolume.NewMounter initialization failed for volume "anna-disk" : path "/mnt/anna" does not exist'),
+        ("FailedMount", 'MountVolume.SetUp failed for volume "data-facebook" : /annas-holiday is not a directory'),
+        ("FailedAttachVolume", 'AttachVolume.Attach failed for volume "anna-disk" : timed out of nas.anna.example'),
+        ("FailedMount", "Unable to attach or mount volumes: unmounted volumes=[data-facebook], unattached volumes=[anna]"),
+    ],
 )
-def test_what_an_owner_calls_a_dataset_stays_on_the_spoke(source: Object):
+@pytest.mark.parametrize("source", OWN)
+def test_of_a_volume_that_cannot_be_mounted_no_word_leaves_the_spoke_but_which_it_is(source: Object, reason: str, message: str):
     it = of(container(WAITS))
-    it["spec"]["volumes"] = [{"name": "data-facebook"} | source]
-    own = source.get("hostPath", {}).get("path") or "annas-holiday"
-    said = [event(it, f'MountVolume.SetUp failed for volume "pvc-1" : {own} is not a directory')]
+    it["spec"]["volumes"] = [{"name": "tmp", "emptyDir": {}}, {"name": "data-facebook"} | source]
+    said = [event(it, message, reason)]
     assert reports([it], [], said, {})["team-a.social"]["reason"] == (
-        "the volume pvc-1 cannot be mounted: facebook-data is not a directory"
+        f"the volume data-facebook cannot be mounted: {ON_THE_SPOKE}"
+    )
+    it["spec"]["volumes"].append({"name": "output", "persistentVolumeClaim": {"claimName": "annas-disk"}})
+    assert "anna" not in reports([it], [], said, {})["team-a.social"]["reason"]
+
+
+def test_of_several_it_is_said_which_they_are_where_kubernetes_names_none_of_them():
+    it = of(container(WAITS))
+    it["spec"]["volumes"] = [{"name": name} | OWN[0] for name in ("data-facebook", "model")]
+    assert reports([it], [], [event(it, NFS)], {})["team-a.social"]["reason"] == (
+        f"the volume data-facebook or model cannot be mounted: {ON_THE_SPOKE}"
     )
 
 
-def test_nor_does_what_an_owner_calls_the_volume_for_outputs_leave_it():
+def test_of_a_volume_that_is_not_the_owners_it_is_told_why():
     it = of(container(WAITS))
-    it["spec"]["volumes"] = [{"name": "output", "persistentVolumeClaim": {"claimName": "annas-disk"}}]
-    said = [event(it, 'MountVolume.SetUp failed for volume "pvc-1" : annas-disk is full')]
-    assert reports([it], [], said, {})["team-a.social"]["reason"] == "the volume pvc-1 cannot be mounted: output is full"
+    it["spec"]["volumes"] = [{"name": "certificate", "secret": {"secretName": "x"}}, {"name": "data-facebook"} | OWN[0]]
+    said = [event(it, 'MountVolume.SetUp failed for volume "certificate" : secret "x" not found')]
+    assert (
+        reports([it], [], said, {})["team-a.social"]["reason"] == 'the volume certificate cannot be mounted: secret "x" not found'
+    )
+
+
+@pytest.mark.parametrize(
+    "state",
+    [ended(128, "StartError", "{}"), {"waiting": {"reason": "CreateContainerError", "message": "{}"}}],
+    ids=["start", "create"],
+)
+def test_nor_does_what_a_container_runtime_says_of_a_mount(state: Any):
+    for it in state.values():
+        it["message"] = 'error mounting "/mnt/anna" to rootfs at "/data/facebook": no such file'
+    why = reports([of(container(state))], [], [], {})["team-a.social"]["reason"]
+    assert why.endswith(f": {ON_THE_SPOKE}")
+
+
+def test_what_an_owner_calls_a_volume_stays_on_the_spoke_when_no_node_takes_its_pod():
+    it = unscheduled('persistentvolumeclaim "annas-holiday" not found. persistentvolumeclaim "annas-disk" not found.')
+    it["spec"]["volumes"] = [
+        {"name": "data-facebook"} | OWN[0],
+        {"name": "output", "persistentVolumeClaim": {"claimName": "annas-disk"}},
+    ]
+    why = reports([it], [], [], {})["team-a.social"]["reason"]
+    assert why.startswith("the volume claim facebook-data does not exist; the volume claim output does not exist: ")
+    assert "annas" not in why
