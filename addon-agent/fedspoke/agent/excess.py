@@ -41,6 +41,7 @@ _ENVIRONMENT: dict[str, list[Object]] = {
 _MOUNTS = mounts(Place(), {it: f"/data/{it}" for it in PLATFORMS})  # where claims say that a platform's data is
 _OVERRULED = {name for name, all_of in _MOUNTS.items() if any(it["name"] == "overrules" for it in all_of)}
 _GROUP = {"fsGroup", "fsGroupChangePolicy"}
+_LAST_WORDS = "/dev/termination-log"  # as the API server says of itself
 _OF_A_POD = {  # with what the API server adds of itself
     *("automountServiceAccountToken", "containers", "dnsPolicy", "initContainers", "nodeSelector", "restartPolicy"),
     *("schedulerName", "securityContext", "serviceAccount", "serviceAccountName", "terminationGracePeriodSeconds"),
@@ -76,6 +77,8 @@ def _of_containers(spec: Object) -> Iterator[str]:
             yield f"the container {name}, where there are {', '.join(_COMMANDS)}, one of each"
             continue
         yield from (f"{key} of the container {name}" for key in sorted(it.keys() - _OF_A_CONTAINER))
+        if it.get("terminationMessagePath", _LAST_WORDS) != _LAST_WORDS:  # the kubelet mounts a file there, over whatever it is
+            yield f"another terminationMessagePath of the container {name}"
         if it.get("command") != _COMMANDS[name]:
             yield f"another command in the container {name}"
         if it.get("securityContext") != HARDENED:

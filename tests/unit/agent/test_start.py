@@ -132,6 +132,8 @@ def test_what_an_api_server_adds_to_what_runs_does_not_end_it():
     curated = owner(volume(), model(), curationEndpoints="http://llm.*")
     assert start(kube, NAMESPACE, curated) == {}
     (job,) = running(kube)
+    for it in job["spec"]["template"]["spec"]["containers"]:
+        it["terminationMessagePath"] = "/dev/termination-log"
     for it in job["spec"]["template"]["spec"]["volumes"]:
         for source in it.keys() & {"configMap", "secret", "downwardAPI"}:
             it[source]["defaultMode"] = it[source].get("defaultMode", 420)
@@ -381,6 +383,7 @@ def test_a_hub_that_asks_for_more_of_the_cluster_does_not_get_it(fields: Object)
         {"env": [of_the_owner("HF_ENDPOINT") | {"name": "HF_HOME"}]},
         {"lifecycle": {"postStart": {"exec": {"command": ["sh"]}}}},
         {"livenessProbe": {"exec": {"command": ["sh"]}}},
+        {"terminationMessagePath": "/output/releases.json"},
         {"name": "another"},
         {"name": "another", "command": None},
         {"name": "gateway"},
