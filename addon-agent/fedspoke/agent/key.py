@@ -75,6 +75,20 @@ def with_key(job: Object, run: str) -> Object:
     return job | {"spec": job["spec"] | {"template": template | {"metadata": metadata, "spec": pod}}}
 
 
+def has_key(job: Object, run: str) -> bool:
+    """Whether a Job's trainer has the key, and is told where: else it was not made here, and what it writes is not sealed."""
+    template = job["spec"]["template"]
+    spec, annotations = template["spec"], template["metadata"].get("annotations") or {}
+    mounts = [
+        it for each in spec.get("initContainers") or [] if each["name"] == _TRAINER for it in each.get("volumeMounts") or []
+    ]
+    try:
+        told = json.loads(annotations.get(_SETTINGS, "{}")).get("key")
+    except (ValueError, AttributeError):  # no JSON, or no object
+        return False
+    return told == FILE and _MOUNT in mounts and _volume(run) in (spec.get("volumes") or [])
+
+
 def without_key(job: Object, run: str) -> Object:
     """The Job as it was asked for, by which it is judged."""
     template = job["spec"]["template"]

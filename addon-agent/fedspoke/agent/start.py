@@ -67,7 +67,7 @@ def _answer(kube: Kubernetes, job: Object, made: Sequence[Object], owner: Owner,
     if not job["spec"].get("suspend"):  # by a hub that does not ask
         kube.merge(job, {"spec": {"suspend": True}})
     run, namespace = run_of(job), job["metadata"]["namespace"]
-    runs = [it for it in made if it["metadata"]["name"] == made_name(job)]
+    runs = [it for it in made if it["metadata"]["name"] == made_name(job) and key.has_key(it, run)]
     for it in runs:
         still_granted(key.without_key(it, run), owner)
     wanted = None if runs else granted(job, _settings(kube, job), owner)

@@ -133,6 +133,39 @@ def test_a_job_that_says_that_the_agent_made_it_has_it_mounted_nowhere_else(of: 
     assert running(kube) == []
 
 
+def of_the_trainer(job: Object) -> Object:
+    (found,) = [it for it in job["spec"]["template"]["spec"]["initContainers"] if it["name"] == "mcp-server"]
+    return found
+
+
+def untold(job: Object) -> None:
+    annotations = job["spec"]["template"]["metadata"]["annotations"]
+    (name,) = [it for it in annotations if it.endswith("/collaborator.json")]
+    annotations[name] = json.dumps(json.loads(annotations[name]) | {"key": None})
+
+
+def unmounted(job: Object) -> None:
+    of_the_trainer(job)["volumeMounts"] = [it for it in of_the_trainer(job)["volumeMounts"] if it["name"] != "key"]
+
+
+def emptied(job: Object) -> None:
+    (found,) = [it for it in job["spec"]["template"]["spec"]["volumes"] if it["name"] == "key"]
+    found["secret"]["optional"] = True
+
+
+@pytest.mark.parametrize("forged", [untold, unmounted, emptied])
+def test_a_job_that_says_that_the_agent_made_it_and_has_no_key_is_replaced_by_one_that_has(forged: Any):
+    kube = Lists(*asks())
+    started(kube)
+    (honest,) = running(kube)
+    hubs = json.loads(json.dumps(honest))
+    forged(hubs)
+    kube.keep(hubs)
+    assert start(kube, NAMESPACE, owner(volume())) == {}
+    (now,) = running(kube)
+    assert now["spec"] == honest["spec"]
+
+
 def test_a_hub_that_asks_for_the_key_itself_is_refused():
     objects = asks()
     spec = next(it for it in objects if it["kind"] == "Job")["spec"]["template"]["spec"]

@@ -332,7 +332,7 @@ def test_settings_that_lead_elsewhere_than_a_collaborators_are_refused_and_end_w
     kube, why = Lists(*objects), f"its settings have another {next(iter(setting))} than a collaborator's"
     assert start(kube, NAMESPACE, curated) == {RUN: why}
     assert running(kube) == []
-    job["spec"]["template"]["metadata"]["annotations"][f"{DOMAIN}/collaborator.json"] = json.dumps(told)
+    job["spec"]["template"]["metadata"]["annotations"][f"{DOMAIN}/collaborator.json"] = json.dumps(told | {"key": FILE})
     honest.keep(job)
     assert start(honest, NAMESPACE, curated) == {RUN: why}
     assert running(honest) == []
