@@ -15,11 +15,12 @@ from fedspoke.agent.excess import DATA, excess
 from fedspoke.agent.offers import Offer
 from fedspoke.agent.outputs import Outputs, asked_for, mounted, replaced, still_there
 from fedspoke.agent.policy import POLICY, Policy
-from fedspoke.agent.told import Told, elsewhere
+from fedspoke.agent.told import Told, another_wire, elsewhere
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Refused
 from fedspoke.api.names import DOMAIN, FEDERATED_LEARNING, MODEL, OFFERS, PLATFORMS, VOLUME, Platform, labels
-from fedspoke.manifestworks.collaborator import DATASETS, FILES, SETTINGS_FILE
+from fedspoke.api.records import HubGateway
+from fedspoke.manifestworks.collaborator import DATASETS, FILES, HUB_FILE, SETTINGS_FILE
 
 _JOB = "Job"
 
@@ -128,12 +129,14 @@ def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) 
     why = owner.policy.forbids(run, platforms, images) or _too_much(run, spec, owner)
     try:
         said = Told.model_validate_json(settings.get(SETTINGS_FILE, ""))
+        gateway = HubGateway.model_validate_json(settings.get(HUB_FILE, ""))
     except ValidationError:
         if not why:  # they may be on their way
             raise Refused("its settings are not there, or cannot be read") from None
     else:
         why = why or owner.policy.too_little_noise(said.privacy, said.profiles) or owner.policy.hands_out(said.curation)
-        if not why and (other := elsewhere(said, run, platforms) or _no_model(spec, owner)):
+        other = elsewhere(said, run, platforms) or another_wire(settings, gateway, run) or _no_model(spec, owner)
+        if other and not why:
             raise Refused(other)  # by no word of the owner's, so that what it has done so far stays
     if why:
         raise NotAllowed(f"the cluster's owner does not allow it: {why}")

@@ -3,15 +3,15 @@
 A hub may lie: a folder that it names as a dataset's would be read as one, whatever volume that is of.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from pydantic.alias_generators import to_camel
 
 from fedspoke.api.curation import Curation
 from fedspoke.api.names import Platform
-from fedspoke.api.records import Record
+from fedspoke.api.records import HubGateway, Record
 from fedspoke.api.training import AdapterPrivacy, Profiles
-from fedspoke.manifestworks.collaborator import Place
+from fedspoke.manifestworks.collaborator import Place, wire
 
 _PLACE = Place()
 
@@ -47,4 +47,12 @@ def elsewhere(told: Told, run: str, platforms: Iterable[str]) -> str:
         "supernode_port": _PLACE.supernode_port,
     }
     other = (to_camel(name) for name, value in right.items() if getattr(told, name) != value)
+    return next((f"its settings have another {name} than a collaborator's" for name in other), "")
+
+
+def another_wire(files: Mapping[str, str], gateway: HubGateway, run: str) -> str:
+    """Which file by which bytes leave the pod is not that of a collaborator of this federation and hub; empty if none."""
+    if gateway.run != run:
+        return "its settings name the gateway of another federation"
+    other = (name for name, right in wire(gateway, _PLACE).items() if files.get(name) != right)
     return next((f"its settings have another {name} than a collaborator's" for name in other), "")

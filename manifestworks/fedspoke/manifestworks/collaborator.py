@@ -130,25 +130,17 @@ def collaborator(fl: FederatedLearning, spoke: Spoke, hub: Hub, image: str, plac
     place = place or Place()
     run = run_name(fl.namespace, fl.name)
     metadata = {"name": run, "namespace": NAMESPACE, "labels": labels(run)}
-    wire = sidecar.Sidecar(
-        folder=place.config,
-        certificate=place.certificate,
-        authority=place.ca,
-        port=place.sidecar_port,
-        hub=(hub.address, hub.port),
-        server_name=server_name(fl.namespace, fl.name),
-    )
     gateway = HubGateway(
         run=run,
         address=hub.address,
         port=hub.port,
-        server_name=wire.server_name,
+        server_name=server_name(fl.namespace, fl.name),
         grace=fl.spec.client.hub_lost_grace.total_seconds(),
     )
     files = {
         SETTINGS_FILE: settings(fl, spoke, place).model_dump_json(by_alias=True, indent=1),
         HUB_FILE: gateway.model_dump_json(by_alias=True, indent=1),
-        **{name: json.dumps(content, indent=1) for name, content in sidecar.files(wire).items()},
+        **wire(gateway, place),
     }
     template = {"metadata": {"labels": labels(run)}, "spec": _pod(fl, spoke, image, place, run)}
     return [
@@ -161,6 +153,19 @@ def collaborator(fl: FederatedLearning, spoke: Spoke, hub: Hub, image: str, plac
             "spec": {"suspend": True, "backoffLimit": _NEVER_GIVEN_UP, "template": template},
         },
     ]
+
+
+def wire(gateway: HubGateway, place: Place) -> dict[str, str]:
+    """The files of the collaborator's own gateway, by name: it goes to this hub, and listens on loopback alone."""
+    told = sidecar.Sidecar(
+        folder=place.config,
+        certificate=place.certificate,
+        authority=place.ca,
+        port=place.sidecar_port,
+        hub=(gateway.address, gateway.port),
+        server_name=gateway.server_name,
+    )
+    return {name: json.dumps(content, indent=1) for name, content in sidecar.files(told).items()}
 
 
 def _job_name(run: str, *content: Object) -> str:

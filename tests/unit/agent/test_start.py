@@ -97,7 +97,6 @@ def other_settings() -> tuple[list[Object], Object]:
     """What a hub asks for that shows an owner noise; and a volume by which its processes would read of none."""
     objects = asks()
     files = next(it for it in objects if it["kind"] == "ConfigMap" and it["metadata"]["name"] == RUN)["data"]
-    files["hub.json"] = files["collaborator.json"]
     noise = {"mechanism": "gaussian", "clip": 1.0, "noiseMultiplier": 5.0}
     files["collaborator.json"] = json.dumps(json.loads(files["collaborator.json"]) | {"privacy": noise})
     field = {"fieldPath": f"metadata.annotations['{DOMAIN}/hub.json']"}
@@ -336,6 +335,33 @@ def test_settings_that_lead_elsewhere_than_a_collaborators_are_refused_and_end_w
     honest.keep(job)
     assert start(honest, NAMESPACE, curated) == {RUN: why}
     assert running(honest) == []
+
+
+@pytest.mark.parametrize("file", ["envoy.json", "certificate.json", "authority.json"])
+def test_a_hub_that_has_another_gateway_listen_or_dial_is_refused_and_what_has_it_is_ended(file: str):
+    objects = asks()
+    honest = Lists(*objects)
+    assert start(honest, NAMESPACE, owner(volume())) == {}
+    (job,) = running(honest)
+    files = next(it for it in objects if it["kind"] == "ConfigMap" and it["metadata"]["name"] == RUN)["data"]
+    files[file] = files[file].replace("127.0.0.1", "0.0.0.0") + " "  # noqa: S104  as a hub that lies would have it
+    kube, why = Lists(*objects), f"its settings have another {file} than a collaborator's"
+    assert start(kube, NAMESPACE, owner(volume())) == {RUN: why}
+    assert running(kube) == []
+    job["spec"]["template"]["metadata"]["annotations"][f"{DOMAIN}/{file}"] = files[file]
+    honest.keep(job)
+    assert start(honest, NAMESPACE, owner(volume())) == {RUN: why}
+    assert running(honest) == []
+
+
+def test_a_hub_that_names_the_gateway_of_another_federation_is_refused():
+    objects, others = asks(), asks(name="other")
+    files = [
+        it["data"] for each in (objects, others) for it in each if it["kind"] == "ConfigMap" and "hub.json" in it.get("data", {})
+    ]
+    files[0]["hub.json"] = files[1]["hub.json"]
+    kube = Lists(*objects)
+    assert start(kube, NAMESPACE, owner(volume())) == {RUN: "its settings name the gateway of another federation"}
 
 
 def test_a_volume_that_is_withdrawn_is_not_read_as_a_models():
