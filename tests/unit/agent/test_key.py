@@ -134,7 +134,7 @@ def test_a_job_that_says_that_the_agent_made_it_has_it_mounted_nowhere_else(of: 
 
 
 def of_the_trainer(job: Object) -> Object:
-    (found,) = [it for it in job["spec"]["template"]["spec"]["initContainers"] if it["name"] == "mcp-server"]
+    found: Object = next(it for it in job["spec"]["template"]["spec"]["initContainers"] if it["name"] == "mcp-server")
     return found
 
 
