@@ -30,12 +30,21 @@ $(INSPECTOR)/.installed: tests/inspector/package.json tests/inspector/package-lo
 	  install --prefix $(INSPECTOR) --ignore-scripts --no-audit --no-fund --loglevel=error  # ci wants Windows' packages in the lock
 	@touch $@
 
+# Beside .venv, as no part of fedspoke needs TRL, or its pandas and pyarrow.
+# By its name: TRL pickles functions, and only what lies in site-packages goes by reference then.
+TRL_ITSELF := trl==1.16.0 datasets==5.2.0 dill==0.4.1 multiprocess==0.70.19
+TRL := .bench/trl/site-packages
+$(TRL): | install
+	$(UV) pip install --quiet --python $(RUN)/python --no-deps --target $@.partial $(TRL_ITSELF) \
+	  pandas==3.1.1 pyarrow==26.0.1 python-dateutil==4.0.0 six==1.17.0 xxhash==4.1.0
+	mv $@.partial $@
+
 demo: install ## Run a whole federation on this machine; the result is in demo/out
 	rm -rf demo
 	$(RUN)/fedspoke demo demo/example
 	$(RUN)/fedspoke run demo/example/federatedlearning.yaml --clusters demo/example/clusters --out demo/out
 
-test: install $(INSPECTOR)/.installed ## Run every test that needs no cluster
+test: install $(INSPECTOR)/.installed $(TRL) ## Run every test that needs no cluster
 	$(RUN)/pytest tests --ignore=tests/e2e
 
 # Two halves at once, each with fleets of its own, as most of it is waiting; clusters that are named are there once.
@@ -81,14 +90,6 @@ bench: install ## Measure a round beside its floor, stock Flower and NVFlare, a 
 bench-gpu: install ## Measure a training step of LLaVA 1.5 7B on the GPU beside transformers Trainer and TRL SFTTrainer
 	-@$(MAKE) --no-print-directory $(TRL)
 	PYTHONPATH=tests:$(TRL) $(RUN)/python -m benchmarks.gpu $(ARGS)
-
-# Beside .venv, as no part of fedspoke needs TRL, or its pandas and pyarrow; a folder that may be carried to where there is no network.
-# By its name: TRL pickles functions, and only what lies in site-packages goes by reference then.
-TRL := .bench/trl/site-packages
-$(TRL): | install
-	$(UV) pip install --quiet --python $(RUN)/python --no-deps --target $@.partial trl==1.16.0 datasets==5.2.0 dill==0.4.1 \
-	  multiprocess==0.70.19 pandas==3.1.1 pyarrow==26.0.1 python-dateutil==4.0.0 six==1.17.0 xxhash==4.1.0
-	mv $@.partial $@
 
 study: install ## Ask whether federation helps: each way to train, several seeds, a quarter of an hour on two cores; the table is printed
 	PYTHONPATH=tests $(RUN)/python -m benchmarks.study

@@ -21,18 +21,18 @@ def measure(case: Case) -> Result:
     """The case's row, whatever happens."""
     device = torch.device("cpu" if case.tiny else "cuda")
     stopwatch = gpu_systems.Stopwatch(case.seconds, device)
-    speed = failed = None
+    speed = adapter = failed = None
     with tempfile.TemporaryDirectory() as folder:
         try:
             source = gpu_model.source(Path(folder), device, case)
-            gpu_systems.SYSTEMS[case.system](case, source, Path(folder), stopwatch)
+            adapter = gpu_systems.SYSTEMS[case.system](case, source, Path(folder), stopwatch)
             speed = stopwatch.rate * BATCH
         except Exception as error:  # noqa: BLE001  the row says what it was, and the log where
             traceback.print_exc()
             first, _, _ = str(error).partition("\n")
             failed = "out of memory" if lacking(error) else f"{type(error).__name__}: {first:.200}"
     name = "cpu" if case.tiny else torch.cuda.get_device_name()
-    return Result(case.system, case.weights, case.checkpointing, speed, stopwatch.peak, failed, name)
+    return Result(case.system, case.weights, case.checkpointing, adapter, speed, stopwatch.peak, failed, name)
 
 
 if __name__ == "__main__":

@@ -24,21 +24,22 @@ _POSTS = 32
 
 
 def source(folder: Path, device: torch.device, case: Case) -> Source:
-    """Where a trainer gets the model of this case; on the CPU a tiny one."""
+    """Where a trainer gets the model of this case; on the CPU a tiny one, which from there on goes the other's way."""
 
     def made(name: str, quantization: quantizations.Quantization) -> tuple[Any, LlavaForConditionalGeneration]:
         make_tiny(folder / "tiny")
         if device.type == "cpu":
-            processor, model = load(str(folder / "tiny"), quantization)
+            processor, model = load(str(folder / "tiny"))
+            model.to(torch.bfloat16)
         else:
             processor = AutoProcessor.from_pretrained(folder / "tiny", local_files_only=True)
             processor.image_processor = CLIPImageProcessorPil(
                 size={"shortest_edge": 336}, crop_size={"height": 336, "width": 336}
             )
             model = llava_7b(processor, device)
-            if quantization == "nf4":
-                quantize(model)
-            quantizations.check(model, quantization)
+        if quantization == "nf4":
+            quantize(model)
+        quantizations.check(model, quantization)
         model.name_or_path = name
         if case.checkpointing:
             recompute_activations(model)

@@ -26,9 +26,7 @@ class Case:
 
     @property
     def weights(self) -> str:
-        if self.quantization != "none":
-            return self.quantization
-        return "fp32" if self.tiny else "bf16"
+        return "bf16" if self.quantization == "none" else self.quantization
 
     def __str__(self) -> str:
         return f"{self.system}, {self.weights}, {'recomputing' if self.checkpointing else 'keeping'} activations"
@@ -36,11 +34,16 @@ class Case:
 
 @dataclass(frozen=True, slots=True)
 class Result:
-    """What a case took: posts per second and peak memory in GiB, weights included; or why it did not run."""
+    """What a case took: posts per second and peak memory in GiB, weights included; or why it did not run.
+
+    Attributes:
+        adapter: The dtype in which its weights were trained, looked up after the last step.
+    """
 
     system: str
     weights: str
     checkpointing: bool
+    adapter: str | None = None
     posts_per_second: float | None = None
     peak: float | None = None
     failed: str | None = None
@@ -56,7 +59,8 @@ def write(out: Path, results: Sequence[Result], *, tiny: bool) -> str:
     model = "tiny" if tiny else "LLaVA 1.5 7B, random weights"
     packages = {name: found for name in _PACKAGES if (found := _version(name))}
     with_versions = ", ".join(f"{name} {found}" for name, found in packages.items())
-    title = f"{model} on {device or 'a device not known yet'}, LoRA rank 16, batches of {BATCH}; {with_versions}"
+    settings = f"LoRA rank 16, batches of {BATCH}, AdamW at a constant rate"
+    title = f"{model} on {device or 'a device not known yet'}, {settings}; {with_versions}"
     text = "\n".join([title, "", *table(results), ""])
     report = {
         "device": device,
@@ -74,13 +78,16 @@ def write(out: Path, results: Sequence[Result], *, tiny: bool) -> str:
 def table(results: Sequence[Result]) -> list[str]:
     """Markdown, with what the others take in multiples of ours."""
     ours = {(result.weights, result.checkpointing): result for result in results if result.system == "fedspoke"}
-    lines = ["| weights | recomputing | system | posts/s | of ours | peak GiB | of ours |", "|---|---|---|---|---|---|---|"]
+    lines = [
+        "| weights | recomputing | system | adapter | posts/s | of ours | peak GiB | of ours |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
     for result in sorted(results, key=lambda result: (result.weights, result.checkpointing)):
         own = ours.get((result.weights, result.checkpointing), _UNKNOWN)
         speed = result.failed.replace("|", "/") if result.failed else _shown(result.posts_per_second)
         lines.append(
-            f"| {result.weights} | {'yes' if result.checkpointing else 'no'} | {result.system} | {speed} "
-            f"| {_ratio(result.posts_per_second, own.posts_per_second)} "
+            f"| {result.weights} | {'yes' if result.checkpointing else 'no'} | {result.system} "
+            f"| {result.adapter or '–'} | {speed} | {_ratio(result.posts_per_second, own.posts_per_second)} "
             f"| {_shown(result.peak)} | {_ratio(result.peak, own.peak)} |"
         )
     return lines
