@@ -131,6 +131,19 @@ def test_a_federation_goes_from_its_creation_to_its_deletion_with_these_rights(f
     assert admin.all(FEDERATION) == []
 
 
+def test_federations_of_a_namespace_own_its_binding_together_although_owners_are_guarded(federation: Installed) -> None:
+    admin, other = federation.admin, "other"
+    federation.look()
+    client = {"data": {"platforms": ["facebook"]}, "placement": {"clusterSets": ["all"]}}
+    admin.create(FEDERATION, build.federated_learning(other, USERS, client=client))
+    for _ in range(2):
+        federation.controller.converge(USERS, other, datetime.now(UTC))
+    (binding,) = federation.controller.kube.all(kinds.BINDING, USERS)
+    assert {it["name"] for it in binding["metadata"]["ownerReferences"]} == {NAME, other}
+    admin.delete(FEDERATION, other, USERS)
+    admin.merge(FEDERATION, other, {"metadata": {"finalizers": None}}, USERS)
+
+
 @pytest.mark.parametrize(
     ("verb", "resource", "where", "may"),
     [

@@ -83,7 +83,7 @@ class Cluster:
         etcd = self._start("etcd", *control_plane.etcd(self.place, self.folder))
         apiserver = self._start(
             "kube-apiserver",
-            *control_plane.kube_apiserver(self.place, self.authority, tokens),
+            *control_plane.kube_apiserver(self.place, self.authority, tokens, "NodeRestriction"),
             *control_plane.with_nodes(self.authority),
         )
         until(f"the API server of {self.name} is ready", self.kubernetes.ready, _SECONDS, [etcd, apiserver])

@@ -39,8 +39,8 @@ def etcd(place: Place, folder: Path) -> list[str]:
     ]
 
 
-def kube_apiserver(place: Place, authority: Authority, tokens: Path) -> list[str]:
-    """An API server; `tokens` is the key that service accounts' tokens are signed with."""
+def kube_apiserver(place: Place, authority: Authority, tokens: Path, *more: str) -> list[str]:
+    """An API server; `tokens` is the key that service accounts' tokens are signed with, and `more` are admission plugins."""
     hosts = ("localhost", "kubernetes", "kubernetes.default", "kubernetes.default.svc", "kubernetes.default.svc.cluster.local")
     server = authority.issue("kube-apiserver", addresses=(place.address, "127.0.0.1", SERVICE_ADDRESS), hosts=hosts)
     return [
@@ -58,6 +58,8 @@ def kube_apiserver(place: Place, authority: Authority, tokens: Path) -> list[str
         f"--service-account-signing-key-file={tokens}",
         f"--service-account-key-file={tokens}",
         "--profiling=false",
+        # As OpenShift has it: who changes an object's owners must have the right to delete it, and to hold the owners.
+        f"--enable-admission-plugins={','.join(('OwnerReferencesPermissionEnforcement', *more))}",
     ]
 
 
@@ -66,7 +68,6 @@ def with_nodes(authority: Authority) -> list[str]:
     kubelets = authority.issue("apiserver-kubelet-client", "system:masters")
     return [
         "--authorization-mode=Node,RBAC",
-        "--enable-admission-plugins=NodeRestriction",
         "--allow-privileged=true",
         "--feature-gates=MutatingAdmissionPolicy=true",  # by which a cluster can be made like OpenShift
         "--runtime-config=admissionregistration.k8s.io/v1beta1=true",

@@ -42,6 +42,7 @@ BESIDES = {
     ("watch", "apiextensions.k8s.io", "customresourcedefinitions"): "kopf",
     ("get", "", "configmaps"): "the reporter's Role grants it, and nobody may grant what he does not have",
     ("update", _FLEARN, "federatedlearnings/finalizers"): "OpenShift asks it of whoever makes a federation an owner",
+    ("delete", _OCM, "managedclustersetbindings"): "OpenShift asks it of whoever adds an owner; no call is made",
     ("create", _OCM, "managedclustersets/bind"): "OCM's webhook asks it of whoever binds a cluster set",
 }
 """What is granted although `converge` does not call it, and for whom."""

@@ -5,9 +5,13 @@ is left as it is.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import datetime, timedelta
 
 from fedspoke.api.base import Object
 from fedspoke.api.names import OURS
+
+_HEARD = timedelta(seconds=30)
+"""In which OCM's placement controller, which watches bindings, has decided by a new one."""
 
 
 def missing(wanted: Iterable[Object], there: Iterable[Object], owner: Mapping[str, str]) -> list[Object]:
@@ -18,6 +22,12 @@ def missing(wanted: Iterable[Object], there: Iterable[Object], owner: Mapping[st
         for it in wanted
         if (known := found.get(it["metadata"]["name"])) is None or (_ours(known) and owner["uid"] not in _owners(known))
     ]
+
+
+def unheard(wanted: Iterable[Object], there: Iterable[Object], now: datetime) -> bool:
+    """Whether OCM may have decided without one of the bindings: it is not there, or is there only since a moment ago."""
+    found = {it["metadata"]["name"]: datetime.fromisoformat(it["metadata"]["creationTimestamp"]) for it in there}
+    return any((made := found.get(it["metadata"]["name"])) is None or now < made + _HEARD for it in wanted)
 
 
 def _ours(binding: Object) -> bool:

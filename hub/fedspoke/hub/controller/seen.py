@@ -13,6 +13,7 @@ from fedspoke.api.records import ClusterProgress, Progress
 from fedspoke.hub import reporter
 from fedspoke.hub.aggregation import releases
 from fedspoke.hub.aggregator_workload import aggregator_name, claim_name, progress_name
+from fedspoke.hub.controller import bindings
 from fedspoke.hub.controller.away import kept, unheard
 from fedspoke.hub.controller.difference import going
 from fedspoke.hub.controller.kinds import PLACEMENT
@@ -22,9 +23,8 @@ from fedspoke.hub.observed import Observed
 from fedspoke.kube.pods import restarted, stuck
 from fedspoke.manifestworks.collaborator import Spoke
 from fedspoke.manifestworks.report import PHASE, REASON
-from fedspoke.placement import declared
+from fedspoke.placement import declared, objects
 from fedspoke.placement.evaluate import Decision, evaluate
-from fedspoke.placement.objects import placement
 
 _AGENT = f"feature.open-cluster-management.io/addon-{ADDON}"
 """The label in which OCM keeps on a cluster how the add-on is there: available, unhealthy or unreachable."""
@@ -57,13 +57,17 @@ def decided(fl: FederatedLearning, world: World, now: datetime) -> Decision:
         for it in sorted(world.fleet.decisions, key=_order)
         for each in (it.get("status") or {}).get("decisions") or []
     )
+    at_work = {it["metadata"]["namespace"] for it in world.works if not going(it)}
     if undecided(world.named(PLACEMENT.kind, fl.name), world.fleet.decisions):
-        chosen = tuple((it["metadata"]["namespace"], 0) for it in world.works if not going(it))
-    if away := kept(placement(fl), world, {name for name, _ in chosen}, now):
+        chosen = tuple((name, 0) for name in sorted(at_work))
+    elif at_work and bindings.unheard(objects.bindings(fl), world.fleet.bindings, now):
+        # OCM chooses nobody of a set that is not bound. Who deletes the binding sends nobody home by that.
+        chosen = (*chosen, *((name, 0) for name in sorted(at_work - {name for name, _ in chosen})))
+    if away := kept(objects.placement(fl), world, {name for name, _ in chosen}, now):
         chosen = tuple(sorted((*chosen, *((name, 0) for name in away))))
     names = {name for name, _ in chosen}
     try:
-        ours = evaluate(placement(fl), world.fleet, now)
+        ours = evaluate(objects.placement(fl), world.fleet, now)
     except Refused as error:  # OCM decides all the same; only the reasons are ours
         return Decision(decisions=chosen, problem=str(error))
     rejected = tuple((name, reason) for name, reason in ours.rejected if name not in names)

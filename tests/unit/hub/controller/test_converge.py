@@ -210,6 +210,21 @@ class TestAPlacementThatSomebodyDeletes:
         assert hub.works() == []
 
 
+def test_a_binding_that_somebody_deletes_ends_nothing_and_is_made_again_and_then_ocms_word_counts():
+    hub = Hub.running()
+    for kind in (kinds.BINDING, kinds.DECISION):
+        for name in hub.names(kind):
+            del hub.kube.objects[*kind, NAMESPACE, name]
+    hub.change(kinds.PLACEMENT, FL, status={"numberOfSelectedClusters": 0, "conditions": [{"type": "PlacementSatisfied"}]})
+    hub.converge(timedelta(seconds=1))
+    assert (hub.works(), hub.names(kinds.BINDING)) == (["berlin", "lyon"], ["global"])
+    hub.kube.objects[*kinds.BINDING, NAMESPACE, "global"]["metadata"]["creationTimestamp"] = f"{hub.now:%Y-%m-%dT%H:%M:%SZ}"
+    hub.converge(timedelta(seconds=15))  # OCM has not looked at it yet
+    assert hub.works() == ["berlin", "lyon"]
+    hub.converge(timedelta(seconds=16))
+    assert hub.works() == []
+
+
 class TestAClusterThatIsNotHeardOf:
     """OCM has taken it out of the decision."""
 
