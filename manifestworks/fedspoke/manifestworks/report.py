@@ -2,6 +2,8 @@
 
 The ManifestWork makes an empty ConfigMap and lets the agent write to it: to this one, not to others in the namespace, among
 which are those that say whom to believe. Of Secrets the agent may read and remove the one that it makes for the federation.
+
+A run's name has one dot, and what is named by it here a second one: no other federation's object has that name.
 """
 
 from fedspoke.api.base import Object
@@ -15,12 +17,12 @@ _RBAC = "rbac.authorization.k8s.io"
 
 def report_name(run: str) -> str:
     """Of the ConfigMap."""
-    return f"{run}-report"
+    return f"{run}.report"
 
 
 def key_name(run: str) -> str:
     """Of the Secret that holds the key of what the federation's collaborator writes; no ManifestWork has it."""
-    return f"{run}-key"
+    return f"{run}.key"
 
 
 def report(run: str, namespace: str, agent: str) -> list[Object]:

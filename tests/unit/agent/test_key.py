@@ -250,7 +250,7 @@ def test_nothing_starts_without_a_key_and_no_log_tells_it(caplog: pytest.LogCapt
     caplog.set_level(logging.DEBUG)
     kube = Lists(*asks(), refuses=["Secret"])
     (why,) = start(kube, NAMESPACE, owner(volume())).values()
-    assert "refuses to create Secret team.social-key: forbidden" in why
+    assert "refuses to create Secret team.social.key: forbidden" in why
     assert running(kube) == []
     kube.refuses.clear()
     key = started(kube)["data"]["key"]

@@ -12,7 +12,7 @@ REPORT, *_ = report("team-a.social", NAMESPACE, AGENT)
 
 
 def told(kube: Lists) -> object:
-    return (kube.get(CONFIG_MAP, "team-a.social-report", NAMESPACE) or {}).get("data")
+    return (kube.get(CONFIG_MAP, "team-a.social.report", NAMESPACE) or {}).get("data")
 
 
 def test_a_report_is_written_when_it_changes_and_only_then():
@@ -48,7 +48,7 @@ def test_a_federation_whose_report_is_not_there_is_passed_over():
 def test_a_report_that_may_not_be_written_stops_no_other():
     other, *_ = report("team-b.social", NAMESPACE, AGENT)
     kube = Lists(
-        REPORT, other, pod({"phase": "Running"}), pod({"phase": "Running"}, "team-b.social"), refuses=["team-a.social-report"]
+        REPORT, other, pod({"phase": "Running"}), pod({"phase": "Running"}, "team-b.social"), refuses=["team-a.social.report"]
     )
     tell(kube, NAMESPACE, {})
-    assert [name for _, _, name in kube.writes] == ["team-b.social-report"]
+    assert [name for _, _, name in kube.writes] == ["team-b.social.report"]

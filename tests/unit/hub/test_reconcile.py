@@ -5,9 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime
 
 from fedspoke.api import parse
+from fedspoke.api.names import run_name
 from fedspoke.hub.aggregator_workload import Place
 from fedspoke.hub.reconcile import Images, Site, wanted
-from fedspoke.manifestworks.collaborator import Hub, Spoke
+from fedspoke.manifestworks.collaborator import NAMESPACE, Hub, Spoke
+from fedspoke.manifestworks.report import key_name
 from support import build
 from support.golden import matches
 
@@ -55,6 +57,20 @@ def test_a_pod_names_the_group_that_may_write_to_its_volumes_but_on_openshift_wh
         site = replace(SITE, hub_place=Place(openshift=openshift))
         objects = wanted(FL, [replace(BERLIN, openshift=openshift)], site)
         assert [pod["securityContext"].get("fsGroup") for pod in pods_of(objects, "Deployment", "Job")] == [group, group]
+
+
+def test_whatever_two_federations_of_a_namespace_are_called_none_has_an_object_of_the_others():
+    suffixes = ("", *(f"-{it}" for it in ("report", "key", "progress", "ca", "certificate", "aggregator", "aggregator-ca")))
+    names = [f"social{it}" for it in suffixes]
+    owners: dict[tuple[str, str, str], str] = {}
+    for name in names:
+        fl = parse.federated_learning(build.federated_learning(name))
+        objects = [it for it in wanted(fl, [BERLIN], SITE) if it["kind"] != "ManagedClusterSetBinding"]
+        objects += [manifest for it in objects for manifest in it.get("spec", {}).get("workload", {}).get("manifests", [])]
+        objects.append({"kind": "Secret", "metadata": {"name": key_name(run_name("default", name)), "namespace": NAMESPACE}})
+        for it in objects:
+            key = it["kind"], it["metadata"]["namespace"], it["metadata"]["name"]
+            assert owners.setdefault(key, name) == name, f"{owners[key]} and {name} both have {key}"
 
 
 def test_a_node_port_that_is_not_named_is_one_that_kubernetes_chooses():
