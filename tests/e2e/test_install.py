@@ -30,6 +30,7 @@ from support.fleet.worlds import Hub
 
 USERS, NAME = "team", "social"
 _REVIEW = Kind("authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False)
+_CLAIM = Kind("v1", "persistentvolumeclaims")
 _LEASE = Kind("coordination.k8s.io/v1", "leases")
 _SECONDS = 90
 
@@ -84,9 +85,10 @@ def federation(installed: Installed) -> Iterator[Installed]:
     )
     yield installed
     admin.delete(NODE, "node1")
-    for _ in admin.all(FEDERATION, USERS):
-        admin.delete(FEDERATION, NAME, USERS)
-        admin.merge(FEDERATION, NAME, {"metadata": {"finalizers": None}}, USERS)
+    for kind in (FEDERATION, _CLAIM):  # a claim as the garbage collector would
+        for it in admin.all(kind, USERS):
+            admin.merge(kind, it["metadata"]["name"], {"metadata": {"finalizers": None}}, USERS)
+            admin.delete(kind, it["metadata"]["name"], USERS)
 
 
 def test_the_controller_knows_what_kinds_there_are(installed: Installed) -> None:
@@ -140,8 +142,6 @@ def test_federations_of_a_namespace_own_its_binding_together_although_owners_are
         federation.controller.converge(USERS, other, datetime.now(UTC))
     (binding,) = federation.controller.kube.all(kinds.BINDING, USERS)
     assert {it["name"] for it in binding["metadata"]["ownerReferences"]} == {NAME, other}
-    admin.delete(FEDERATION, other, USERS)
-    admin.merge(FEDERATION, other, {"metadata": {"finalizers": None}}, USERS)
 
 
 @pytest.mark.parametrize(
