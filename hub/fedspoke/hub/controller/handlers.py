@@ -30,7 +30,7 @@ _OWNED = (
     ("", "v1", "configmaps"),
     ("", "v1", "services"),
 )
-
+_ADDONS = ("addon.open-cluster-management.io", "v1alpha1", "managedclusteraddons")
 
 Step = Callable[[datetime], timedelta | None]
 """Brings one thing nearer to what it should be; when the next step is due, or None if there is none."""
@@ -93,7 +93,8 @@ def registry(federation: Callable[[str, str], Step], addon: Step, health: Health
     kopf.on.login(registry=found)(kopf.login_via_client)
 
     @kopf.on.startup(registry=found)
-    async def started(**_: Any) -> None:
+    async def started(*, settings: kopf.OperatorSettings, **_: Any) -> None:
+        narrow(settings)
         converging.begin(ADDON, addon)
         beating.append(asyncio.create_task(_beat(health), name="health"))
 
@@ -114,9 +115,16 @@ def registry(federation: Callable[[str, str], Step], addon: Step, health: Health
     async def of_the_addon(**_: Any) -> None:
         converging.wake(ADDON)
 
-    kopf.on.event("addon.open-cluster-management.io", "v1alpha1", "managedclusteraddons", registry=found)(of_the_addon)
+    kopf.on.event(*_ADDONS, registry=found)(of_the_addon)
     kopf.on.event("certificates.k8s.io", "v1", "certificatesigningrequests", registry=found)(of_the_addon)
     return found
+
+
+def narrow(settings: kopf.OperatorSettings) -> None:
+    """Let the API server tell of what is ours alone: kopf itself would read and keep all that a hub has of these kinds."""
+    for kind in _OWNED:
+        settings.watching.label_selectors[kind] = FEDERATED_LEARNING
+    settings.watching.field_selectors[_ADDONS] = f"metadata.name={ADDON}"
 
 
 async def _beat(health: Health) -> None:

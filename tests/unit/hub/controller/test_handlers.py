@@ -4,8 +4,11 @@ import asyncio
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
+import kopf
+
 from fedspoke.api.errors import Failed
-from fedspoke.hub.controller.handlers import Converging
+from fedspoke.api.names import ADDON, FEDERATED_LEARNING
+from fedspoke.hub.controller.handlers import Converging, narrow
 
 _SECONDS = 20
 
@@ -94,6 +97,21 @@ def test_what_comes_during_a_last_look_is_looked_at():
         await steps.until(2)
 
     asyncio.run(scenario())
+
+
+def test_of_what_a_hub_is_full_of_kopf_asks_for_ours_alone():
+    settings = kopf.OperatorSettings()
+    narrow(settings)
+    asked = settings.watching
+    for kind in (
+        ("work.open-cluster-management.io", "v1", "manifestworks"),
+        ("apps", "v1", "deployments"),
+        ("", "v1", "configmaps"),
+        ("", "v1", "services"),
+    ):
+        assert asked.label_selectors[kind] == FEDERATED_LEARNING
+    addons = ("addon.open-cluster-management.io", "v1alpha1", "managedclusteraddons")
+    assert asked.field_selectors[addons] == f"metadata.name={ADDON}"
 
 
 def test_what_has_gone_is_forgotten():
