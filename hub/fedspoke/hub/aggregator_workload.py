@@ -35,6 +35,8 @@ class Place:
     fusion_port: int = 9094
     reports: bool = True  # to the hub's API server; a laptop has none
     openshift: bool = False
+    pull_secrets: Sequence[Object] = ()
+    """By which the pod's images are pulled: its service account is the federation's own, and nobody can prepare that."""
 
 
 def aggregator_name(fl: FederatedLearning) -> str:
@@ -255,6 +257,7 @@ def _pod(fl: FederatedLearning, image: str, place: Place) -> Object:
         "serviceAccountName": name,
         "automountServiceAccountToken": False,  # only the reporter gets the token
         "securityContext": unprivileged(openshift=place.openshift),
+        **({"imagePullSecrets": [*place.pull_secrets]} if place.pull_secrets else {}),
         "containers": [it | hardened | {"resources": {"requests": _REQUESTS[it["name"]]}} for it in containers],
         "volumes": [
             {"name": "token", "projected": {"sources": _TOKEN_SOURCES}},

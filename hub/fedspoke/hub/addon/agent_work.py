@@ -21,6 +21,7 @@ from fedspoke.manifestworks.envoy import AUTHORITY_FILE
 
 WORK = f"addon-{ADDON}-deploy-0"  # as OCM's add-on framework calls it
 
+_PULL_SECRET = "open-cluster-management-image-pull-credentials"  # noqa: S105  OCM's name for its copy
 _LISTS = (DATASETS, OUTPUTS)
 """ConfigMaps that the agent alone writes to."""
 _RBAC = "rbac.authorization.k8s.io"
@@ -66,6 +67,7 @@ def _manifests(cluster: str, bundle: bytes, image: str) -> list[Object]:
                 "kind": "ServiceAccount",
                 "metadata": metadata | {"name": it},
                 "automountServiceAccountToken": False,
+                "imagePullSecrets": [{"name": _PULL_SECRET}],  # where there is none, images are pulled without
             }
             for it in (AGENT, COLLABORATOR)
         ),

@@ -112,7 +112,7 @@ class Controller:
             attempt=attempt,
             account=seen.new_account(fl, world),
             images=self.images,
-            hub_place=Place(openshift=self.openshift),
+            hub_place=Place(openshift=self.openshift, pull_secrets=world.pull_secrets),
         )
         try:
             self._run(live, fl, world, found, site, now)

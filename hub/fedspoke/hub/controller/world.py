@@ -27,6 +27,8 @@ class World:
     events: tuple[Object, ...]
     """Warnings of the namespace's pods, while one of the aggregator's has not started."""
     nodes: tuple[Object, ...]
+    pull_secrets: tuple[Object, ...] = ()
+    """What pods of the namespace pull images with, if they name no service account."""
 
     def named(self, kind: str, name: str) -> Object | None:
         """One of the owned objects."""
@@ -42,6 +44,7 @@ def look(kube: Kubernetes, fl: FederatedLearning) -> World:
     ours, named = {FEDERATED_LEARNING: run_name(fl.namespace, fl.name)}, fl.spec.server.storage.name
     pods = tuple(kube.all(kinds.POD, fl.namespace, ours))
     pending = any((it.get("status") or {}).get("phase") == "Pending" for it in pods)
+    default = kube.all(kinds.SERVICE_ACCOUNT, fl.namespace, fields={"metadata.name": "default"})
     warnings = {"involvedObject.kind": "Pod", "type": "Warning"}
     return World(
         fleet=Fleet(
@@ -57,6 +60,7 @@ def look(kube: Kubernetes, fl: FederatedLearning) -> World:
         pods=pods,
         events=tuple(kube.all(kinds.EVENT, fl.namespace, fields=warnings)) if pending else (),
         nodes=tuple(kube.all(kinds.NODE)),
+        pull_secrets=tuple(secret for it in default for secret in it.get("imagePullSecrets") or ()),
     )
 
 

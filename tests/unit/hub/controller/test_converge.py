@@ -708,6 +708,20 @@ def test_an_object_of_somebody_elses_is_left_as_it_is_and_named():
     assert ("apply", "Placement", FL) not in hub.kube.writes
 
 
+def test_an_aggregators_images_are_pulled_with_what_the_namespaces_pods_are():
+    hub = Hub.with_federation()
+    default = {"name": "default", "namespace": NAMESPACE}
+    hub.put({"apiVersion": "v1", "kind": "ServiceAccount", "metadata": default, "imagePullSecrets": [{"name": "registry"}]})
+    hub.choose("berlin", "lyon")
+    hub.settle()
+    (deployment,) = hub.kube.all(kinds.DEPLOYMENT)
+    assert deployment["spec"]["template"]["spec"]["imagePullSecrets"] == [{"name": "registry"}]
+    hub.change(kinds.SERVICE_ACCOUNT, "default", imagePullSecrets=None)
+    hub.settle()
+    (deployment,) = hub.kube.all(kinds.DEPLOYMENT)
+    assert "imagePullSecrets" not in deployment["spec"]["template"]["spec"]
+
+
 def test_a_federation_of_the_clusters_own_namespace_keeps_its_work_there():
     hub = Hub.running()
     for it in hub.kube.all(kinds.WORK):
