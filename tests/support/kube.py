@@ -61,8 +61,14 @@ class Lists(Kubernetes):
             and all(_field(it, path) == value for path, value in (fields or {}).items())
         ]
 
-    def each(self, kind: Kind) -> Iterator[Object]:
-        return iter(self.all(kind))
+    def each(
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        labels: Mapping[str, str | None] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Iterator[Object]:
+        return iter(self.all(kind, namespace, labels, fields))
 
     def apply(self, wanted: Object, manager: str = MANAGER) -> Object:
         self._asked("patch", kind_of(wanted))

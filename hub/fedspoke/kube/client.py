@@ -99,12 +99,22 @@ class Kubernetes:
             return False
         return True
 
-    def each(self, kind: Kind) -> Iterator[Object]:
-        """Every object of a kind, of all namespaces, of which no more than a page is held in memory."""
+    def each(
+        self,
+        kind: Kind,
+        namespace: str | None = None,
+        labels: Mapping[str, str | None] | None = None,
+        fields: Mapping[str, str] | None = None,
+    ) -> Iterator[Object]:
+        """Like `all`, and no more than a page is held in memory."""
+        asked = {"namespace": namespace, "label_selector": _selector(labels), "field_selector": _selector(fields)}
         more: str | None = ""
         while more is not None:
-            page = self._ask(kind, "get", limit=_PAGE, _continue=more or None)
-            yield from page["items"]
+            page = self._ask(kind, "get", limit=_PAGE, _continue=more or None, **asked)
+            for it in page["items"]:
+                it["metadata"].pop("managedFields", None)  # often most of an object, and of use to the API server alone
+                # The items of a list do not say what they are, as objects do that are asked for by name.
+                yield {"apiVersion": kind.api_version, "kind": kind.kind} | it
             more = page["metadata"].get("continue") or None
 
     def all(
@@ -115,10 +125,7 @@ class Kubernetes:
         fields: Mapping[str, str] | None = None,
     ) -> list[Object]:
         """Every object of a kind, of one namespace or of all, that has these labels, None for any value, and fields."""
-        selectors = {"label_selector": _selector(labels), "field_selector": _selector(fields)}
-        found: list[Object] = self._ask(kind, "get", namespace=namespace, **selectors)["items"]
-        # The items of a list do not say what they are, as objects do that are asked for by name.
-        return [{"apiVersion": kind.api_version, "kind": kind.kind} | it for it in found]
+        return [*self.each(kind, namespace, labels, fields)]
 
     def apply(self, wanted: Object, manager: str = MANAGER) -> Object:
         """Server-side apply: the object has these fields afterwards, whoever else had set them.

@@ -21,6 +21,7 @@ from fedspoke.hub.controller.bindings import missing
 from fedspoke.hub.controller.certificates import certificates
 from fedspoke.hub.controller.difference import covers, difference, going, key
 from fedspoke.hub.controller.events import transition
+from fedspoke.hub.controller.shared import Shared
 from fedspoke.hub.controller.world import World, look, owned, works
 from fedspoke.hub.observed import Observed, unplaced
 from fedspoke.hub.reconcile import Images, Site, wanted
@@ -52,6 +53,10 @@ class Controller:
     trust: Trust
     images: Images = field(default_factory=Images)
     openshift: bool = False
+    shared: Shared = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.shared = Shared(self.kube)
 
     def converge(self, namespace: str, name: str, now: datetime) -> timedelta | None:
         """One step; when the next is due if nothing is heard before, or None where there is nothing left to do.
@@ -96,7 +101,7 @@ class Controller:
     def _go_on(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus, now: datetime) -> timedelta:
         start = before.start_time or now.replace(microsecond=0)
         before = before.model_copy(update={"start_time": start})
-        world, deadline, attempt = look(self.kube, fl), start + fl.spec.deadline, start.isoformat()
+        world, deadline, attempt = look(self.kube, self.shared, fl), start + fl.spec.deadline, start.isoformat()
         found = seen.observed(fl, world, before.listeners, attempt, now)
         if now > deadline + _GRACE and not (found.progress and found.progress.phase in ENDED):
             words = status(fl, found, before, now).message
@@ -138,7 +143,7 @@ class Controller:
 
     def _suspended(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus, now: datetime) -> timedelta:
         """Nothing runs; what is done is in the volume, and the deadline's clock begins anew, as a Job's does."""
-        world = look(self.kube, fl)
+        world = look(self.kube, self.shared, fl)
         told = progress_name(fl.name)
         self._apply(live, world, [*bindings(fl), placement(fl)], lambda it: it["metadata"]["name"] != told)
         found = replace(seen.observed(fl, world, before.listeners, "", now), progress=None, waits="spec.suspend to become false")

@@ -1,11 +1,13 @@
 """One look at all that a federation depends on: read from the API server here, judged in seen.py."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from fedspoke.api.base import Object
 from fedspoke.api.federated_learning import FederatedLearning
 from fedspoke.api.names import FEDERATED_LEARNING, LONGEST_LABEL, run_name
 from fedspoke.hub.controller import kinds
+from fedspoke.hub.controller.shared import Shared
 from fedspoke.kube.client import Kubernetes
 from fedspoke.placement.fleet import PLACEMENT_LABEL, Fleet
 
@@ -35,8 +37,8 @@ class World:
         return next((it for it in self.owned if (it["kind"], it["metadata"]["name"]) == (kind, name)), None)
 
 
-def look(kube: Kubernetes, fl: FederatedLearning) -> World:
-    """Everything at once.
+def look(kube: Kubernetes, shared: Shared, fl: FederatedLearning) -> World:
+    """Everything at once, of which `shared` may be some seconds older.
 
     Raises:
         Failed: the API server does not answer, or does not let us, or knows no OCM.
@@ -46,22 +48,38 @@ def look(kube: Kubernetes, fl: FederatedLearning) -> World:
     pending = any((it.get("status") or {}).get("phase") == "Pending" for it in pods)
     default = kube.all(kinds.SERVICE_ACCOUNT, fl.namespace, fields={"metadata.name": "default"})
     warnings = {"involvedObject.kind": "Pod", "type": "Warning"}
+    theirs = tuple(works(kube, fl.namespace, fl.name))
+    decisions = tuple(kube.all(kinds.DECISION, fl.namespace, {PLACEMENT_LABEL: fl.name}))
+    decided, clusters = shared.now(), shared.all(kinds.CLUSTER)
+    if outdated(clusters, decisions, theirs):
+        clusters = shared.all(kinds.CLUSTER, since=decided)
     return World(
         fleet=Fleet(
-            clusters=tuple(kube.all(kinds.CLUSTER)),
-            sets=tuple(kube.all(kinds.CLUSTER_SET)),
+            clusters=clusters,
+            sets=shared.all(kinds.CLUSTER_SET),
             bindings=tuple(kube.all(kinds.BINDING, fl.namespace)),
-            scores=tuple(kube.all(kinds.SCORE)),
-            decisions=tuple(kube.all(kinds.DECISION, fl.namespace, {PLACEMENT_LABEL: fl.name})),
+            scores=shared.all(kinds.SCORE),
+            decisions=decisions,
         ),
         owned=tuple(owned(kube, fl.namespace, fl.name)),
         claims=tuple(kube.all(kinds.CLAIM, fl.namespace, fields={"metadata.name": named}) if named else ()),
-        works=tuple(works(kube, fl.namespace, fl.name)),
+        works=theirs,
         pods=pods,
         events=tuple(kube.all(kinds.EVENT, fl.namespace, fields=warnings)) if pending else (),
-        nodes=tuple(kube.all(kinds.NODE)),
+        nodes=shared.all(kinds.NODE),
         pull_secrets=tuple(secret for it in default for secret in it.get("imagePullSecrets") or ()),
     )
+
+
+def outdated(clusters: Iterable[Object], decisions: Iterable[Object], works: Iterable[Object]) -> bool:
+    """Whether OCM has decided by what these clusters, which were read before, do not show.
+
+    It chose one that is new, or none any more that is at work and shows no taint: what is away keeps its work, if it is seen so.
+    """
+    tainted = {it["metadata"]["name"]: bool((it.get("spec") or {}).get("taints")) for it in clusters}
+    chosen = {each["clusterName"] for it in decisions for each in (it.get("status") or {}).get("decisions") or []}
+    at_work = {it["metadata"]["namespace"] for it in works if "deletionTimestamp" not in it["metadata"]}
+    return not chosen <= tainted.keys() or any(not tainted.get(it) for it in at_work - chosen)
 
 
 def owned(kube: Kubernetes, namespace: str, name: str) -> list[Object]:
