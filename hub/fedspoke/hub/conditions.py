@@ -35,10 +35,29 @@ def conditions(fl: FederatedLearning, seen: Observed, before: Iterable[Condition
 
 def refused(why: str, before: Iterable[Condition], generation: int | None, now: datetime) -> list[Condition]:
     """Of a spec that cannot be run: nothing runs, and what a run before it has made is made."""
-    known = {it.type: it for it in before}
-    made = {kind: (it.status, it.reason, it.message) for kind, it in known.items() if kind in _MADE and it.status == "True"}
+    before = list(before)
     none: dict[str, Answer] = dict.fromkeys(_KINDS, ("False", "Refused", "spec cannot be run as it is"))
-    return _dated(none | made | {"Degraded": ("True", "Refused", why)}, known.values(), generation, now)
+    return _dated(none | _made(before) | {"Degraded": ("True", "Refused", why)}, before, generation, now)
+
+
+def unseen(why: str, before: Iterable[Condition], generation: int | None, now: datetime) -> list[Condition]:
+    """While the hub cannot be looked at: what was made is made, and of all else nobody knows. Since when: see `Degraded`.
+
+    Args:
+        why: it cannot.
+        before: the conditions of the last look.
+        generation: that the last look was at.
+        now: the time.
+    """
+    before = list(before)
+    none: dict[str, Answer] = dict.fromkeys((*_KINDS, "Degraded"), ("Unknown", "HubAway", why))
+    return _dated(none | _made(before, "Suspended"), before, generation, now)
+
+
+def _made(before: Iterable[Condition], *others: str) -> dict[str, Answer]:
+    """What was true of before and stays so."""
+    kept = [it for it in before if it.type in (*_MADE, *others) and it.status == "True"]
+    return {it.type: (it.status, it.reason, it.message) for it in kept}
 
 
 def _dated(answers: Mapping[str, Answer], before: Iterable[Condition], generation: int | None, now: datetime) -> list[Condition]:
@@ -51,7 +70,7 @@ def _dated(answers: Mapping[str, Answer], before: Iterable[Condition], generatio
                 "reason": reason,
                 "message": message,
                 "lastTransitionTime": since.get((kind, status), now),
-                "observedGeneration": generation,
+                "observedGeneration": generation or 0,
             }
         )
         for kind, (status, reason, message) in answers.items()

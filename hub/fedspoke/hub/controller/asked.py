@@ -1,5 +1,6 @@
 """What a live FederatedLearning asks for, and what was said of it last."""
 
+from contextlib import suppress
 from datetime import datetime
 
 from pydantic import ValidationError
@@ -10,6 +11,7 @@ from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
 from fedspoke.api.names import RETRY
 from fedspoke.hub import conditions
+from fedspoke.hub.conditions import moment
 from fedspoke.hub.unsupported import unsupported
 
 
@@ -63,3 +65,21 @@ def refused(before: FederatedLearningStatus, why: str, live: Object, now: dateti
     said = {"conditions": conditions.refused(why, before.conditions, generation, now)}
     changes = {"phase": "Failed", "message": why, "observed_generation": generation, "start_time": start, "completion_time": now}
     return before.model_copy(update=changes | said)
+
+
+def unseen(before: FederatedLearningStatus, why: str, live: Object, now: datetime) -> FederatedLearningStatus:
+    """While the hub cannot be looked at, for which the clock does not wait; the generation stays that of the last look."""
+    conditions_now = conditions.unseen(why, before.conditions, before.observed_generation, now)
+    since = next(it.last_transition_time for it in conditions_now if it.type == "Degraded")
+    start, until, over = before.start_time, "", ""
+    with suppress(Refused):
+        spec = parse.federated_learning(_bare(live)).spec
+        start = start or (None if spec.suspend else now.replace(microsecond=0))
+        if start and now < start + spec.deadline:  # that of one that is suspended begins anew
+            until = f", until {moment(start + spec.deadline)}"
+        elif start:
+            over = (
+                f"; spec.deadline passed at {moment(start + spec.deadline)} UTC: how it ended is looked at once the hub answers"
+            )
+    words = f"waiting for the hub: {why}; since {moment(since)}{until} UTC{over}"
+    return before.model_copy(update={"message": words, "start_time": start, "conditions": conditions_now})

@@ -74,11 +74,14 @@ class Controller:
             raise
         except Exception as error:  # the person who waits reads the status, not our log
             own = isinstance(error, Failed | Refused)
-            why = error if own else f"the controller met an error of its own ({type(error).__name__}: {error}); its log says more"
+            why = (
+                str(error)
+                if own
+                else f"the controller met an error of its own ({type(error).__name__}: {error}); its log says more"
+            )
             live = self.kube.get(kinds.FEDERATED_LEARNING, name, namespace)
             if live and (before := asked.last_status(live)).phase not in ENDED:  # how it ended stays said
-                said = {"message": f"waiting for the hub: {why}", "observed_generation": live["metadata"].get("generation")}
-                self._tell(live, before, before.model_copy(update=said), now)
+                self._tell(live, before, asked.unseen(before, why, live, now), now)
             raise
 
     def _step(self, live: Object, before: FederatedLearningStatus, now: datetime) -> timedelta | None:

@@ -11,7 +11,7 @@ _LONGEST = 1024
 
 def transition(live: Object, before: FederatedLearningStatus, new: FederatedLearningStatus, now: datetime) -> Object | None:
     """The event of a status that follows another; None while the phase stays."""
-    began = before.observed_generation is None
+    began = not before.message
     if new.phase == before.phase and not began:
         return None
     metadata = live["metadata"]

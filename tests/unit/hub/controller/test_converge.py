@@ -301,7 +301,8 @@ def test_an_error_that_nobody_has_foreseen_is_told_as_well():
     with pytest.raises(IndexError):
         hub.converge(_MINUTE)
     assert hub.message() == (
-        "waiting for the hub: the controller met an error of its own (IndexError: list index out of range); its log says more"
+        "waiting for the hub: the controller met an error of its own (IndexError: list index out of range); its log says more; "
+        "since 2026-11-21 12:01:03, until 2026-11-22 12:00:00 UTC"
     )
 
 
@@ -369,20 +370,60 @@ class TestAnErrorOfTheApiServer:
         with pytest.raises(Failed):
             hub.converge()
         assert hub.status()["phase"] == "Waiting"
-        assert hub.message().startswith("waiting for the hub: the API server knows no ManagedCluster of cluster.open-cluster")
+        assert hub.message() == (
+            "waiting for the hub: the API server knows no ManagedCluster of cluster.open-cluster-management.io/v1; "
+            "install what defines it; since 2026-11-21 12:00:00, until 2026-11-22 12:00:00 UTC"
+        )
+        assert hub.events() == ["Normal Waiting"]
         hub.kube.lacks = set()
         hub.settle()
         assert hub.message().startswith(
             "waiting for OCM's placement controller, which has not decided yet; since 2026-11-21 12:00:"
         )
+        assert hub.status()["observedGeneration"] == 1
 
     def test_that_lasts_is_written_once(self):
         hub = Hub.with_federation(lacks=[kinds.CLUSTER])
         for _ in range(2):
             hub.writes()
             with pytest.raises(Failed):
-                hub.converge()
+                hub.converge(_MINUTE)
         assert hub.writes() == []
+
+    def test_in_a_run_leaves_nothing_that_nobody_sees_said_as_if_it_were_seen(self):
+        hub = Hub.running(deadline="2h")
+        hub.tells(rounds=1, model="a" * 64)
+        hub.settle()
+        hub.kube.lacks.add(kinds.CLUSTER)
+        hub.asks(deadline="3h")
+        with pytest.raises(Failed):
+            hub.converge()
+        answers = {it["type"]: (it["status"], it["reason"]) for it in hub.status()["conditions"]}
+        assert answers.pop("ModelSaved") == ("True", "Saved")
+        assert set(answers.values()) == {("Unknown", "HubAway")}
+        seen = {it["observedGeneration"] for it in hub.status()["conditions"]}
+        assert (hub.status()["observedGeneration"], seen, hub.federation()["metadata"]["generation"]) == (1, {1}, 2)
+        since = f"; since 2026-11-21 12:00:0{hub.now.second}"
+        assert hub.message().endswith(f"{since}, until 2026-11-21 15:00:00 UTC")
+        with pytest.raises(Failed):
+            hub.converge(timedelta(hours=4))
+        passed = "spec.deadline passed at 2026-11-21 15:00:00 UTC: how it ended is looked at once the hub answers"
+        assert hub.message().endswith(f"{since} UTC; {passed}")
+        hub.kube.lacks.clear()
+        hub.tells("Completed", rounds=3, model="a" * 64)
+        hub.converge()
+        assert (hub.status()["phase"], hub.status()["observedGeneration"]) == ("Completed", 2)
+
+    def test_while_it_is_suspended_names_no_deadline_and_keeps_since_when_it_is(self):
+        hub = Hub.with_federation(suspend=True)
+        hub.settle()
+        before = [it for it in hub.status()["conditions"] if it["type"] == "Suspended"]
+        hub.kube.lacks.add(kinds.CLUSTER)
+        with pytest.raises(Failed):
+            hub.converge(_MINUTE)
+        assert [it for it in hub.status()["conditions"] if it["type"] == "Suspended"] == before
+        assert "startTime" not in hub.status()
+        assert hub.message().endswith(f"; since {hub.now:%Y-%m-%d %H:%M:%S} UTC")
 
 
 class TestTheEnd:
