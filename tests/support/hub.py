@@ -61,7 +61,7 @@ class Hub:
         hub = cls.with_federation(**spec)
         hub.choose("berlin", "lyon")
         hub.converge()
-        hub.pod({"phase": "Running"})
+        hub.pod(RUNS)
         hub.settle()
         return hub
 
@@ -103,6 +103,13 @@ class Hub:
         lines = "".join(f"{it.model_dump_json(by_alias=True)}\n" for it in records)
         told = {reporter.PROGRESS: progress.model_dump_json(by_alias=True), reporter.ROUNDS: lines}
         self.change(kinds.CONFIG_MAP, f"{FL}-progress", data=told)
+        self.heard()
+
+    def heard(self) -> None:
+        """The aggregator's reporter gives a sign of life."""
+        name = f"{FL}-progress"
+        told = self.kube.objects[*kinds.CONFIG_MAP, NAMESPACE, name].get("data") or {}
+        self.change(kinds.CONFIG_MAP, name, data=told | {reporter.HEARD: f"{self.now:%Y-%m-%dT%H:%M:%SZ}"})
 
     def completes(self) -> None:
         """The federation ends well, and what ran has been taken away."""
@@ -169,4 +176,9 @@ class Hub:
         return [f"{it['type']} {it['reason']}" for it in found]
 
 
+RUNS: Object = {
+    "phase": "Running",
+    "conditions": [{"type": "Ready", "status": "True", "lastTransitionTime": f"{NOW:%Y-%m-%dT%H:%M:%SZ}"}],
+}
+"""How a pod stands whose containers run."""
 CLIENT: Object = {"data": {"platforms": ["facebook"]}, "placement": {"clusterSets": ["global"]}}

@@ -13,6 +13,9 @@ from fedspoke.hub.observed import UNREADY, Observed, unplaced
 _MADE = ("ModelSaved", "ProfilesFused")
 _KINDS = ("PlacementSatisfied", "AggregatorReady", "CollaboratorsReady", "Training", *_MADE)
 
+SILENT = "NotHeardOf"
+"""The reason where the aggregator should be heard of and is not."""
+
 Answer = tuple[Literal["True", "False", "Unknown"], str, str]
 """Status, reason (one word for programs), message (a sentence for people)."""
 
@@ -96,26 +99,28 @@ def _aggregator(fl: FederatedLearning, seen: Observed) -> Answer:
         return "False", "Failed", seen.progress.message
     if seen.progress.phase == "Completed":
         return "True", "Finished", "it has done its work"
-    if seen.waits:
-        return _waiting(seen)
-    return "True", "Running", "it answers"
+    return _not_at_work(seen) or ("True", "Running", "it answers")
 
 
 def _starting(fl: FederatedLearning, seen: Observed) -> Answer:
     if unplaced(fl, seen.decision):
         return "False", "NotPlaced", "it starts once there are enough clusters"
+    return _not_at_work(seen) or ("False", "Starting", "nothing is heard of it yet")
+
+
+def _not_at_work(seen: Observed) -> Answer | None:
     if seen.waits:
-        return _waiting(seen)
-    return "False", "Starting", "nothing is heard of it"
-
-
-def _waiting(seen: Observed) -> Answer:
-    return "False", "Waiting", "; ".join(filter(None, (f"it waits for {seen.waits}", seen.trouble)))
+        return "False", "Waiting", "; ".join(filter(None, (f"it waits for {seen.waits}", seen.trouble)))
+    if seen.silent_since:
+        return "Unknown", SILENT, f"its pod runs, but it is not heard of since {moment(seen.silent_since)} UTC"
+    return None
 
 
 def _collaborators(fl: FederatedLearning, seen: Observed) -> Answer:
     if unplaced(fl, seen.decision):
         return "False", "NotPlaced", "there are too few clusters to start with"
+    if seen.silent_since:
+        return "Unknown", SILENT, f"the aggregator, which knows, is not heard of since {moment(seen.silent_since)} UTC"
     if lost := seen.lost():
         return "False", "ClusterLost", _named(lost)
     begun = {name for name in seen.chosen if seen.cluster(name).phase not in UNREADY}
@@ -133,6 +138,12 @@ def _training(fl: FederatedLearning, seen: Observed) -> Answer:
     running = seen.progress is not None and seen.progress.phase == "Running" and not seen.failure and not end
     if running and seen.waits and not fl.spec.suspend:
         return "False", "Waiting", f"{so_far}; the aggregator waits for {seen.waits}"
+    if seen.silent_since and not seen.failure:
+        return (
+            "Unknown",
+            SILENT,
+            f"{so_far}, as far as is known; the aggregator is not heard of since {moment(seen.silent_since)} UTC",
+        )
     return "True" if running else "False", "Rounds", so_far
 
 
@@ -171,7 +182,14 @@ def _missing(fl: FederatedLearning, seen: Observed) -> Iterator[Answer]:
         yield "True", "RoundsMissed", missed
     if seen.trouble:
         yield "True", "Refused", seen.trouble
-    if seen.waits and not fl.spec.suspend and not ended:
+    if not ended:
+        yield from _without_aggregator(fl, seen)
+
+
+def _without_aggregator(fl: FederatedLearning, seen: Observed) -> Iterator[Answer]:
+    if seen.silent_since:
+        yield "True", SILENT, f"the aggregator is not heard of since {moment(seen.silent_since)} UTC"
+    if seen.waits and not fl.spec.suspend:
         if seen.progress or seen.rounds:
             yield "True", "AggregatorWaits", f"the aggregator waits for {seen.waits}"
         elif not unplaced(fl, seen.decision):

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 
 from fedspoke.api.federated_learning import Artifact, FederatedLearning, ListenerStatus
 from fedspoke.api.names import Platform
@@ -25,6 +26,8 @@ class Observed:
     rounds: tuple[RoundRecord, ...] = ()
     waits: str = ""
     """What the hub's part cannot start without, or why it does not run."""
+    silent_since: datetime | None = None
+    """Since when nothing is heard of an aggregator whose pod runs, if that is longer than it should be."""
     releases: Mapping[str, int] = field(default_factory=dict)
     """Cluster → how many noised adapters it has released, in all attempts at the federation."""
     stopped: Mapping[str, str] = field(default_factory=dict)

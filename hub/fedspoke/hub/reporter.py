@@ -6,6 +6,7 @@ It is a process of its own, so that the aggregator, which speaks with clusters, 
 import logging
 import time
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
 from pathlib import Path
 
 from pydantic import ValidationError
@@ -19,17 +20,24 @@ from fedspoke.kube.client import Kubernetes, kind_of
 log = logging.getLogger("fedspoke")
 
 PROGRESS, ROUNDS = "progress.json", "rounds.jsonl"
+HEARD = "heard"
+"""When the reporter last gave a sign of life, about once a minute: what it told before is only as true as that is young."""
 _FILES = (PROGRESS, ROUNDS, releases.FILE)
 _LOOK = 1.0
-_LOOKS = 15
-"""Until what was told is looked for, where nothing is new."""
+_LOOKS, _SIGN = 15, 60
+"""Until what was told is looked for, where nothing is new; and until a sign of life is given."""
 _AGAIN = 10.0
 _ROOM = 700_000
 """Characters of rounds, of the million that a ConfigMap takes; the oldest are left out."""
 
 
 def report(
-    kube: Kubernetes, state: Path, federation: str, config_map: Object, wait: Callable[[float], None] = time.sleep
+    kube: Kubernetes,
+    state: Path,
+    federation: str,
+    config_map: Object,
+    wait: Callable[[float], None] = time.sleep,
+    clock: Callable[[], datetime] = lambda: datetime.now(UTC),
 ) -> None:
     """For ever: a change of the files is in the ConfigMap a moment later. What cannot be told is told later."""
     told: dict[str, str] = {}
@@ -40,8 +48,8 @@ def report(
             wait(_LOOK)
             continue
         try:
-            if now != told or (now and not _there(kube, config_map, now)):
-                kube.merge(config_map, {"data": now})
+            if now != told or (now and (looks % _SIGN == 0 or not _there(kube, config_map, now))):
+                kube.merge(config_map, {"data": now | {HEARD: f"{clock():%Y-%m-%dT%H:%M:%SZ}"}})
         except Failed as error:
             log.warning("the hub is not told how the federation goes: %s; tried again in %.0f s", error, _AGAIN)
             wait(_AGAIN)
@@ -77,3 +85,11 @@ def rounds(told: Mapping[str, str]) -> tuple[RoundRecord, ...]:
         return tuple(RoundRecord.model_validate_json(line) for line in told.get(ROUNDS, "").splitlines())
     except ValidationError:
         return ()
+
+
+def heard(told: Mapping[str, str]) -> datetime | None:
+    """When there was a sign of life last; None where there was none, or one of a version that gave none."""
+    try:
+        return datetime.fromisoformat(told.get(HEARD, ""))
+    except ValueError:
+        return None

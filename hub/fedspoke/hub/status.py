@@ -18,6 +18,7 @@ from fedspoke.hub.conditions import conditions, moment
 from fedspoke.hub.observed import UNREADY, Observed, unplaced
 from fedspoke.hub.spent import spent
 
+_SILENT = "the aggregator is not heard of, though its pod runs: the log of its container reporter says why"
 _SHOWN_ROUNDS = 20  # the status holds the last ones; rounds.jsonl holds all
 
 
@@ -26,9 +27,10 @@ def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
     start = before.start_time or now
     said = conditions(fl, seen, before.conditions, now)
     phase, message = _phase(fl, seen, before)
-    if phase not in ENDED and (seen.progress is None or seen.waits):  # else the aggregator says since when and until when
+    if phase not in ENDED and (seen.progress is None or seen.waits or seen.silent_since):  # else the aggregator says it
         waits = "PlacementSatisfied" if phase == "Waiting" and unplaced(fl, seen.decision) else "AggregatorReady"
-        since = next(it.last_transition_time for it in said if it.type == waits)
+        changed = next(it.last_transition_time for it in said if it.type == waits)
+        since = seen.silent_since if seen.silent_since and waits == "AggregatorReady" else changed
         message += f"; since {moment(since)}, until {moment(start + fl.spec.deadline)} UTC"
     measured = seen.progress.held_out if seen.progress else None
     held_out = held_out_losses(seen.rounds, measured.after if measured else None)
@@ -79,6 +81,7 @@ def _phase(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
     if seen.progress is None:
         return _unheard(fl, seen, before, restarted, ill)
     waits = f"; but it waits for {seen.waits}" if seen.waits else ""
+    waits = f"; but {_SILENT}" if seen.silent_since else waits
     phase = seen.progress.phase
     return phase, f"{seen.progress.message}{restarted}{ill if phase == 'Waiting' else ''}{waits}"
 
@@ -88,15 +91,15 @@ def _unheard(
 ) -> tuple[Phase, str]:
     """Before the aggregator says something. Once it has begun it goes on as long as a round finds its quorum."""
     if before.phase == "Running":
-        silent = seen.waits or "though its pod runs: the log of its container reporter says why"
-        return "Running", f"the aggregator is not heard of, {silent}{restarted}"
+        silent = f"the aggregator is not heard of, {seen.waits}" if seen.waits else _SILENT
+        return "Running", f"{silent}{restarted}"
     if seen.undecided and not seen.chosen:
         return "Waiting", "waiting for OCM's placement controller, which has not decided yet"
     if missing := unplaced(fl, seen.decision):
         return "Waiting", missing
     if seen.waits:
         return "Waiting", f"waiting for {seen.waits}{ill}"
-    return "Waiting", f"the aggregator is starting{restarted}{ill}"
+    return "Waiting", f"{_SILENT if seen.silent_since else 'the aggregator is starting'}{restarted}{ill}"
 
 
 def _cluster(name: str, seen: Observed) -> ClusterStatus:

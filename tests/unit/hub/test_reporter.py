@@ -1,5 +1,6 @@
 """What the aggregator leaves in its volume is told to the controller: all of it, and once."""
 
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -9,6 +10,9 @@ from fedspoke.hub.aggregation import owner
 from support.kube import Lists
 
 CONFIG_MAP = {"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": "social-progress", "namespace": "default"}}
+
+
+_BEGIN = datetime(2026, 11, 21, 12, tzinfo=UTC)
 
 
 class _Over(Exception):
@@ -28,12 +32,14 @@ def report(kube: Lists, state: Path, *steps: object) -> list[float]:
             step()
 
     with pytest.raises(_Over):
-        reporter.report(kube, state, "", CONFIG_MAP, wait)
+        reporter.report(kube, state, "", CONFIG_MAP, wait, lambda: _BEGIN + timedelta(seconds=sum(waited)))
     return waited
 
 
 def told(kube: Lists) -> object:
-    return kube.objects["v1", "ConfigMap", "default", "social-progress"].get("data")
+    """All but when."""
+    data = kube.objects["v1", "ConfigMap", "default", "social-progress"].get("data") or {}
+    return {name: text for name, text in data.items() if name != reporter.HEARD}
 
 
 def test_what_is_there_is_told_and_then_what_changes(tmp_path: Path):
@@ -49,6 +55,21 @@ def test_nothing_is_told_twice(tmp_path: Path):
     (tmp_path / "progress.json").write_text("first")
     report(kube, tmp_path, None, None, None)
     assert len(kube.writes) == 1
+
+
+def test_a_sign_of_life_is_given_every_minute_where_there_is_something_to_tell(tmp_path: Path):
+    kube = Lists(CONFIG_MAP)
+    report(kube, tmp_path, *[None] * 130)
+    assert kube.writes == []
+    (tmp_path / "progress.json").write_text("first")
+    report(kube, tmp_path, *[None] * 130)
+    assert len(kube.writes) == 3
+    data = kube.objects["v1", "ConfigMap", "default", "social-progress"]["data"]
+    assert (told(kube), reporter.heard(data)) == ({"progress.json": "first"}, _BEGIN + timedelta(seconds=119))
+
+
+def test_who_gave_no_sign_of_life_is_of_another_version():
+    assert reporter.heard({}) is reporter.heard({reporter.HEARD: "now"}) is None
 
 
 def test_what_somebody_deleted_is_told_again(tmp_path: Path):

@@ -15,7 +15,7 @@ from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
 from fedspoke.api.names import FEDERATED_LEARNING, FINALIZER, RETRY, run_name
 from fedspoke.api.status import ENDED
-from fedspoke.hub.aggregator_workload import Place, aggregator_name, progress_name
+from fedspoke.hub.aggregator_workload import Place, aggregator_name, claim_name, progress_name
 from fedspoke.hub.controller import asked, kinds, seen
 from fedspoke.hub.controller.bindings import missing
 from fedspoke.hub.controller.certificates import certificates
@@ -109,7 +109,7 @@ class Controller:
         if now > deadline + _GRACE and not (found.progress and found.progress.phase in ENDED):
             words = status(fl, found, before, now).message
             passed = f"not completed within spec.deadline, which passed at {deadline.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-            found = replace(found, failure=f"{passed}; the last word was: {words}")
+            found = replace(found, failure=f"{passed}; the last word was: {words}{_untold(fl, found)}")
         new = status(fl, found, before, now)
         if new.phase in ENDED:
             return self._tell(live, before, new, now)
@@ -149,7 +149,8 @@ class Controller:
         world = look(self.kube, self.shared, fl)
         told = progress_name(fl.name)
         self._apply(live, world, [*bindings(fl), placement(fl)], lambda it: it["metadata"]["name"] != told)
-        found = replace(seen.observed(fl, world, before.listeners, "", now), progress=None, waits="spec.suspend to become false")
+        waits = "spec.suspend to become false"
+        found = replace(seen.observed(fl, world, before.listeners, "", now), progress=None, waits=waits, silent_since=None)
         new = status(fl, found, before, now)
         done = new.rounds.completed if new.rounds else 0
         since = next(it.last_transition_time for it in new.conditions if it.type == "Suspended").astimezone(UTC)
@@ -274,6 +275,13 @@ def _awaited(works: Sequence[Object]) -> str:
     """Whose agents have yet to end what ran there."""
     clusters = ", ".join(sorted(it["metadata"]["namespace"] for it in works))
     return f"waiting for {clusters} to take away what ran there"
+
+
+def _untold(fl: FederatedLearning, found: Observed) -> str:
+    """What a silent aggregator may have done all the same."""
+    if not found.silent_since:
+        return ""
+    return f"; what it has trained, perhaps the whole model, is in the volume claim {claim_name(fl)}"
 
 
 def _gateway(found: Observed) -> Hub | None:

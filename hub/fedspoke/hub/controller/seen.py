@@ -1,7 +1,7 @@
 """What the live objects mean for one federation: pure functions from one look at the world."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from pydantic import ValidationError
 
@@ -10,9 +10,11 @@ from fedspoke.api.errors import Refused
 from fedspoke.api.federated_learning import Artifact, FederatedLearning, ListenerStatus
 from fedspoke.api.names import ADDON, Platform
 from fedspoke.api.records import ClusterProgress, Progress
+from fedspoke.api.status import ENDED
 from fedspoke.hub import reporter
 from fedspoke.hub.aggregation import releases
 from fedspoke.hub.aggregator_workload import aggregator_name, claim_name, progress_name
+from fedspoke.hub.conditions import moment
 from fedspoke.hub.controller import bindings
 from fedspoke.hub.controller.away import kept, unheard
 from fedspoke.hub.controller.difference import going
@@ -26,6 +28,9 @@ from fedspoke.manifestworks.report import PHASE, REASON
 from fedspoke.placement import declared, objects
 from fedspoke.placement.evaluate import Decision, evaluate
 
+_FIRST_WORD, _SIGNS = timedelta(minutes=1), timedelta(minutes=3)
+"""In which an aggregator whose pod runs is heard of first, and is heard of again: it gives a sign of life every minute."""
+
 _AGENT = f"feature.open-cluster-management.io/addon-{ADDON}"
 """The label in which OCM keeps on a cluster how the add-on is there: available, unhealthy or unreachable."""
 
@@ -34,6 +39,7 @@ def observed(fl: FederatedLearning, world: World, before: Sequence[ListenerStatu
     """What status.py needs; `before` is where the gateway was when it was last looked at."""
     decision, progress = decided(fl, world, now), _progress(fl, world, attempt)
     where = listener(fl, world, {it.address for it in before})
+    waits = _hub_waits(fl, world, where)
     return Observed(
         decision=decision,
         undecided=undecided(world.named(PLACEMENT.kind, fl.name), world.fleet.decisions),
@@ -42,7 +48,8 @@ def observed(fl: FederatedLearning, world: World, before: Sequence[ListenerStatu
         progress=progress,
         rounds=reporter.rounds(_told(fl, world)),
         releases=releases.counts_told(_told(fl, world).get(releases.FILE, "")),
-        waits=_hub_waits(fl, world, where),
+        waits=waits,
+        silent_since=None if waits else _silent(_youngest(world.pods), progress, reporter.heard(_told(fl, world)), now),
         restarted=dict(_stuck(world, progress)),
         hub_restarted=restarted(_youngest(world.pods), now) if world.pods else "",
         model=_artifact(fl, "global/adapter_model.safetensors", progress.model if progress else None),
@@ -176,6 +183,17 @@ def _hub_waits(fl: FederatedLearning, world: World, where: ListenerStatus | str)
     return "" if begun else "the aggregator's pod, which is being started"
 
 
+def _silent(pod: Object, progress: Progress | None, heard: datetime | None, now: datetime) -> datetime | None:
+    """Since when nothing is heard of an aggregator whose pod runs; None where something is, or may well be soon."""
+    said = (pod.get("status") or {}).get("conditions") or []
+    runs = next((datetime.fromisoformat(it["lastTransitionTime"]) for it in said if _holds(it, "Ready")), None)
+    if going(pod) or runs is None or (progress and (heard is None or progress.phase in ENDED)):
+        return None
+    if progress is None or heard is None:
+        return runs if now - runs > _FIRST_WORD else None
+    return heard if now - max(heard, runs) > _SIGNS else None
+
+
 def _youngest(pods: Sequence[Object]) -> Object:
     """One that was evicted stays for a while."""
     return max(pods, key=_made)
@@ -197,30 +215,40 @@ def _stuck(world: World, progress: Progress | None) -> Iterator[tuple[str, str]]
             yield cluster, away[cluster]
             continue
         told = {it["name"]: it["fieldValue"].get("string", "") for manifest in _manifests(work) for it in _values(manifest)}
-        if not any(_holds(c, "Applied") for c in (work.get("status") or {}).get("conditions") or []):
+        applied = next((c for c in (work.get("status") or {}).get("conditions") or [] if _holds(c, "Applied")), None)
+        if applied is None:
             refused = [c["message"] for m in _manifests(work) for c in m.get("conditions") or [] if c["status"] == "False"]
-            yield cluster, "; ".join(refused) or "the cluster's work agent has not taken the collaborator yet"
+            untaken = f"the cluster's work agent has not taken the collaborator yet, which was sent{_at(_made(work))}"
+            yield cluster, "; ".join(refused) or untaken
         elif told.get(REASON):
             yield cluster, told[REASON]
         elif progress is None or progress.clusters.get(cluster, ClusterProgress()).phase == "Waiting":
-            yield cluster, _on_its_way(told.get(PHASE, ""), agents.get(cluster, ""))
+            on_its_way = _on_its_way(told.get(PHASE, ""), agents.get(cluster, ""), heard=progress is not None)
+            yield cluster, f"{on_its_way}; it was taken there{_at(applied.get('lastTransitionTime'))}"
 
 
-def _on_its_way(pod: str, agent: str) -> str:
-    """Of a collaborator that nothing is known to stop, and that the aggregator has not heard of.
+def _on_its_way(pod: str, agent: str, *, heard: bool) -> str:
+    """Of a collaborator that nothing is known to stop, and of which the aggregator has not said that it is there.
 
     Args:
         pod: its phase, as the cluster's agent reports it; empty if it has reported none.
         agent: what OCM says of the add-on on this cluster; empty where it is not enabled.
+        heard: whether anything is heard of the aggregator.
     """
-    if pod == "Running":
+    if pod == "Running" and heard:
         return "its pod runs, and the aggregator has not heard of it yet"
+    if pod == "Running":
+        return "its pod runs; what it does the aggregator has yet to say"
     if pod:
         return "its pod is being started: volumes are mounted and images pulled"
     if not agent:
         return f"the add-on {ADDON} is not enabled on this cluster: its ManagedClusterAddOn is missing"
     said = "has not answered yet" if agent == "available" else f"is {agent}"
     return f"the add-on's agent {said}: see the ManagedClusterAddOn {ADDON} in the cluster's namespace"
+
+
+def _at(time: str | None) -> str:
+    return f" at {moment(datetime.fromisoformat(time))} UTC" if time else ""
 
 
 def _manifests(work: Object) -> list[Object]:

@@ -109,12 +109,13 @@ class TestAnUnchangedWorld:
         hub.writes()
         for _ in range(5):
             hub.converge(_MINUTE)
+            hub.heard()
         assert hub.writes() == []
 
     def test_is_only_read_where_the_api_server_writes_a_quantity_in_its_own_way(self):
         hub = Hub.running(server={"minAvailableClients": 2, "storage": {"size": "1024Mi"}})
         hub.writes()
-        hub.converge(_MINUTE)
+        hub.converge(timedelta(seconds=30))
         assert hub.writes() == []
 
     def test_of_fifty_completed_federations_is_only_read(self):
@@ -161,6 +162,58 @@ class TestAClusterThatLeavesTheDecision:
 
 
 class TestAnAggregatorThatIsNotHeardOf:
+    def test_in_a_run_is_said_to_be_silent_since_its_last_sign_of_life(self):
+        hub = Hub.running()
+        hub.tells(rounds=1)
+        hub.converge(3 * _MINUTE)
+        assert hub.condition("AggregatorReady") == ("True", "it answers")
+        since = "2026-11-21 12:00:03"
+        hub.converge(_MINUTE)
+        assert hub.message() == (
+            "Running: it says; but the aggregator is not heard of, though its pod runs: the log of its container reporter "
+            f"says why; since {since}, until 2026-11-22 12:00:00 UTC"
+        )
+        unheard = f"not heard of since {since} UTC"
+        assert hub.condition("AggregatorReady") == ("Unknown", f"its pod runs, but it is {unheard}")
+        so_far = f"1 of 3 rounds are done, as far as is known; the aggregator is {unheard}"
+        assert hub.condition("Training") == ("Unknown", so_far)
+        assert hub.condition("CollaboratorsReady")[0] == "Unknown"
+        assert hub.condition("Degraded") == ("True", f"the aggregator is {unheard}")
+        hub.writes()
+        hub.converge(timedelta(hours=10))
+        assert hub.writes() == []
+        hub.heard()
+        hub.converge()
+        assert hub.message() == "Running: it says"
+        assert hub.condition("Degraded") == ("False", "nothing is missing")
+
+    def test_whose_new_pod_has_just_begun_may_yet_speak(self):
+        hub = Hub.running()
+        hub.tells(rounds=1)
+        hub.now += 9 * _MINUTE
+        ready = {"type": "Ready", "status": "True", "lastTransitionTime": f"{hub.now:%Y-%m-%dT%H:%M:%SZ}"}
+        hub.pod({"phase": "Running", "conditions": [ready]}, "pod2", made="2026-11-21T12:09:00Z")
+        hub.converge()
+        assert hub.message() == "Running: it says"
+        hub.converge(4 * _MINUTE)
+        assert "; but the aggregator is not heard of, " in hub.message()
+
+    def test_from_the_beginning_may_have_trained_and_that_is_said_at_the_deadline(self):
+        hub = Hub.running(deadline="1h")
+        hub.converge(2 * _MINUTE)
+        assert hub.status()["phase"] == "Waiting"
+        silent = hub.message()
+        assert silent.startswith(
+            "the aggregator is not heard of, though its pod runs: the log of its container reporter says why; "
+        )
+        assert silent.endswith("; since 2026-11-21 12:00:00, until 2026-11-21 13:00:00 UTC")
+        assert [hub.condition(it)[0] for it in ("AggregatorReady", "Training", "Degraded")] == ["Unknown", "Unknown", "True"]
+        hub.converge(timedelta(hours=1))
+        assert hub.status()["phase"] == "Failed"
+        assert hub.message().endswith(
+            f"; the last word was: {silent}; what it has trained, perhaps the whole model, is in the volume claim {FL}-aggregator"
+        )
+
     def test_has_done_the_rounds_that_it_told_of_and_is_said_to_be_silent(self):
         hub = Hub.running()
         hub.tells(rounds=2)
@@ -443,7 +496,9 @@ class TestTheEnd:
     def test_is_failed_at_the_deadline_with_the_last_word(self):
         hub = Hub.running(deadline="1h")
         hub.tells(rounds=1)
-        hub.converge(timedelta(minutes=59))
+        hub.now += timedelta(minutes=59)
+        hub.heard()
+        hub.converge()
         assert hub.status()["phase"] == "Running"
         hub.converge(2 * _MINUTE)
         assert hub.status()["phase"] == "Failed"

@@ -182,12 +182,15 @@ def test_a_cluster_that_claims_to_be_openshift_is_one():
 
 class TestAClustersWork:
     def restarted(self, status: Object, *clusters: Object) -> str:
-        work = {"metadata": {"name": RUN, "namespace": "berlin"}, "status": status}
+        made = {"creationTimestamp": "2026-11-21T11:00:00Z"}
+        work = {"metadata": {"name": RUN, "namespace": "berlin"} | made, "status": status}
         given = world(works=[work], fleet=Fleet(clusters=clusters))
         return seen.observed(federation(), given, (), "", NOW).restarted.get("berlin", "")
 
     def test_that_no_agent_has_taken_says_so(self):
-        assert self.restarted({}) == "the cluster's work agent has not taken the collaborator yet"
+        assert self.restarted({}) == (
+            "the cluster's work agent has not taken the collaborator yet, which was sent at 2026-11-21 11:00:00 UTC"
+        )
 
     def test_that_the_cluster_refuses_says_why(self):
         refused = {"type": "Applied", "status": "False", "message": 'namespaces "x" not found'}
@@ -206,14 +209,17 @@ class TestAClustersWork:
             ("", "unhealthy", "the add-on's agent is unhealthy: see the ManagedClusterAddOn federated-learning in the cluster's"),
             ("", "available", "the add-on's agent has not answered yet: see the ManagedClusterAddOn federated-learning in"),
             ("Pending", "available", "its pod is being started: volumes are mounted and images pulled"),
-            ("Running", "available", "its pod runs, and the aggregator has not heard of it yet"),
+            ("Running", "available", "its pod runs; what it does the aggregator has yet to say"),
         ],
     )
     def test_that_nothing_is_known_to_stop_says_how_far_it_is(self, pod: str, agent: str | None, words: str):
         feedback = {"statusFeedback": {"values": [{"name": "phase", "fieldValue": {"type": "String", "string": pod}}]}}
-        said = {"conditions": [{"type": "Applied", "status": "True"}], "resourceStatus": {"manifests": [feedback]}}
+        taken = {"type": "Applied", "status": "True", "lastTransitionTime": "2026-11-21T11:30:00Z"}
+        said = {"conditions": [taken], "resourceStatus": {"manifests": [feedback]}}
         labels = {"feature.open-cluster-management.io/addon-federated-learning": agent} if agent else {}
-        assert self.restarted(said, build.cluster("berlin", labels=labels)).startswith(words)
+        found = self.restarted(said, build.cluster("berlin", labels=labels))
+        assert found.startswith(words)
+        assert found.endswith("; it was taken there at 2026-11-21 11:30:00 UTC")
 
     def test_of_which_the_aggregator_has_heard_says_what_that_says(self):
         told = Progress(attempt="a", phase="Waiting", message="", clusters={"berlin": ClusterProgress(phase="Preparing")})
