@@ -275,5 +275,5 @@ class Progress(Record):
     clusters: dict[str, ClusterProgress] = {}
     model: Digest | None = None
     profile: Digest | None = None
-    fused: str = Field("", description="Why profiles were not fused, or left out of it.")
+    fused: str = Field("", description="Which profiles were left out of the general one, and why.")
     held_out: HeldOut | None = Field(None, description="Of the base model and of the final adapter, over all clusters.")

@@ -101,7 +101,9 @@ class Profiles(Api):
         8, description="Privacy loss per cleaned record; null means no noise, and the profile says so."
     )
     delta: Annotated[float, Field(gt=0, lt=1)] = Field(1.0e-5, description="Probability that epsilon does not hold.")
-    min_posts: Annotated[int, Field(ge=1)] = Field(20, description="A platform with fewer posts shares no profile.")
+    min_posts: Annotated[int, Field(ge=1)] = Field(
+        20, description="A platform with fewer posts shares no profile; if none does, the federation fails, its model saved."
+    )
     topics: bool = Field(True, description="Whether a profile counts the posts of each of a fixed list of topics.")
     visual: bool = Field(False, description="Whether a profile has the mean of the photos as the frozen vision tower sees them.")
 

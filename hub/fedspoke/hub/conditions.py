@@ -158,8 +158,8 @@ def _profiles(fl: FederatedLearning, seen: Observed) -> Answer:
         return "False", "NotWanted", "spec.profiles.enabled is false"
     if seen.profile:
         return "True", "Fused", f"the general profile is {seen.profile.uri}"
-    if seen.progress and seen.progress.fused:
-        return "False", "NotFused", seen.progress.fused
+    if seen.model and seen.progress and seen.progress.phase == "Failed":
+        return "False", "NotFused", seen.progress.message
     return "False", "NotYet", "profiles follow the last round"
 
 

@@ -40,13 +40,25 @@ def test_a_federation_whose_adapter_does_harm_is_completed_and_says_so(tmp_path:
     assert "on posts held out it is worse than the base model: loss " in site.account.progress.message
 
 
-def test_a_federation_whose_clusters_all_keep_their_profiles_is_completed_and_says_so(tmp_path: Path) -> None:
+def test_a_federation_whose_clusters_all_keep_the_profiles_that_were_asked_for_is_failed_with_its_model_saved(
+    tmp_path: Path,
+) -> None:
     site = Site(settings(tmp_path, profiles=True))
     site.join("cluster1", shares=False)
     site.join("cluster2", shares=False)
-    site.run()
-    assert site.account.progress.phase == "Completed"
-    assert "cluster1: facebook: 5 posts are fewer than 20" in site.account.progress.fused
+    too_few = "facebook: 5 posts are fewer than 20"
+    assert site.failure() == (f"the model is saved, but no cluster shared a profile: cluster1: {too_few}; cluster2: {too_few}")
+    assert site.account.progress.model
+    assert (tmp_path / "global" / "adapter_config.json").exists()
+
+
+def test_why_each_cluster_shares_no_profile_is_said_be_it_kept_or_lost(tmp_path: Path) -> None:
+    site = Site(settings(tmp_path, profiles=True))
+    site.join("cluster1", shares=False)
+    site.join("cluster2", stumbles={3: 9})
+    assert site.failure().endswith(
+        ": cluster1: facebook: 5 posts are fewer than 20; cluster2: finish failed: mcp-server was started anew"
+    )
 
 
 def test_a_fusion_service_that_does_not_answer_fails_the_federation_after_the_model_is_saved(tmp_path: Path) -> None:

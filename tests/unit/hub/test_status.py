@@ -116,12 +116,10 @@ def test_a_lost_cluster_degrades_the_federation_and_says_why():
 
 def test_model_and_profile_are_true_only_when_they_are_there():
     saved = Artifact(uri="/out/global", digest="sha256:0")
-    answer = status(
-        FL, Observed(decision=BOTH, progress=progress("Completed", fused="lyon shares none"), model=saved), NOTHING, NOW
-    )
+    answer = status(FL, Observed(decision=BOTH, progress=progress("Failed"), model=saved), NOTHING, NOW)
     assert condition(answer, "ModelSaved").status == "True"
     assert condition(answer, "ProfilesFused").status == "False"
-    assert condition(answer, "ProfilesFused").message == "lyon shares none"
+    assert condition(answer, "ProfilesFused").message == "Failed: as the aggregator says"
 
 
 def test_a_cluster_that_failed_or_stopped_is_not_called_ready():
@@ -168,8 +166,8 @@ def test_collaborators_that_were_never_placed_have_not_answered():
     assert condition(status(FL, Observed(decision=ONE), NOTHING, NOW), "CollaboratorsReady").reason == "NotPlaced"
 
 
-def test_a_federation_without_the_profiles_that_were_asked_for_is_degraded():
-    done = Observed(decision=BOTH, progress=progress("Completed", fused="no cluster shared a profile: lyon: too few posts"))
+def test_a_federation_whose_general_profile_lacks_one_is_degraded():
+    done = Observed(decision=BOTH, progress=progress("Completed", fused="left out of the general profile: lyon: another encoder"))
     assert condition(status(FL, done, NOTHING, NOW), "Degraded").reason == "ProfilesMissing"
 
 

@@ -197,14 +197,11 @@ class Federation:
         return outcome.unwell(away)
 
     def _fuse(self, outcome: Outcome) -> None:
-        if outcome.shared:
-            profile = self.general_profile()
-            self.state.write("general_profile.json", profile)
-            self.account.say("the profiles are fused", profile=sha256(profile).hexdigest(), fused=left_out(profile))
-        elif outcome.lost:
-            raise Failed(f"the model is saved, but no cluster shared a profile: {rounds.reasons(outcome.lost)}")
-        else:  # what was asked for was done: no cluster has as many posts as spec.profiles.minPosts demands
-            self.account.say("there was no profile to fuse", fused=f"no cluster shared a profile: {outcome.unshared}")
+        if not outcome.shared:
+            raise Failed(f"the model is saved, but no cluster shared a profile: {outcome.unshared}")
+        profile = self.general_profile()
+        self.state.write("general_profile.json", profile)
+        self.account.say("the profiles are fused", profile=sha256(profile).hexdigest(), fused=left_out(profile))
 
     def _limit(self) -> Limit:
         """Of what begins now."""

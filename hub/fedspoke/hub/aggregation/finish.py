@@ -35,8 +35,8 @@ class Outcome:
 
     @property
     def unshared(self) -> str:
-        """Which profiles the clusters keep to themselves, and why."""
-        return rounds.reasons({name: _kept(answer) for name, answer in self.finished.items()})
+        """Why there is no profile: the clusters keep theirs to themselves, or are lost."""
+        return rounds.reasons({name: _kept(answer) for name, answer in self.finished.items()} | dict(self.lost))
 
     def unwell(self, away: Mapping[str, str]) -> str:
         """What a person should know of a federation that is completed all the same; empty if there is nothing.
