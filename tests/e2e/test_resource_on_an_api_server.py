@@ -44,6 +44,7 @@ def test_what_goes_together_is_taken_and_means_what_python_reads(kubernetes: Kub
 
 
 RUNNING = {"phase": "Running", "rounds": {"completed": 1, "total": 3}}
+TRAINING = {"type": "Training", "lastTransitionTime": "2026-11-21T12:00:00Z", "message": "as it is", "observedGeneration": 1}
 
 
 @pytest.fixture(scope="module")
@@ -87,6 +88,14 @@ def in_phase(with_policy: Kubernetes) -> Iterator[Callable[[Object], partial[Obj
         pytest.param(RUNNING, id="while it runs"),
         pytest.param(RUNNING | {"phase": "Waiting"}, id="while it is suspended between rounds"),
         pytest.param(RUNNING | {"phase": "Completed"}, id="when it is over"),
+        pytest.param(
+            {"phase": "Waiting", "trainingStartTime": "2026-11-21T12:00:00Z", "rounds": {"completed": 0, "total": 3}},
+            id="while the first round waits",
+        ),
+        pytest.param(
+            {"phase": "Waiting", "conditions": [TRAINING | {"status": "Unknown", "reason": "NotHeardOf"}]},
+            id="while nobody knows whether rounds have begun",
+        ),
     ],
 )
 @pytest.mark.parametrize(
@@ -118,5 +127,8 @@ def test_what_an_operator_needs_in_a_run_may_change(in_phase: Callable[[Object],
 def test_before_the_first_round_and_after_a_failure_anything_may_change(
     in_phase: Callable[[Object], partial[Object]], phase: str
 ) -> None:
-    changed = in_phase({"phase": phase, "rounds": {"completed": 1 if phase == "Failed" else 0, "total": 3}})
+    training = TRAINING | {"status": "False", "reason": "Rounds"}
+    begun = {"trainingStartTime": "2026-11-21T12:00:00Z"} if phase == "Failed" else {}
+    rounds = {"completed": 1 if begun else 0, "total": 3}
+    changed = in_phase({"phase": phase, "rounds": rounds, "conditions": [training]} | begun)
     assert changed({"spec": {"training": {"learningRate": 0.1}}})["spec"]["training"]["learningRate"] == 0.1

@@ -129,6 +129,9 @@ class FederatedLearningStatus(Reported):
     start_time: datetime | None = Field(
         None, description="When this attempt at the federation began; one that is interrupted goes on with its own."
     )
+    training_start_time: datetime | None = Field(
+        None, description="When its rounds were first seen at work: from then on what is part of the training cannot change."
+    )
     completion_time: datetime | None = Field(None, description="When it completed or failed.")
     conditions: list[Condition] = Field(
         [],

@@ -40,6 +40,7 @@ def status(fl: FederatedLearning, seen: Observed, before: FederatedLearningStatu
         listeners=[seen.listener] if seen.listener else [],
         observed_generation=fl.generation,
         start_time=start,
+        training_start_time=before.training_start_time or (now if _trains(seen) else None),
         completion_time=(before.completion_time or now) if phase in ENDED else None,
         conditions=said,
         rounds=Rounds(completed=_completed(seen, before), total=fl.spec.server.rounds),
@@ -62,6 +63,10 @@ def begun(before: FederatedLearningStatus, now: datetime) -> FederatedLearningSt
 def mirrored(status: FederatedLearningStatus) -> dict[str, str]:
     """The labels that repeat phase and round, since ACM's search finds labels and no status."""
     return {PHASE_LABEL: status.phase, ROUND_LABEL: str(status.rounds.completed if status.rounds else 0)}
+
+
+def _trains(seen: Observed) -> bool:
+    return bool(seen.rounds) or (seen.progress is not None and seen.progress.phase == "Running")
 
 
 def _completed(seen: Observed, before: FederatedLearningStatus) -> int:

@@ -641,6 +641,34 @@ class TestARefusedFederation:
         assert hub.works() == hub.names(kinds.DEPLOYMENT) == []
 
 
+class TestWhenTrainingBegan:
+    """By which the API server knows what may no longer change (changes.yaml)."""
+
+    def test_is_said_before_the_first_round_is_over_and_while_that_waits_or_is_suspended(self):
+        hub = Hub.running()
+        hub.tells("Waiting")
+        hub.settle()
+        assert "trainingStartTime" not in hub.status()
+        hub.tells("Running")
+        hub.converge()
+        began = hub.status()["trainingStartTime"]
+        hub.tells("Waiting")
+        hub.settle()
+        hub.asks(suspend=True)
+        hub.settle()
+        assert (hub.status()["phase"], hub.status()["rounds"]["completed"]) == ("Waiting", 0)
+        assert hub.status()["trainingStartTime"] == began
+
+    def test_is_another_one_in_another_attempt(self):
+        hub = Hub.running()
+        hub.tells("Running")
+        hub.settle()
+        hub.fails()
+        hub.annotate(**{RETRY: "true"})
+        hub.settle()
+        assert "trainingStartTime" not in hub.status()
+
+
 class TestASuspendedFederation:
     def test_runs_nothing_keeps_the_volume_and_says_so(self):
         hub = Hub.running()
