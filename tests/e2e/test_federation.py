@@ -8,7 +8,7 @@ import pytest
 from support.fleet import federation
 from support.fleet.federation import CONTROLLER, USERS
 from support.fleet.fleet import OwnFleet
-from support.fleet.kubernetes import POD, SERVICE
+from support.fleet.kubernetes import SERVICE
 from support.fleet.wait import until
 
 _SECONDS = 600
@@ -63,18 +63,6 @@ def test_a_controller_that_is_killed_in_each_phase_goes_on_to_the_same_end(ready
 
         assert [each["round"] for each in federation.status(ready, name)["metrics"]] == [1, 2, 3]
     assert not federation.nothing_left(ready)
-
-
-def test_an_aggregator_whose_pod_is_deleted_in_a_round_goes_on_and_counts_no_update_twice(ready: OwnFleet) -> None:
-    kube = ready.hub.kubernetes
-    with federation.federation(ready, "restarted") as name:
-        until("a round is done", lambda: federation.status(ready, name).get("metrics"), _SECONDS, so=bool)
-        for pod in kube.all(POD, USERS):
-            kube.delete(POD, pod["metadata"]["name"], USERS)
-
-        federation.until_phase(ready, name, "Completed", _SECONDS)
-        metrics = federation.status(ready, name)["metrics"]
-        assert [(each["round"], each["clusters"]) for each in metrics] == [(1, 2), (2, 2), (3, 2)]
 
 
 def test_what_keeps_a_federation_waiting_is_said_with_the_reason_of_each_cluster(ready: OwnFleet) -> None:

@@ -10,8 +10,10 @@ from fedspoke.agent.policy import POLICY
 from fedspoke.api.base import Object
 from fedspoke.api.errors import Failed
 from fedspoke.api.names import FEDERATED_LEARNING, run_name
+from fedspoke.hub.aggregation import progress
 from fedspoke.hub.aggregation.rounds import WITHDRAWN
 from fedspoke.hub.aggregation.state import ROUNDS_FILE, records
+from fedspoke.hub.reporter import PROGRESS
 from fedspoke.manifestworks.collaborator import NAMESPACE
 from support.fleet import federation, ocm
 from support.fleet.cluster import Cluster
@@ -32,6 +34,13 @@ _PROFILES = {"enabled": False}
 def ready(own_fleet: OwnFleet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[OwnFleet]:
     with federation.ready(own_fleet, tmp_path_factory.mktemp("example")) as fleet:
         yield fleet
+
+
+@pytest.fixture(scope="module")
+def undisturbed(ready: OwnFleet) -> Object:
+    """How a federation ends that loses nothing."""
+    with _twin(ready, "undisturbed") as name:
+        return federation.until_phase(ready, name, "Completed", _SECONDS)
 
 
 @pytest.fixture(scope="module")
@@ -92,10 +101,33 @@ def test_of_an_owner_who_withdraws_in_round_2_nothing_is_in_it_or_later_though_i
     assert f"{spoke.name} took part in 1 of 3 rounds ({WITHDRAWN})" in ended["message"]
 
 
-def test_a_collaborator_whose_pod_is_killed_in_a_round_is_asked_again_and_counts_once(ready: OwnFleet, killed: Object) -> None:
+def test_an_aggregator_whose_pod_is_killed_in_a_round_and_after_one_goes_on_to_the_same_end_and_counts_no_update_twice(
+    ready: OwnFleet, undisturbed: Object
+) -> None:
+    with _twin(ready, "aggregator") as name:
+        trains = "waiting for the training of round 2: "
+        until("round 2 is trained", partial(_says, ready, "twins/aggregator"), _SECONDS, so=lambda it: it.startswith(trains))
+        _kill_aggregator(ready, name)
+        assert len(_examples(ready, "models", "twins/aggregator")) == 1, "it was killed in the round"
+
+        done = until("round 2 is done", partial(_done, ready, "twins/aggregator"), _SECONDS, so=lambda it: it >= 2)
+        _kill_aggregator(ready, name)
+        assert done == len(_examples(ready, "models", "twins/aggregator")) < 4, "it was killed before another round was over"
+
+        end = federation.until_phase(ready, name, "Completed", _SECONDS)
+        assert [it["round"] for it in end["metrics"]] == [1, 2, 3, 4]
+
+    assert end["model"]["digest"] == undisturbed["model"]["digest"]
+    assert _examples(ready, "models", "twins/aggregator") == _examples(ready, "models", "twins/undisturbed")
+
+
+def test_a_collaborator_whose_pod_is_killed_in_a_round_is_asked_again_and_counts_once(
+    ready: OwnFleet, undisturbed: Object, killed: Object
+) -> None:
     first, *others = _examples(ready, "models", "twins/killed")
     assert first.keys() == {"spoke1", "spoke2"}
     assert others == [first] * 3
+    assert killed["model"]["digest"] == undisturbed["model"]["digest"]
     assert killed["model"]["uri"] == f"pvc://{USERS}/models/twins/killed/global/adapter_model.safetensors"
 
 
@@ -204,6 +236,29 @@ def _going_on(*spokes: Cluster) -> Iterator[None]:
     finally:
         for spoke in spokes:
             _signal(spoke, "CONT")
+
+
+def _kill_aggregator(fleet: OwnFleet, name: str) -> None:
+    """Its one pod is gone at once, and another runs."""
+    kube, ours = fleet.hub.kubernetes, f"{FEDERATED_LEARNING}={run_name(USERS, name)}"
+    (pod,) = [it["metadata"]["name"] for it in kube.all(POD, USERS, ours)]
+    kube.kill(pod, USERS)
+
+    def running() -> list[str]:
+        return [it["metadata"]["name"] for it in kube.all(POD, USERS, ours) if it["status"].get("phase") == "Running"]
+
+    until("another pod runs", running, _SECONDS, so=lambda it: it and pod not in it)
+
+
+def _says(fleet: OwnFleet, path: str) -> str:
+    """What the aggregator says, where it says it first."""
+    said = progress.read(federation.volume(fleet, "models") / path / PROGRESS)
+    return said.message if said else ""
+
+
+def _done(fleet: OwnFleet, path: str) -> int:
+    """How many rounds are in the volume, where they are as soon as they count."""
+    return len(_examples(fleet, "models", path))
 
 
 def _pods(spoke: Cluster, name: str) -> list[str]:
