@@ -4,7 +4,7 @@ RUN := .venv/bin
 export OMP_NUM_THREADS ?= 1
 FUZZ_TARGETS := posts archive photograph words
 
-.PHONY: help install demo test e2e fleet go soak fuzz check images bench bench-gpu study crd clean
+.PHONY: help install demo test e2e fleet go soak fuzz check images bench bench-gpu bench-gpu-carried study crd clean
 
 help: ## Show what can be made
 	@grep -hE '^[a-z0-9-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{printf "  make %-9s %s\n", $$1, $$2}'
@@ -90,6 +90,21 @@ bench: install ## Measure a round beside its floor, stock Flower and NVFlare, a 
 bench-gpu: install ## Measure a training step of LLaVA 1.5 7B on the GPU beside transformers Trainer and TRL SFTTrainer
 	-@$(MAKE) --no-print-directory $(TRL)
 	PYTHONPATH=tests:$(TRL) $(RUN)/python -m benchmarks.gpu $(ARGS)
+
+# What a machine lacks that has a GPU and a Python with torch for CUDA 13, peft's and TRL's other needs and no network: the lock's versions,
+# without what AWS's services are like and other GPUs' kernels, which would be four fifths of it.
+# As constraints, too: pyproject.toml's overrides replace requirements.
+GPU_PYTHON ?= 3.12
+CARRIED := annotated-types|bitsandbytes|botocore|cffi|durationpy|ijson|jmespath|peft|pydantic|pydantic-core|pynacl|regex|safetensors|tokenizers|transformers|typing-inspection
+bench-gpu-carried: install ## Pack what bench-gpu lacks on a machine with a GPU, torch and no network, as .bench/gpu.tar.gz
+	rm -rf .bench/gpu && mkdir -p .bench/gpu
+	$(UV) export --quiet --locked --extra collaborator --no-hashes --no-annotate --no-header --no-emit-project \
+	  | grep -E '^($(CARRIED))==' > .bench/gpu/requirements.txt
+	$(UV) pip install --quiet --python $(RUN)/python --python-version $(GPU_PYTHON) --python-platform x86_64-manylinux_2_28 --only-binary :all: \
+	  --no-deps --link-mode copy --target .bench/gpu/site-packages -r .bench/gpu/requirements.txt -c .bench/gpu/requirements.txt $(TRL_ITSELF)
+	rm -r .bench/gpu/site-packages/botocore/data
+	find .bench/gpu -name 'libbitsandbytes_*' ! -name '*_cpu.so' ! -name '*_cuda13?.so' -delete
+	tar -czf .bench/gpu.tar.gz -C .bench/gpu site-packages && rm -r .bench/gpu
 
 study: install ## Ask whether federation helps: each way to train, several seeds, a quarter of an hour on two cores; the table is printed
 	PYTHONPATH=tests $(RUN)/python -m benchmarks.study

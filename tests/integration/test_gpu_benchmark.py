@@ -72,6 +72,18 @@ def test_the_files_are_whole_after_each_case_and_one_that_crashes_is_a_row(
     assert lines[-1].startswith(f"| bf16 | no | fedspoke | float32 | {first['posts_per_second']:.3g} |")
     assert rows(out)[0] == first
     assert rows(out)[1]["failed"].startswith("its process was killed by SIGKILL; ")
+    said = out.with_suffix(".log").read_text().splitlines()
+    assert [line for line in said if line.startswith("== ")] == [f"== {case}", f"== {endless}"]
+    assert "2 of 2: transformers, bf16, keeping activations" in capfd.readouterr().err
+
+
+def test_when_the_minutes_are_over_what_is_left_is_not_measured_and_the_files_say_so(tmp_path: Path) -> None:
+    out, case = tmp_path / "result.json", Case("transformers", "nf4", checkpointing=False, seconds=60, tiny=True)
+    gpu.each([case, case], out, minutes=0.001)
+    assert [row["failed"] for row in rows(out)] == [
+        f"it was cut off, as the minutes were over; {out.with_suffix('.log')} says more",
+        "not measured, as the minutes were over",
+    ]
 
 
 @pytest.mark.skipif(bool(find_spec("trl")), reason="TRL is installed")
