@@ -12,6 +12,7 @@ import pytest
 from kubernetes import config
 
 from fedspoke.api.base import Object
+from fedspoke.api.errors import Failed
 from fedspoke.api.records import Progress
 from fedspoke.hub import reporter
 from fedspoke.hub.addon.authority import trust
@@ -30,6 +31,7 @@ from support.fleet.worlds import Hub
 
 USERS, NAME = "team", "social"
 _REVIEW = Kind("authorization.k8s.io/v1", "selfsubjectaccessreviews", namespaced=False)
+_SECRET = Kind("v1", "secrets")
 _CLAIM = Kind("v1", "persistentvolumeclaims")
 _LEASE = Kind("coordination.k8s.io/v1", "leases")
 _SECONDS = 90
@@ -133,6 +135,34 @@ def test_a_federation_goes_from_its_creation_to_its_deletion_with_these_rights(f
     assert admin.all(FEDERATION) == []
 
 
+def test_a_secret_that_somebody_else_has_made_is_not_written_over_and_the_federations_own_is(federation: Installed) -> None:
+    admin, name = federation.admin, "sealed"
+    client = {"data": {"platforms": ["facebook"]}, "placement": {"clusterSets": ["all"]}}
+    admin.create(FEDERATION, build.federated_learning(name, USERS, client=client, server={"minAvailableClients": 1}))
+    decided = build.decided(name, "berlin", namespace=USERS)
+    decided["status"]["decisions"] = [{"clusterName": "berlin", "reason": ""}]
+    admin.create(ocm.DECISION, decided)
+    secret = f"{name}-aggregator-certificate"
+    theirs = {"tls.crt": "dGhlaXJz", "tls.key": "dGhlaXJz"}
+    metadata = {"name": secret, "namespace": USERS}
+    made = {"apiVersion": "v1", "kind": "Secret", "type": "kubernetes.io/tls", "metadata": metadata, "data": theirs}
+    admin.create(_SECRET, made)
+    look = partial(federation.controller.converge, USERS, name)
+    with pytest.raises(Failed, match=f"refuses to apply Secret {secret}: Apply failed with .* conflict"):
+        look(datetime.now(UTC))
+    assert admin.get(_SECRET, secret, USERS)["data"] == theirs
+
+    admin.delete(_SECRET, secret, USERS)
+    now = datetime.now(UTC)
+    for at in (now, now + timedelta(hours=20)):  # made, and renewed
+        look(at)
+        found = admin.get(_SECRET, secret, USERS)
+        assert [it["name"] for it in found["metadata"]["ownerReferences"]] == [f"{name}-aggregator-ca"]
+        assert found["data"] != theirs
+        theirs = found["data"]
+    admin.delete(_SECRET, secret, USERS)
+
+
 def test_federations_of_a_namespace_own_its_binding_together_although_owners_are_guarded(federation: Installed) -> None:
     admin, other = federation.admin, "other"
     federation.look()
@@ -141,7 +171,7 @@ def test_federations_of_a_namespace_own_its_binding_together_although_owners_are
     for _ in range(2):
         federation.controller.converge(USERS, other, datetime.now(UTC))
     (binding,) = federation.controller.kube.all(kinds.BINDING, USERS)
-    assert {it["name"] for it in binding["metadata"]["ownerReferences"]} == {NAME, other}
+    assert {NAME, other} <= {it["name"] for it in binding["metadata"]["ownerReferences"]}
 
 
 @pytest.mark.parametrize(
@@ -154,6 +184,7 @@ def test_federations_of_a_namespace_own_its_binding_together_although_owners_are
         ("update", "coordination.k8s.io/leases/fedspoke", USERS, False),
         ("get", "/secrets/federated-learning-ca", HOME, True),
         ("get", "/secrets/other", HOME, False),
+        ("list", "/secrets", USERS, False),
         ("delete", "/persistentvolumeclaims", USERS, False),
         ("create", "/pods", USERS, False),
         ("delete", "cluster.open-cluster-management.io/managedclusters", None, False),

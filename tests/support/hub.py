@@ -1,7 +1,7 @@
 """A hub that keeps lists, with its controller: a test says what happens on it, and asks what the controller made of it."""
 
 import copy
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -77,6 +77,12 @@ class Hub:
             if len(self.kube.writes) == before:
                 return
         raise AssertionError(f"the controller does not come to rest; it wrote {self.kube.writes[-5:]}")
+
+    def collect(self) -> None:
+        """Kubernetes' garbage collector takes away what no owner is left of."""
+        while gone := [key for key, it in self.kube.objects.items() if _orphaned(it, self.kube.objects.values())]:
+            for key in gone:
+                del self.kube.objects[key]
 
     def writes(self) -> list[str]:
         """What the controller has written since it was asked last."""
@@ -174,6 +180,11 @@ class Hub:
         """What was told, in its order."""
         found = sorted(self.kube.all(kinds.EVENT), key=lambda it: int(it["metadata"]["resourceVersion"]))
         return [f"{it['type']} {it['reason']}" for it in found]
+
+
+def _orphaned(it: Object, there: Iterable[Object]) -> bool:
+    owners = {each["uid"] for each in it["metadata"].get("ownerReferences") or []}
+    return bool(owners) and not owners & {each["metadata"]["uid"] for each in there}
 
 
 RUNS: Object = {

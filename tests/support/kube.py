@@ -70,11 +70,13 @@ class Lists(Kubernetes):
     ) -> Iterator[Object]:
         return iter(self.all(kind, namespace, labels, fields))
 
-    def apply(self, wanted: Object, manager: str = MANAGER) -> Object:
+    def apply(self, wanted: Object, manager: str = MANAGER, *, force: bool = True) -> Object:
         self._asked("patch", kind_of(wanted))
         live = self.objects.get(_key(wanted))
         if live is None:
             self._asked("create", kind_of(wanted))
+        if live and not force and manager not in self._applied[_key(wanted)]:
+            raise Failed(f"the Kubernetes API refuses to apply {wanted['kind']}: another manager has set its fields")
         others = [it for by, it in self._applied[_key(wanted)].items() if by != manager]
         kept = _pruned(live or {}, self._applied[_key(wanted)].get(manager, {}), [wanted, *others])
         self._applied[_key(wanted)][manager] = copy.deepcopy(wanted)

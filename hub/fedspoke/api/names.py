@@ -14,6 +14,7 @@ FINALIZER = f"{DOMAIN}/cleanup"
 APPLIED = f"{DOMAIN}/applied"  # annotation: a digest of what the controller applied last
 ACCOUNT = f"{DOMAIN}/account"  # annotation of the aggregator's pod: its service account, where that was made anew
 SETTINGS = f"{DOMAIN}/settings"  # annotation of the aggregator's pod: a digest of what it is told once
+CERTIFICATE = f"{DOMAIN}/certificate"  # annotation of what an aggregator believes: who signed its certificate, when, until when
 RETRY = f"{DOMAIN}/retry"  # annotation: try a federation that failed once more; the controller takes it away
 FEDERATED_LEARNING = f"{DOMAIN}/federated-learning"  # label: <namespace>.<name> of the owning CR
 OFFERS = f"{DOMAIN}/platform"

@@ -127,14 +127,14 @@ class Kubernetes:
         """Every object of a kind, of one namespace or of all, that has these labels, None for any value, and fields."""
         return [*self.each(kind, namespace, labels, fields)]
 
-    def apply(self, wanted: Object, manager: str = MANAGER) -> Object:
-        """Server-side apply: the object has these fields afterwards, whoever else had set them.
+    def apply(self, wanted: Object, manager: str = MANAGER, *, force: bool = True) -> Object:
+        """Server-side apply: the object has these fields afterwards, whoever else had set them, or only if nobody had, unforced.
 
         Those that the same manager had applied before and no longer wants are gone, unless another manager wants them too.
         """
         metadata, kind = wanted["metadata"], kind_of(wanted)
         where = {"name": metadata["name"], "namespace": metadata.get("namespace")}
-        return self._ask(kind, "server_side_apply", body=wanted, field_manager=manager, force_conflicts=True, **where)
+        return self._ask(kind, "server_side_apply", body=wanted, field_manager=manager, force_conflicts=force, **where)
 
     def merge(self, it: Object, patch: Object, subresource: str | None = None) -> Object:
         """Some fields of an object that is there (JSON merge patch)."""

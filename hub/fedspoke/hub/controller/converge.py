@@ -134,7 +134,7 @@ class Controller:
         deployment = world.named(kinds.DEPLOYMENT.kind, aggregator_name(fl))
         begun = deployment is not None and not going(deployment)
         chosen = seen.spokes(fl, world, found.decision) if begun or not unplaced(fl, found.decision) else []
-        made = certificates(fl, self.trust, world, now) if chosen else []
+        made = [self._certified(live, fl, world, now)] if chosen else []
         at_work = {spoke.cluster for spoke in chosen}
 
         def superfluous(it: Object) -> bool:
@@ -143,6 +143,18 @@ class Controller:
             return not begun or bool(chosen)  # while no cluster is chosen, an aggregator waits for one that comes back
 
         self._apply(live, world, [*made, *wanted(fl, chosen, site)], superfluous)
+
+    def _certified(self, live: Object, fl: FederatedLearning, world: World, now: datetime) -> Object:
+        """What the gateway believes, once its own certificate is written: that tells so, and comes after it."""
+        secret, believed = certificates(fl, self.trust, world, now)
+        name = believed["metadata"]["name"]
+        holder = world.named(kinds.CONFIG_MAP.kind, name)
+        if secret and not (holder and going(holder)):
+            unsaid = believed["metadata"] | {"annotations": {}}
+            holder = holder or self._make(_owned(believed | {"metadata": unsaid}, reference(live)))
+            owned = secret["metadata"] | {"ownerReferences": [reference(holder)]}
+            self.kube.apply(secret | {"metadata": owned}, force=False)  # one of this name that is somebody else's stays as it is
+        return believed
 
     def _suspended(self, live: Object, fl: FederatedLearning, before: FederatedLearningStatus, now: datetime) -> timedelta:
         """Nothing runs; what is done is in the volume, and the deadline's clock begins anew, as a Job's does."""
@@ -179,14 +191,14 @@ class Controller:
             more = f"; and {len(refused) - _SHOWN} more" if len(refused) > _SHOWN else ""
             raise Failed(f"{'; '.join(refused[:_SHOWN])}{more}")
 
-    def _make(self, wanted: Object) -> None:
+    def _make(self, wanted: Object) -> Object:
         """A new object, unless there is one of that name, which is somebody else's."""
         metadata, kind = wanted["metadata"], kind_of(wanted)
         for it in self.kube.all(kind, metadata.get("namespace"), fields={"metadata.name": metadata["name"]}):
             if (it["metadata"].get("labels") or {}).get(FEDERATED_LEARNING) != metadata["labels"][FEDERATED_LEARNING]:
                 where = f"{kind.kind} {metadata['name']} in {metadata['namespace']}"
                 raise Failed(f"{where} is not this federation's: remove it, or give the federation another name")
-        self.kube.apply(wanted)
+        return self.kube.apply(wanted)
 
     def _tell(self, live: Object, before: FederatedLearningStatus, new: FederatedLearningStatus, now: datetime) -> timedelta:
         said = new.model_dump(mode="json", by_alias=True, exclude_none=True)

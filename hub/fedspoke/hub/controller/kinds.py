@@ -27,5 +27,7 @@ DEPLOYMENT = Kind("apps/v1", "Deployment")
 ROLE = Kind("rbac.authorization.k8s.io/v1", "Role")
 ROLE_BINDING = Kind("rbac.authorization.k8s.io/v1", "RoleBinding")
 
-OWNED = (CONFIG_MAP, SECRET, SERVICE, SERVICE_ACCOUNT, CLAIM, DEPLOYMENT, ROLE, ROLE_BINDING, PLACEMENT)
-"""Of these one federation has some in its own namespace; of ManifestWorks, one in each chosen cluster's; bindings are shared."""
+OWNED = (CONFIG_MAP, SERVICE, SERVICE_ACCOUNT, CLAIM, DEPLOYMENT, ROLE, ROLE_BINDING, PLACEMENT)
+"""Of these one federation has some in its own namespace, and a Secret that a ConfigMap owns; of ManifestWorks, one in each chosen
+cluster's; bindings are shared.
+"""

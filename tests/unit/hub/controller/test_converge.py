@@ -70,7 +70,7 @@ def test_a_hub_without_a_ready_node_says_that_it_waits_for_one():
     [
         pytest.param(kinds.DEPLOYMENT, f"{FL}-aggregator", id="the aggregator"),
         pytest.param(kinds.SERVICE, f"{FL}-aggregator", id="its Service"),
-        pytest.param(kinds.SECRET, f"{FL}-aggregator-certificate", id="its certificate"),
+        pytest.param(kinds.CONFIG_MAP, f"{FL}-aggregator-ca", id="what its gateway believes"),
         pytest.param(kinds.PLACEMENT, FL, id="the Placement"),
         pytest.param(kinds.BINDING, "global", id="the cluster set's binding"),
     ],
@@ -490,7 +490,7 @@ class TestTheEnd:
         }
         assert hub.names(kinds.CLAIM) == [f"{FL}-aggregator"]
         assert hub.works() == []
-        for kind in (kinds.DEPLOYMENT, kinds.SECRET, kinds.CONFIG_MAP, kinds.SERVICE, kinds.ROLE, kinds.PLACEMENT):
+        for kind in (kinds.DEPLOYMENT, kinds.CONFIG_MAP, kinds.SERVICE, kinds.ROLE, kinds.PLACEMENT):
             assert hub.names(kind) == []
 
     def test_is_failed_at_the_deadline_with_the_last_word(self):
@@ -677,6 +677,7 @@ class TestASuspendedFederation:
         since = hub.now + timedelta(seconds=1)
         hub.asks(suspend=True)
         hub.settle()
+        hub.collect()
         assert hub.works() == hub.names(kinds.DEPLOYMENT) == hub.names(kinds.SECRET) == []
         assert hub.names(kinds.CLAIM) == [f"{FL}-aggregator"]
         assert hub.status()["phase"] == "Waiting"
