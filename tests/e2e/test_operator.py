@@ -51,6 +51,8 @@ def test_it_waits_for_an_api_server_then_for_its_rights_then_for_ocm_and_ends_if
                 goes_on = "waiting for OCM's placement controller, which has not decided yet; since "
                 until("it goes on", said, _SECONDS, [it.process], so=lambda words: words.startswith(goes_on))
                 assert "Traceback" not in it.process.words()
+                failures = {each["message"].partition(":")[0]: each.get("federation") for each in it.lines()}
+                assert (failures["default.social"], failures["federated-learning"]) == ("default.social", None)
 
                 server.process.handle.send_signal(signal.SIGSTOP)  # its connections stay, and are silent
                 it.process.handle.wait(_SECONDS)

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import httpx
 
+from fedspoke.api.base import Object
 from fedspoke.local import ports
 from support.fleet.deployed import HOME
 from support.fleet.processes import Process, running
@@ -33,7 +34,11 @@ class Operator:
 
     def said(self) -> list[str]:
         """Its sentences so far."""
-        return [json.loads(line)["message"] for line in self.process.words().splitlines() if line.startswith("{")]
+        return [each["message"] for each in self.lines()]
+
+    def lines(self) -> list[Object]:
+        """What its log has so far, a line of JSON each."""
+        return [json.loads(line) for line in self.process.words().splitlines() if line.startswith("{")]
 
     def answers(self, path: str) -> int | None:
         """The status of `/healthz` or `/readyz`; None if nothing answers yet."""

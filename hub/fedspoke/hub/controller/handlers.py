@@ -71,7 +71,8 @@ class Converging:
             except Exception as error:  # whatever it is, the others go on, and so may this one
                 unforeseen = None if isinstance(error, Failed | Refused) else error
                 told = f"{type(error).__name__}" if unforeseen else error
-                log.warning("%s: %s; tried again in %.0f s", name, told, pause, exc_info=unforeseen, extra={"federation": name})
+                whose = {} if name == ADDON else {"federation": name}
+                log.warning("%s: %s; tried again in %.0f s", name, told, pause, exc_info=unforeseen, extra=whose)
                 due, pause = timedelta(seconds=pause), min(2 * pause, longest)
             else:
                 due, pause = due or timedelta(0), self.again[0]

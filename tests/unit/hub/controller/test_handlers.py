@@ -5,6 +5,7 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import kopf
+import pytest
 
 from fedspoke.api.errors import Failed
 from fedspoke.api.names import ADDON, FEDERATED_LEARNING
@@ -68,6 +69,20 @@ def test_it_tries_again_after_a_failure_and_after_a_bug():
             await steps.until(2)
 
     asyncio.run(scenario())
+
+
+@pytest.mark.parametrize(("name", "federation"), [("team.social", "team.social"), (ADDON, None)])
+def test_a_failure_is_logged_with_the_federation_that_it_is_of_if_any(
+    name: str, federation: str | None, caplog: pytest.LogCaptureFixture
+):
+    async def scenario() -> None:
+        converging, steps = Converging(), _Steps(_refuses)
+        converging.begin(name, steps)
+        await steps.until(2)
+
+    asyncio.run(scenario())
+    (record,) = caplog.records
+    assert getattr(record, "federation", None) == federation
 
 
 def test_what_happens_after_a_failure_is_not_kept_waiting():
