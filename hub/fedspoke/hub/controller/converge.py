@@ -42,6 +42,7 @@ _SWEPT = timedelta(hours=1)
 _SOON = timedelta(seconds=1)
 _GRACE = timedelta(seconds=15)
 """In which the aggregator itself says that the deadline has passed."""
+_COLLECTORS = ("foregroundDeletion", "orphan")  # finalizers of Kubernetes' garbage collector, which needs nobody's help
 _SHOWN = 3  # of what the API server refuses at once
 
 
@@ -237,7 +238,7 @@ class Controller:
         except MissingKindError:  # OCM has gone from the hub, and with it every work
             left = []
         if not left:
-            if others := [it for it in metadata["finalizers"] if it != FINALIZER]:
+            if others := [it for it in metadata["finalizers"] if it not in (FINALIZER, *_COLLECTORS)]:
                 words = f"what ran is taken away; deleted once whoever set {' and '.join(others)} takes that finalizer away"
                 self._tell(live, before, before.model_copy(update={"message": words}), now)
                 live = self.kube.get(kinds.FEDERATED_LEARNING, metadata["name"], metadata["namespace"]) or live

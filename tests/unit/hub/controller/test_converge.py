@@ -725,6 +725,17 @@ class TestDeletion:
         assert hub.federation()["metadata"]["finalizers"] == ["example.com/theirs"]
         assert hub.message() == "what ran is taken away; deleted once whoever set example.com/theirs takes that finalizer away"
 
+    @pytest.mark.parametrize("collectors", ["foregroundDeletion", "orphan"])
+    def test_names_no_finalizer_of_kubernetes_own_which_goes_by_itself(self, collectors):
+        hub = Hub.running()
+        metadata = hub.federation()["metadata"]
+        hub.change(kinds.FEDERATED_LEARNING, FL, metadata=metadata | {"finalizers": [FINALIZER, collectors]})
+        hub.kube.delete(hub.federation())
+        for _ in range(2):
+            hub.converge(_MINUTE)
+        assert hub.federation()["metadata"]["finalizers"] == [collectors]
+        assert "takes that finalizer away" not in hub.message()
+
     def test_waits_for_the_works_and_says_for_whose(self):
         hub = Hub.running()
         for cluster in ("berlin", "lyon"):
