@@ -1,6 +1,8 @@
 """The FederatedLearning resource as a real API server admits it: it refuses what Python refuses, and has the same defaults."""
 
 import itertools
+import os
+import sys
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
@@ -11,8 +13,10 @@ import yaml
 from fedspoke.api import parse
 from fedspoke.api.federated_learning import Object
 from fedspoke.api.names import API_VERSION, PLURAL
+from fedspoke.kube.client import Kubernetes as Client
 from support import build, specs
 from support.fleet.kubernetes import Invalid, Kind, Kubernetes
+from support.fleet.processes import running
 from support.fleet.wait import until
 from support.fleet.worlds import Hub
 
@@ -132,3 +136,19 @@ def test_before_the_first_round_and_after_a_failure_anything_may_change(
     rounds = {"completed": 1 if begun else 0, "total": 3}
     changed = in_phase({"phase": phase, "rounds": rounds, "conditions": [training]} | begun)
     assert changed({"spec": {"training": {"learningRate": 0.1}}})["spec"]["training"]["learningRate"] == 0.1
+
+
+def test_it_is_watched_by_the_command_from_a_round_to_its_end(kubernetes: Kubernetes, hub: Hub, tmp_path: Path) -> None:
+    kubernetes.create(_KIND, build.federated_learning("watched") | {"status": RUNNING | {"message": "round 2 is being trained"}})
+    environment = os.environ | {"KUBECONFIG": str(hub.server.kubeconfig)}
+    command = ["-m", "fedspoke.cli", "status", "watched", "-n", "default", "--watch"]
+    with running(sys.executable, *command, log=tmp_path / "status.log", environment=environment) as process:
+        shown = "Running, 1 of 3 rounds: round 2 is being trained"
+        until("a round is shown", lambda: shown in process.words(), 60, [process])
+        done = {"phase": "Completed", "message": "the model is saved", "rounds": {"completed": 3, "total": 3}}
+        client = Client.of_file(hub.server.kubeconfig)
+        client.merge(kubernetes.get(_KIND, "watched", "default"), {"status": done}, "status")
+        process.handle.wait(60)
+    kubernetes.delete(_KIND, "watched", "default")
+    assert process.words().splitlines()[-2:] == [shown, "Completed, 3 of 3 rounds: the model is saved"]
+    assert process.handle.returncode == 0

@@ -4,6 +4,7 @@ import json
 import sys
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 
 import click
@@ -38,7 +39,8 @@ def status(of: str, namespace: str | None, context: str | None, watch: bool, out
 
         kube = Kubernetes.of_environment(context)
         if watch:
-            _follow(of, on_cluster.follow(kube, namespace, of, lambda: time.sleep(_POLL_CLUSTER)), output)
+            pause, say = partial(time.sleep, _POLL_CLUSTER), partial(click.echo, err=True)
+            _follow(of, on_cluster.follow(kube, namespace, of, pause, say), output)
         else:
             _print(on_cluster.look(kube, namespace, of), output)
         return

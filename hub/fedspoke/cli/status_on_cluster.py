@@ -28,21 +28,34 @@ def look(kube: Kubernetes, namespace: str, name: str) -> Seen:
     return _seen(kube, _live(kube, namespace, name))
 
 
-def follow(kube: Kubernetes, namespace: str, name: str, pause: Callable[[], None]) -> Iterator[Seen]:
+def follow(kube: Kubernetes, namespace: str, name: str, pause: Callable[[], None], say: Callable[[str], None]) -> Iterator[Seen]:
     """The federation as it is, and again whenever it has changed, to its end.
 
+    Args:
+        kube: its cluster.
+        namespace: where it is.
+        name: what it is called.
+        pause: between two looks.
+        say: is told why a look had no answer, once for as long as that is so; another one may have.
+
     Raises:
-        Refused, Failed: as `look`.
+        Refused: as `look`.
+        Failed: as `look`, if it is so from the first look on.
     """
-    version = None
+    live, version, told = _live(kube, namespace, name), None, ""
     while True:
-        live = _live(kube, namespace, name)
         if live["metadata"]["resourceVersion"] != version:
             version, seen = live["metadata"]["resourceVersion"], _seen(kube, live)
             yield seen
             if seen.ended:
                 return
         pause()
+        try:
+            live, told = _live(kube, namespace, name), ""
+        except Failed as error:
+            if str(error) != told:
+                told = str(error)
+                say(f"{told}; asked again")
 
 
 def _live(kube: Kubernetes, namespace: str, name: str) -> Object:

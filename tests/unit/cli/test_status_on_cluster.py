@@ -1,10 +1,13 @@
 """How a federation on a cluster is shown."""
 
+from itertools import count
+
 import pytest
 from rich.console import Console
 
-from fedspoke.api.errors import Refused
+from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import Object
+from fedspoke.api.names import API_VERSION, KIND
 from fedspoke.cli.status_on_cluster import follow, look
 from fedspoke.cli.status_view import Seen, line, view
 from fedspoke.kube.client import Kind
@@ -58,8 +61,32 @@ def test_following_shows_each_change_to_the_end_and_nothing_twice():
         if (it := coming.pop(0)) is not None:
             kube.keep(it)
 
-    messages = [seen.status.message for seen in follow(kube, "social", "photos", pause)]
+    said: list[str] = []
+    messages = [seen.status.message for seen in follow(kube, "social", "photos", pause, said.append)]
     assert messages == ["round 1 is being trained", "round 2 is being trained", build.cr()["status"]["message"]]
+    assert said == []
+
+
+def test_a_look_without_an_answer_does_not_end_the_watch_and_is_said_once():
+    kube, looks = Lists(running(0)), count(1)
+
+    def pause() -> None:
+        kube.lacks = {Kind(API_VERSION, KIND)} if next(looks) < 4 else set()
+        if not kube.lacks:
+            kube.keep(build.cr())
+
+    said: list[str] = []
+    messages = [seen.status.message for seen in follow(kube, "social", "photos", pause, said.append)]
+    assert messages == ["round 1 is being trained", build.cr()["status"]["message"]]
+    (why,) = said
+    assert why.startswith("the API server knows no FederatedLearning of ")
+    assert why.endswith("; asked again")
+
+
+def test_a_cluster_that_gives_no_answer_from_the_start_is_not_watched():
+    kube = Lists(lacks=[Kind(API_VERSION, KIND)])
+    with pytest.raises(Failed):
+        next(follow(kube, "social", "photos", lambda: None, print))
 
 
 def test_one_that_is_not_there_is_refused_with_how_to_find_others():
