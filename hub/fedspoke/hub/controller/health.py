@@ -3,6 +3,7 @@
 Kopf's own endpoint would answer only once it watches, and a replica that waits would be killed for that.
 """
 
+import socket
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -38,6 +39,18 @@ class Health:
         return self._last is not None and self.well
 
 
+class _Server(ThreadingHTTPServer):
+    """Over IPv4, and over IPv6 where the machine has it: a kubelet asks by the pod's first address."""
+
+    daemon_threads = True
+    address_family = socket.AF_INET6 if socket.has_dualstack_ipv6() else socket.AF_INET
+
+    def server_bind(self) -> None:
+        if self.address_family == socket.AF_INET6:
+            self.socket.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 0)
+        super().server_bind()
+
+
 @contextmanager
 def served(health: Health, port: int) -> Iterator[None]:
     """`/healthz` and `/readyz` on this port, for the length of the block."""
@@ -53,8 +66,7 @@ def served(health: Health, port: int) -> Iterator[None]:
         def log_message(self, *_: object) -> None:
             """Probes come every few seconds."""
 
-    with ThreadingHTTPServer(("", port), Answers) as server:
-        server.daemon_threads = True
+    with _Server(("", port), Answers) as server:
         Thread(target=server.serve_forever, name="health", daemon=True).start()
         try:
             yield

@@ -1,5 +1,6 @@
 """What a kubelet's probes are told of a controller in each of its states."""
 
+import socket
 from collections.abc import Callable
 
 import httpx
@@ -46,3 +47,10 @@ def test_a_controller_that(state: Callable[[Health, Clock], None], well: int, re
     with served(health, port):
         answers = [httpx.get(f"http://127.0.0.1:{port}/{path}").status_code for path in ("healthz", "readyz", "other")]
     assert answers == [well, ready, 404]
+
+
+@pytest.mark.skipif(not socket.has_dualstack_ipv6(), reason="a machine without IPv6 has no kubelet that asks by it")
+def test_a_kubelet_may_ask_over_ipv6():
+    (port,) = ports.free(1)
+    with served(Health(), port):
+        assert httpx.get(f"http://[::1]:{port}/healthz").status_code == OK
