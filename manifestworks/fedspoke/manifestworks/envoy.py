@@ -31,8 +31,9 @@ def extension(name: str, kind: str, /, **fields: object) -> Object:
 
 
 def address(host: str, port: int) -> Object:
-    """A TCP address."""
-    return {"socket_address": {"address": host, "port_value": port}}
+    """A TCP address; `::` is all of IPv6 and of IPv4."""
+    both = {"ipv4_compat": True} if host == "::" else {}
+    return {"socket_address": {"address": host, "port_value": port} | both}
 
 
 def watched(folder: str, file: str) -> Object:

@@ -15,7 +15,7 @@ from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
 from fedspoke.api.names import FEDERATED_LEARNING, FINALIZER, RETRY, run_name
 from fedspoke.api.status import ENDED
-from fedspoke.hub.aggregator_workload import Place, aggregator_name, claim_name, progress_name
+from fedspoke.hub.aggregator_workload import aggregator_name, claim_name, progress_name
 from fedspoke.hub.controller import asked, kinds, seen
 from fedspoke.hub.controller.bindings import missing
 from fedspoke.hub.controller.certificates import certificates
@@ -121,7 +121,7 @@ class Controller:
             attempt=attempt,
             account=seen.new_account(fl, world),
             images=self.images,
-            hub_place=Place(openshift=self.openshift, pull_secrets=world.pull_secrets),
+            hub_place=replace(seen.listens(world), openshift=self.openshift, pull_secrets=world.pull_secrets),
         )
         try:
             self._run(live, fl, world, found, site, now)

@@ -13,7 +13,7 @@ from fedspoke.api.records import ClusterProgress, Progress
 from fedspoke.api.status import ENDED
 from fedspoke.hub import reporter
 from fedspoke.hub.aggregation import releases
-from fedspoke.hub.aggregator_workload import aggregator_name, claim_name, progress_name
+from fedspoke.hub.aggregator_workload import Place, aggregator_name, claim_name, progress_name
 from fedspoke.hub.conditions import moment
 from fedspoke.hub.controller import bindings
 from fedspoke.hub.controller.away import kept, unheard
@@ -133,6 +133,11 @@ def listener(fl: FederatedLearning, world: World, known: Collection[str] = ()) -
             return "a node of the hub that is ready and has an address; or name one in spec.server.listeners[0].ip"
         address, number = found, port["nodePort"]
     return ListenerStatus(name=asked.name or "gateway", type=asked.type, address=address, port=number)
+
+
+def listens(world: World) -> Place:
+    """Where the gateway listens in its pod: over IPv6, too, if the hub's nodes have it; elsewhere it could not start so."""
+    return Place(listen="::") if any(":" in it for it in _addresses(world)) else Place()
 
 
 def _datasets(fl: FederatedLearning, cluster: Object) -> Mapping[Platform, str]:

@@ -17,6 +17,7 @@ from support import build
 from support.hub import FL, NAMESPACE, NOW, node
 
 RUN = run_name(NAMESPACE, FL)
+ANYWHERE = "0.0.0.0"  # noqa: S104  over IPv4 alone
 
 
 def federation(**spec: object):
@@ -53,6 +54,15 @@ def pod(status: Object, made: str) -> Object:
 
 def at(address: str, port: int, kind: str = "NodePort") -> ListenerStatus:
     return ListenerStatus(name="public", type=kind, address=address, port=port)
+
+
+@pytest.mark.parametrize(
+    ("addresses", "where"),
+    [((), ANYWHERE), (("192.0.2.7",), ANYWHERE), (("192.0.2.7", "2001:db8::7"), "::"), (("2001:db8::7",), "::")],
+)
+def test_the_gateway_listens_over_ipv6_where_a_node_has_it(addresses: tuple[str, ...], where: str):
+    nodes = [node(str(number), InternalIP=address) for number, address in enumerate(addresses)]
+    assert seen.listens(world(nodes=nodes)).listen == where
 
 
 class TestTheListener:
