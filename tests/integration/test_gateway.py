@@ -99,6 +99,22 @@ def test_the_services_learn_who_speaks_from_the_gateway_and_never_from_the_clien
     assert known_as(answer) == "cluster1"
 
 
+def test_whoever_only_looks_whether_the_port_is_open_as_a_kubelet_does_is_no_line_in_the_log(world: World) -> None:
+    log = Path(world.gateway.access_log)
+    before = _refusals_until_now(world, log)
+    for _ in range(3):
+        socket.create_connection(("127.0.0.1", world.envoy.port), timeout=10).close()
+    assert _refusals_until_now(world, log) == before
+
+
+def _refusals_until_now(world: World, log: Path) -> int:
+    """Envoy writes line after line: once a request is there, all that was before it is."""
+    known = len(wire.requests(log)) if log.exists() else 0
+    world.ask("GET", f"{RUN}/general-profile")
+    wait_for(lambda: log.exists() and len(wire.requests(log)) > known, "the line of a request")
+    return len(wire.refusals(log))
+
+
 def known_as(answer: Any) -> str:
     """By the reading of the services behind the gateway."""
     return caller.cluster([answer["headers"][caller.HEADER]])

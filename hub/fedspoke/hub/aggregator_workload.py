@@ -213,6 +213,9 @@ def _pod(fl: FederatedLearning, image: str, place: Place) -> Object:
             "name": "gateway",
             "command": envoy.command(f"{place.config}/{gateway.CONFIG_FILE}"),
             "ports": [{"name": "gateway", "containerPort": place.gateway_port}],
+            # The Service sends nobody to a port that is closed. Nothing else is asked: the rest listens on loopback, where no
+            # kubelet gets; and who combines for minutes must not be killed for it. What ends is started again all the same.
+            "readinessProbe": {"tcpSocket": {"port": "gateway"}, "periodSeconds": 5, "timeoutSeconds": 5},
             "volumeMounts": [
                 config,
                 {"name": "certificate", "mountPath": place.certificate, "readOnly": True},

@@ -184,8 +184,11 @@ def _hub_waits(fl: FederatedLearning, world: World, where: ListenerStatus | str)
     pod = _youngest(world.pods)
     if reason := stuck(pod, world.events):
         return f"the aggregator's pod: {reason}"
-    begun = (pod.get("status") or {}).get("phase") == "Running"
-    return "" if begun else "the aggregator's pod, which is being started"
+    status = pod.get("status") or {}
+    if status.get("phase") != "Running":
+        return "the aggregator's pod, which is being started"
+    unready = [it for it in status.get("conditions") or [] if (it["type"], it["status"]) == ("Ready", "False")]
+    return f"the aggregator's pod: {unready[0].get('message') or 'it is not ready'}" if unready else ""
 
 
 def _silent(pod: Object, progress: Progress | None, heard: datetime | None, now: datetime) -> datetime | None:

@@ -113,6 +113,11 @@ class TestTheAggregatorsPod:
         starts = self.waits(pod({"phase": "Pending"}, "2026-11-21T12:00:00Z"))
         assert starts == "the aggregator's pod, which is being started"
 
+    def test_whose_gateway_does_not_listen_yet_says_so(self):
+        unready = {"type": "Ready", "status": "False", "message": "containers with unready status: [gateway]"}
+        said = self.waits(pod({"phase": "Running", "conditions": [unready]}, "2026-11-21T12:00:00Z"))
+        assert said == "the aggregator's pod: containers with unready status: [gateway]"
+
     def test_that_no_node_takes_says_why(self):
         unbound = {"type": "PodScheduled", "status": "False", "message": "pod has unbound immediate PersistentVolumeClaims."}
         said = self.waits(pod({"phase": "Pending", "conditions": [unbound]}, "2026-11-21T12:00:00Z"))
