@@ -48,7 +48,14 @@ def test_what_goes_together_is_taken_and_means_what_python_reads(kubernetes: Kub
 
 
 RUNNING = {"phase": "Running", "rounds": {"completed": 1, "total": 3}}
-TRAINING = {"type": "Training", "lastTransitionTime": "2026-11-21T12:00:00Z", "message": "as it is", "observedGeneration": 1}
+TRAINING = {
+    "type": "Training",
+    "status": "Unknown",
+    "lastTransitionTime": "2026-11-21T12:00:00Z",
+    "message": "as it is",
+    "observedGeneration": 1,
+}
+UNKNOWN = {"phase": "Waiting", "listeners": [{"name": "public", "type": "NodePort", "address": "192.0.2.7", "port": 30443}]}
 
 
 @pytest.fixture(scope="module")
@@ -96,10 +103,8 @@ def in_phase(with_policy: Kubernetes) -> Iterator[Callable[[Object], partial[Obj
             {"phase": "Waiting", "trainingStartTime": "2026-11-21T12:00:00Z", "rounds": {"completed": 0, "total": 3}},
             id="while the first round waits",
         ),
-        pytest.param(
-            {"phase": "Waiting", "conditions": [TRAINING | {"status": "Unknown", "reason": "NotHeardOf"}]},
-            id="while nobody knows whether rounds have begun",
-        ),
+        pytest.param(UNKNOWN | {"conditions": [TRAINING | {"reason": "NotHeardOf"}]}, id="while the aggregator is silent"),
+        pytest.param(UNKNOWN | {"conditions": [TRAINING | {"reason": "HubAway"}]}, id="while nobody can look"),
     ],
 )
 @pytest.mark.parametrize(
@@ -131,7 +136,7 @@ def test_what_an_operator_needs_in_a_run_may_change(in_phase: Callable[[Object],
 def test_before_the_first_round_and_after_a_failure_anything_may_change(
     in_phase: Callable[[Object], partial[Object]], phase: str
 ) -> None:
-    training = TRAINING | {"status": "False", "reason": "Rounds"}
+    training = TRAINING | {"reason": "HubAway"}  # before spokes had an address to dial
     begun = {"trainingStartTime": "2026-11-21T12:00:00Z"} if phase == "Failed" else {}
     rounds = {"completed": 1 if begun else 0, "total": 3}
     changed = in_phase({"phase": phase, "rounds": rounds, "conditions": [training]} | begun)

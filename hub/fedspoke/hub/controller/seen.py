@@ -232,7 +232,7 @@ def _stuck(world: World, progress: Progress | None) -> Iterator[tuple[str, str]]
             yield cluster, told[REASON]
         elif progress is None or progress.clusters.get(cluster, ClusterProgress()).phase == "Waiting":
             on_its_way = _on_its_way(told.get(PHASE, ""), agents.get(cluster, ""), heard=progress is not None)
-            yield cluster, f"{on_its_way}; it was taken there{_at(applied.get('lastTransitionTime'))}"
+            yield cluster, f"{on_its_way}; the cluster took the collaborator{_at(applied.get('lastTransitionTime'))}"
 
 
 def _on_its_way(pod: str, agent: str, *, heard: bool) -> str:

@@ -234,7 +234,7 @@ class TestAClustersWork:
         labels = {"feature.open-cluster-management.io/addon-federated-learning": agent} if agent else {}
         found = self.restarted(said, build.cluster("berlin", labels=labels))
         assert found.startswith(words)
-        assert found.endswith("; it was taken there at 2026-11-21 11:30:00 UTC")
+        assert found.endswith("; the cluster took the collaborator at 2026-11-21 11:30:00 UTC")
 
     def test_of_which_the_aggregator_has_heard_says_what_that_says(self):
         told = Progress(attempt="a", phase="Waiting", message="", clusters={"berlin": ClusterProgress(phase="Preparing")})
