@@ -116,11 +116,15 @@ def _not_at_work(seen: Observed) -> Answer | None:
     return None
 
 
+def _unheard(since: datetime) -> str:
+    return f"the aggregator is not heard of since {moment(since)} UTC"
+
+
 def _collaborators(fl: FederatedLearning, seen: Observed) -> Answer:
     if unplaced(fl, seen.decision):
         return "False", "NotPlaced", "there are too few clusters to start with"
     if seen.silent_since:
-        return "Unknown", SILENT, f"the aggregator, which knows, is not heard of since {moment(seen.silent_since)} UTC"
+        return "Unknown", SILENT, _unheard(seen.silent_since)
     if lost := seen.lost():
         return "False", "ClusterLost", _named(lost)
     begun = {name for name in seen.chosen if seen.cluster(name).phase not in UNREADY}
@@ -137,19 +141,18 @@ def _training(fl: FederatedLearning, seen: Observed) -> Answer:
     so_far = end if end and done < total else f"{done} of {total} rounds are done"
     running = seen.progress is not None and seen.progress.phase == "Running" and not seen.failure and not end
     if running and seen.waits and not fl.spec.suspend:
-        return "False", "Waiting", f"{so_far}; the aggregator waits for {seen.waits}"
-    if seen.silent_since and not seen.failure:
-        return (
-            "Unknown",
-            SILENT,
-            f"{so_far}, as far as is known; the aggregator is not heard of since {moment(seen.silent_since)} UTC",
-        )
+        return "False", "Waiting", f"{so_far}; the hub's part waits for {seen.waits}"
+    if seen.silent_since:
+        so_far += f", as far as is known; {_unheard(seen.silent_since)}"
+        return "False" if seen.failure else "Unknown", SILENT, so_far
     return "True" if running else "False", "Rounds", so_far
 
 
 def _model(seen: Observed) -> Answer:
     if seen.model:
         return "True", "Saved", f"the global adapter is {seen.model.uri}"
+    if seen.silent_since:
+        return "Unknown", SILENT, _unheard(seen.silent_since)
     return "False", "NotYet", "the global adapter is saved after the last round"
 
 
@@ -160,6 +163,8 @@ def _profiles(fl: FederatedLearning, seen: Observed) -> Answer:
         return "True", "Fused", f"the general profile is {seen.profile.uri}"
     if seen.model and seen.progress and seen.progress.phase == "Failed":
         return "False", "NotFused", seen.progress.message
+    if seen.silent_since:
+        return "Unknown", SILENT, _unheard(seen.silent_since)
     return "False", "NotYet", "profiles follow the last round"
 
 
@@ -188,12 +193,12 @@ def _missing(fl: FederatedLearning, seen: Observed) -> Iterator[Answer]:
 
 def _without_aggregator(fl: FederatedLearning, seen: Observed) -> Iterator[Answer]:
     if seen.silent_since:
-        yield "True", SILENT, f"the aggregator is not heard of since {moment(seen.silent_since)} UTC"
+        yield "True", SILENT, _unheard(seen.silent_since)
     if seen.waits and not fl.spec.suspend:
         if seen.progress or seen.rounds:
-            yield "True", "AggregatorWaits", f"the aggregator waits for {seen.waits}"
+            yield "True", "AggregatorWaits", f"the hub's part waits for {seen.waits}"
         elif not unplaced(fl, seen.decision):
-            yield "False", "Starting", f"nothing runs yet that could be missing: the aggregator waits for {seen.waits}"
+            yield "False", "Starting", f"nothing runs yet that could be missing: the hub's part waits for {seen.waits}"
 
 
 def _named(reasons: dict[str, str]) -> str:

@@ -278,8 +278,8 @@ class TestAnAggregatorThatDoesNotRunInARun:
         assert [condition(running, it).status for it in ("AggregatorReady", "Training", "Degraded")] == ["True", "True", "False"]
         stopped = status(FL, self.SEEN, running, NOW + timedelta(minutes=5))
         assert [condition(stopped, it).status for it in ("AggregatorReady", "Training", "Degraded")] == ["False", "False", "True"]
-        assert condition(stopped, "Training").message == f"1 of 3 rounds are done; the aggregator waits for {self.WHY}"
-        assert condition(stopped, "Degraded").message == f"the aggregator waits for {self.WHY}"
+        assert condition(stopped, "Training").message == f"1 of 3 rounds are done; the hub's part waits for {self.WHY}"
+        assert condition(stopped, "Degraded").message == f"the hub's part waits for {self.WHY}"
 
     def test_is_said_since_when_and_until_when(self):
         running = status(FL, Observed(decision=BOTH, progress=progress()), NOTHING, NOW)
