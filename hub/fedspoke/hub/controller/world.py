@@ -48,11 +48,11 @@ def look(kube: Kubernetes, shared: Shared, fl: FederatedLearning) -> World:
     pending = any((it.get("status") or {}).get("phase") == "Pending" for it in pods)
     default = kube.all(kinds.SERVICE_ACCOUNT, fl.namespace, fields={"metadata.name": "default"})
     warnings = {"involvedObject.kind": "Pod", "type": "Warning"}
+    clusters = shared.all(kinds.CLUSTER)  # first: where it is missing, so is all of OCM
     theirs = tuple(works(kube, fl.namespace, fl.name))
     decisions = tuple(kube.all(kinds.DECISION, fl.namespace, {PLACEMENT_LABEL: fl.name}))
-    decided, clusters = shared.now(), shared.all(kinds.CLUSTER)
     if outdated(clusters, decisions, theirs):
-        clusters = shared.all(kinds.CLUSTER, since=decided)
+        clusters = shared.all(kinds.CLUSTER, since=shared.now())
     return World(
         fleet=Fleet(
             clusters=clusters,
