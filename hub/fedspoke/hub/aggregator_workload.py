@@ -107,12 +107,7 @@ def aggregator(fl: FederatedLearning, attempt: Attempt, image: str, place: Place
     selector = {"app.kubernetes.io/component": "aggregator"} | labels(run)
     settings = _settings(fl, attempt, place)
     return [
-        {
-            "apiVersion": "v1",
-            "kind": "ConfigMap",
-            "metadata": metadata,
-            "data": _files(fl, attempt, place, settings),
-        },
+        {"apiVersion": "v1", "kind": "ConfigMap", "metadata": metadata, "data": _files(fl, attempt, place, settings)},
         _volume_claim(fl),
         *_account(fl, metadata),  # before the Deployment: without it no pod is made
         {

@@ -15,7 +15,7 @@ from fedspoke.api.errors import Failed, Refused
 from fedspoke.api.federated_learning import FederatedLearning, FederatedLearningStatus
 from fedspoke.api.names import FEDERATED_LEARNING, FINALIZER, RETRY, run_name
 from fedspoke.api.status import ENDED
-from fedspoke.hub.aggregator_workload import aggregator_name, claim_name, progress_name
+from fedspoke.hub.aggregator_workload import aggregator_name, progress_name
 from fedspoke.hub.controller import asked, kinds, seen
 from fedspoke.hub.controller.bindings import missing
 from fedspoke.hub.controller.certificates import certificates
@@ -28,7 +28,6 @@ from fedspoke.hub.reconcile import Images, Site, wanted
 from fedspoke.hub.status import mirrored, status
 from fedspoke.hub.trust import Trust
 from fedspoke.kube.client import MANAGER, Kubernetes, MissingKindError, kind_of, reference
-from fedspoke.manifestworks.collaborator import Hub
 from fedspoke.placement.objects import bindings, placement
 
 log = logging.getLogger("fedspoke")
@@ -110,13 +109,13 @@ class Controller:
         if now > deadline + _GRACE and not (found.progress and found.progress.phase in ENDED):
             words = status(fl, found, before, now).message
             passed = f"not completed within spec.deadline, which passed at {deadline.astimezone(UTC):%Y-%m-%d %H:%M:%S} UTC"
-            found = replace(found, failure=f"{passed}; the last word was: {words}{_untold(fl, found)}")
+            found = replace(found, failure=f"{passed}; the last word was: {words}{seen.untold(fl, found)}")
         new = status(fl, found, before, now)
         if new.phase in ENDED:
             return self._tell(live, before, new, now)
         site = Site(
             hub_id=self.trust.hub,
-            gateway=_gateway(found),
+            gateway=seen.gateway(found),
             deadline=deadline,
             attempt=attempt,
             account=seen.new_account(fl, world),
@@ -288,17 +287,6 @@ def _awaited(works: Sequence[Object]) -> str:
     """Whose agents have yet to end what ran there."""
     clusters = ", ".join(sorted(it["metadata"]["namespace"] for it in works))
     return f"waiting for {clusters} to take away what ran there"
-
-
-def _untold(fl: FederatedLearning, found: Observed) -> str:
-    """What a silent aggregator may have done all the same."""
-    if not found.silent_since:
-        return ""
-    return f"; what it has trained, perhaps the whole model, is in the volume claim {claim_name(fl)}"
-
-
-def _gateway(found: Observed) -> Hub | None:
-    return Hub(address=found.listener.address, port=found.listener.port) if found.listener else None
 
 
 def _owned(it: Object, owner: Object) -> Object:

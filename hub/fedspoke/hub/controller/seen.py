@@ -23,7 +23,7 @@ from fedspoke.hub.controller.world import World
 from fedspoke.hub.exposed import exposed
 from fedspoke.hub.observed import Observed
 from fedspoke.kube.pods import restarted, stuck
-from fedspoke.manifestworks.collaborator import Spoke
+from fedspoke.manifestworks.collaborator import Hub, Spoke
 from fedspoke.manifestworks.report import PHASE, REASON
 from fedspoke.placement import declared, objects
 from fedspoke.placement.evaluate import Decision, evaluate
@@ -257,6 +257,18 @@ def _on_its_way(pod: str, agent: str, *, heard: bool) -> str:
 
 def _at(time: str | None) -> str:
     return f" at {moment(datetime.fromisoformat(time))} UTC" if time else ""
+
+
+def untold(fl: FederatedLearning, found: Observed) -> str:
+    """What a silent aggregator may have done all the same."""
+    if not found.silent_since:
+        return ""
+    return f"; what it has trained, perhaps the whole model, is in the volume claim {claim_name(fl)}"
+
+
+def gateway(found: Observed) -> Hub | None:
+    """Where spokes reach the aggregator, once it has an address."""
+    return Hub(address=found.listener.address, port=found.listener.port) if found.listener else None
 
 
 def _manifests(work: Object) -> list[Object]:
