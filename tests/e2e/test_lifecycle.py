@@ -135,6 +135,7 @@ def interrupted(ready: OwnFleet, failed: Object) -> Interrupted:
     _ask(ready, "paused", suspend=True)
     _until(ready, "paused", "it is suspended", lambda it: it["message"].startswith("suspended by "))
     until("nothing of it runs", partial(_parts, ready, "paused"), _SECONDS, so=[].__eq__)
+    _until(ready, "paused", "it waits for no cluster any more", lambda it: "waiting for" not in it["message"])
 
     _until(ready, "late", "it has failed", _has_failed)
     spoke.machine.kill("work-agent")

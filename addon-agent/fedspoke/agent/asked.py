@@ -83,6 +83,7 @@ def granted(job: Object, settings: Mapping[str, str], owner: Owner) -> Object:
     _allowed(run, spec, settings, owner)
     annotations = {f"{DOMAIN}/{name}": settings[name] for name in FILES if name in settings}
     volumes = [_volume(it, run, settings, owner) for it in spec.get("volumes") or []]
+    _is_a_model(spec, owner)  # last: a hub whose data is not offered is told that
     pod = mounted(spec | {"volumes": volumes}, run, owner.outputs)
     metadata, uid = job["metadata"], job["metadata"]["uid"]
     made_of = {"apiVersion": "batch/v1", "kind": _JOB, "name": metadata["name"], "uid": uid, "blockOwnerDeletion": True}
@@ -119,6 +120,7 @@ def still_granted(made: Object, owner: Owner) -> None:
     still_there(spec, run_of(made), owner.outputs)
     volumes = [_asked(it, run_of(made), settings) for it in spec.get("volumes") or []]
     _allowed(run_of(made), asked_for(spec | {"volumes": volumes}), settings, owner)
+    _is_a_model(spec, owner)
 
 
 def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) -> None:
@@ -135,7 +137,7 @@ def _allowed(run: str, spec: Object, settings: Mapping[str, str], owner: Owner) 
             raise Refused("its settings are not there, or cannot be read") from None
     else:
         why = why or owner.policy.too_little_noise(said.privacy, said.profiles) or owner.policy.hands_out(said.curation)
-        other = elsewhere(said, run, platforms) or another_wire(settings, gateway, run) or _no_model(spec, owner)
+        other = elsewhere(said, run, platforms) or another_wire(settings, gateway, run)
         if other and not why:
             raise Refused(other)  # by no word of the owner's, so that what it has done so far stays
     if why:
@@ -155,12 +157,11 @@ def _too_much(run: str, spec: Object, owner: Owner) -> str:
     return ""
 
 
-def _no_model(spec: Object, owner: Owner) -> str:
-    """Why the volume that it names as its model's is none; empty if it is one, or none is named."""
+def _is_a_model(spec: Object, owner: Owner) -> None:
+    """Refuses a volume that it names as its model's and that is none."""
     for volume in spec.get("volumes") or []:
         if volume["name"] == MODEL and (claim := _source(volume)[1]) not in owner.models:
-            return f"the volume claim {claim} is no model's, or is not there: its owner labels one {VOLUME}={MODEL}"
-    return ""
+            raise Refused(f"the volume claim {claim} is no model's, or is not there: its owner labels one {VOLUME}={MODEL}")
 
 
 def _asked(volume: Object, run: str, settings: Mapping[str, str]) -> Object:

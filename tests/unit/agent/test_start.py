@@ -286,6 +286,11 @@ def test_a_hub_that_names_a_dataset_as_its_model_does_not_get_it(named: str):
 UNLABELLED = f"the volume claim model is no model's, or is not there: its owner labels one {VOLUME}=model"
 
 
+def test_where_neither_data_nor_a_model_is_offered_it_is_the_data_that_is_missed_first():
+    (why,) = start(Lists(*asks(training=MODEL)), NAMESPACE, owner()).values()
+    assert why.startswith("no data of facebook is offered on this cluster")
+
+
 @pytest.mark.parametrize(
     ("labelled", "why"),
     [
