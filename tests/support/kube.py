@@ -44,23 +44,6 @@ class Lists(Kubernetes):
     def knows(self, kind: Kind) -> bool:
         return any(kind_of(it) == kind for it in self.objects.values())
 
-    def all(
-        self,
-        kind: Kind,
-        namespace: str | None = None,
-        labels: Mapping[str, str | None] | None = None,
-        fields: Mapping[str, str] | None = None,
-    ) -> list[Object]:
-        self._asked("list", kind)
-        return [
-            copy.deepcopy(it)
-            for it in self.objects.values()
-            if kind_of(it) == kind
-            and namespace in (None, it["metadata"].get("namespace"))
-            and _labelled(it, labels or {})
-            and all(_field(it, path) == value for path, value in (fields or {}).items())
-        ]
-
     def each(
         self,
         kind: Kind,
@@ -68,7 +51,15 @@ class Lists(Kubernetes):
         labels: Mapping[str, str | None] | None = None,
         fields: Mapping[str, str] | None = None,
     ) -> Iterator[Object]:
-        return iter(self.all(kind, namespace, labels, fields))
+        self._asked("list", kind)
+        return (
+            copy.deepcopy(it)
+            for it in list(self.objects.values())
+            if kind_of(it) == kind
+            and namespace in (None, it["metadata"].get("namespace"))
+            and _labelled(it, labels or {})
+            and all(_field(it, path) == value for path, value in (fields or {}).items())
+        )
 
     def apply(self, wanted: Object, manager: str = MANAGER, *, force: bool = True) -> Object:
         self._asked("patch", kind_of(wanted))
