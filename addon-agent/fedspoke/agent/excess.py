@@ -103,7 +103,7 @@ def _of_volumes(spec: Object, run: str) -> Iterator[str]:
     }
     for it in spec.get("volumes") or []:
         name, sources = str(it.get("name")), it.keys() - {"name"}
-        if name == "overrules" and _as_mounted(it) == {"configMap": OVERRULES}:
+        if name == "overrules" and sources == {"configMap"} and _without_mode(it["configMap"]) == OVERRULES:
             continue
         if name.startswith(DATA) or (name == "model" and sources == {"persistentVolumeClaim"}):
             continue
@@ -111,7 +111,6 @@ def _of_volumes(spec: Object, run: str) -> Iterator[str]:
             yield f"the volume {name}"
 
 
-def _as_mounted(volume: Object) -> Object:
-    """The source of a volume of a ConfigMap, without what the API server adds. `items` would leave files of it out."""
-    source = volume.get("configMap") or {}
-    return {"configMap": {key: value for key, value in source.items() if key != "defaultMode"}}
+def _without_mode(source: Object | None) -> Object:
+    """Of a volume of a ConfigMap, without what the API server adds. `items` would leave files of it out."""
+    return {key: value for key, value in (source or {}).items() if key != "defaultMode"}
